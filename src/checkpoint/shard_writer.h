@@ -1,0 +1,56 @@
+#pragma once
+// Streams tensors into shards "<stem>-00001-of-00002.safetensors" with "<stem>.safetensors.index.json",
+// or into one file "<stem>.safetensors" without an index.
+//
+// A shard is closed before a tensor when payload + tensor >= limit (msModelSlim's rule), so a shard
+// payload is always < limit, except for one tensor that is larger by itself. More than 99999 shards
+// lose the zero padding. At most a few MiB are held in memory.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "tensor/tensor.h"
+
+namespace msmodelslim {
+
+struct WrittenTensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::uint64_t hash = 0;  // hash_bytes of its bytes as they were handed over
+};
+
+class ShardWriter {
+ public:
+  // `limit_bytes` 0: one file, no index.
+  ShardWriter(std::string folder, std::string stem, std::uint64_t limit_bytes);
+  ~ShardWriter();
+  ShardWriter(const ShardWriter&) = delete;
+  ShardWriter& operator=(const ShardWriter&) = delete;
+
+  // Throws DataError when `name` was already added, ResourceError when the disk is full.
+  void add(const std::string& name, const TensorView& tensor);
+  // Writes headers, gives the files their final names, writes the index. Call once.
+  void finish();
+
+  const std::vector<WrittenTensor>& written() const { return written_; }
+  std::uint64_t total_bytes() const { return total_bytes_; }
+
+ private:
+  class Shard;
+  void close_shard();
+  std::string folder_;
+  std::string stem_;
+  std::uint64_t limit_bytes_;
+  std::unique_ptr<Shard> shard_;
+  std::vector<std::string> shard_files_;  // temporary names, in order
+  std::vector<WrittenTensor> written_;
+  std::map<std::string, std::size_t> shard_of_;
+  std::uint64_t total_bytes_ = 0;
+};
+
+}  // namespace msmodelslim
