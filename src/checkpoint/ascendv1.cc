@@ -1,0 +1,70 @@
+#include "checkpoint/ascendv1.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace msmodelslim {
+namespace {
+
+struct Row {
+  QuantType type;
+  const char* name;
+  std::vector<std::string> suffixes;
+};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> table = {
+      {QuantType::kFloat, "FLOAT", {"weight"}},
+      {QuantType::kW8A16, "W8A16", {"weight", "weight_scale", "weight_offset"}},
+      {QuantType::kW8A8Dynamic, "W8A8_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
+      {QuantType::kW8A8,
+       "W8A8",
+       {"weight", "quant_bias", "input_scale", "input_offset", "deq_scale"}},
+      {QuantType::kW4A8Dynamic,
+       "W4A8_DYNAMIC",
+       {"weight", "weight_scale", "weight_offset", "scale_bias"}},
+  };
+  return table;
+}
+
+// Rising priority of model_quant_type.
+constexpr std::array<QuantType, 4> kPriority = {QuantType::kFloat, QuantType::kW8A16,
+                                                QuantType::kW8A8Dynamic, QuantType::kW8A8};
+
+}  // namespace
+
+const char* quant_type_name(QuantType type) {
+  return rows()[static_cast<std::size_t>(type)].name;
+}
+
+std::optional<QuantType> quant_type_from_name(const std::string& name) {
+  for (const Row& row : rows())
+    if (name == row.name) return row.type;
+  return std::nullopt;
+}
+
+const std::vector<std::string>& quant_type_suffixes(QuantType type) {
+  return rows()[static_cast<std::size_t>(type)].suffixes;
+}
+
+void ModelQuantType::propose(QuantType type) {
+  const auto it = std::find(kPriority.begin(), kPriority.end(), type);
+  if (it != kPriority.end()) rank_ = std::max(rank_, static_cast<int>(it - kPriority.begin()));
+}
+
+std::string ModelQuantType::name() const {
+  return rank_ < 0 ? "Unknown" : quant_type_name(kPriority[static_cast<std::size_t>(rank_)]);
+}
+
+Json read_description(const std::string& folder) {
+  const std::string path = (fs::path(folder) / kDescriptionFile).string();
+  Json description = read_json_file(path);
+  if (!description.is_object())
+    throw DataError(path + ": is no JSON object", "the folder is not an AscendV1 folder");
+  return description;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,50 @@
+#pragma once
+// The AscendV1 folder on disk: which tensors a quantized linear has, and the description file.
+//
+//   quant_model_description.json   tensor name -> type, then the global keys
+//   quant_model_weights-*          V1: shards with index;  quant_model_weight_<type>: V0
+//
+// Per type, for a linear P with weight [n, k] (order = order of writing):
+//   W8A8          weight I8 [n,k] · quant_bias I32 [n] · input_scale F32 [1] · input_offset F32 [1]
+//                 · deq_scale [n] (F32 for a bf16 model, else I64 with the fp32 bits) · bias F32 [n]
+//   W8A8_DYNAMIC  weight I8 [n,k] · weight_scale F32 [n,1] · weight_offset F32 [n,1] zeros · bias
+//   W8A16         the same tensors; the offset is real
+//   W4A8_DYNAMIC  weight I8 [n/2,k] (two output rows a byte, even row low) · weight_scale ·
+//                 weight_offset · scale_bias F32 [n,1] or [n,16] · bias
+//   FLOAT         weight, bias as in the source
+// V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace msmodelslim {
+
+enum class QuantType { kFloat, kW8A16, kW8A8Dynamic, kW8A8, kW4A8Dynamic };
+
+const char* quant_type_name(QuantType type);
+std::optional<QuantType> quant_type_from_name(const std::string& name);
+
+// Suffixes every linear of this type has on disk, in order of writing, without "bias".
+const std::vector<std::string>& quant_type_suffixes(QuantType type);
+
+inline constexpr const char* kDescriptionFile = "quant_model_description.json";
+inline constexpr const char* kV1Stem = "quant_model_weights";
+
+// The type that represents the whole model: msModelSlim's priority list, which W4A8_DYNAMIC is not in.
+class ModelQuantType {
+ public:
+  void propose(QuantType type);
+  std::string name() const;  // "Unknown" before any proposal
+
+ private:
+  int rank_ = -1;
+};
+
+// Reads <folder>/quant_model_description.json; throws DataError when it is no object of strings and
+// global values.
+Json read_description(const std::string& folder);
+
+}  // namespace msmodelslim

@@ -1,0 +1,56 @@
+#include "cli/convert_command.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "checkpoint/gguf_cast.h"
+#include "checkpoint/gguf_convert.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  msmodelslim convert model.Q4_K_M.gguf --save_path model
+      a GGUF file (llama, qwen2, qwen3) -> a model folder in bfloat16
+  msmodelslim convert --model_path model-f32 --save_path model-bf16 --dtype bfloat16
+      a model folder -> the same model in another dtype
+The weights of a GGUF file are as exact as its own quantization left them.)";
+
+}  // namespace
+
+int run_convert(int argc, char** argv) {
+  ConvertOptions options;
+  std::string dtype = "bfloat16";
+  CLI::App app("Turn a GGUF file into a Hugging Face model folder, or change a folder's dtype",
+               "msmodelslim convert");
+  app.option_defaults()->ignore_underscore();
+  app.add_option("model,--model_path,--model-path", options.model_path,
+                 "GGUF file (any part of a split one), or Hugging Face model folder")
+      ->required()
+      ->type_name("PATH");
+  app.add_option("--save_path,--save-path", options.save_path, "folder to write")
+      ->required()
+      ->type_name("DIR");
+  app.add_option("--dtype", dtype, "bfloat16 (default), float16 or float32")->type_name("NAME");
+  app.add_flag("--overwrite", options.overwrite, "replace the model folder at --save_path");
+  app.footer(kExamples);
+  try {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    throw UsageError(fmt::format("convert: {}", e.what()), "see msmodelslim convert --help");
+  }
+  options.dtype = output_dtype_from_name(dtype);
+  convert_gguf(options);
+  log_info("convert", "{} is complete", options.save_path);
+  return 0;
+}
+
+}  // namespace msmodelslim

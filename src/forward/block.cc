@@ -1,0 +1,96 @@
+#include "forward/block.h"
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "kernels/ops.h"
+
+namespace msmodelslim {
+namespace {
+
+std::vector<float> read_vector(const CheckpointReader& checkpoint, const std::string& name) {
+  const TensorView view = checkpoint.at(name);
+  std::vector<float> values(static_cast<std::size_t>(view.count()));
+  to_f32(view, values.data());
+  return values;
+}
+
+// All threads; a row at a time.
+void widen(const TensorView& view, float* out) {
+  const std::int64_t rows = view.shape[0];
+  const std::int64_t width = view.count() / rows;
+  const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(view.dtype);
+  parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
+    const std::byte* bytes = view.bytes + static_cast<std::size_t>(begin) * row_bytes;
+    if (view.dtype == DType::kBF16)
+      bf16_to_f32(reinterpret_cast<const std::uint16_t*>(bytes), out + begin * width,
+                  (end - begin) * width);
+    else
+      to_f32(TensorView{view.dtype, {end - begin, width}, bytes}, out + begin * width);
+  });
+}
+
+}  // namespace
+
+Linear::Linear(const LinearSpec& spec, const CheckpointReader& checkpoint)
+    : spec_(spec), source_(checkpoint.at(spec.name + ".weight")) {
+  if (spec.bias) bias_ = read_vector(checkpoint, spec.name + ".bias");
+}
+
+Linear::Linear(const LinearSpec& spec, const TensorView& source) : spec_(spec), source_(source) {}
+
+const float* Linear::weight() {
+  if (weight_.empty() && source_.dtype == DType::kF32) return source_.as<float>();
+  if (weight_.empty()) {
+    weight_ = Tensor(DType::kF32, source_.shape);
+    widen(source_, weight_.as<float>());
+  }
+  return weight_.as<float>();
+}
+
+float* Linear::mutable_weight() {
+  if (weight_.empty()) {
+    weight_ = Tensor(DType::kF32, source_.shape);
+    widen(source_, weight_.as<float>());
+  }
+  changed_ = true;
+  return weight_.as<float>();
+}
+
+void Linear::release() {
+  if (!changed_) weight_ = Tensor();
+}
+
+Norm::Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint)
+    : spec(norm_spec), weight(read_vector(checkpoint, norm_spec.name + ".weight")) {}
+
+Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
+    : spec(&block_spec),
+      input_norm(block_spec.input_norm, checkpoint),
+      post_attention_norm(block_spec.post_attention_norm, checkpoint),
+      q(block_spec.q, checkpoint),
+      k(block_spec.k, checkpoint),
+      v(block_spec.v, checkpoint),
+      o(block_spec.o, checkpoint),
+      gate(block_spec.gate, checkpoint),
+      up(block_spec.up, checkpoint),
+      down(block_spec.down, checkpoint) {
+  if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
+  if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);
+}
+
+Linear& Block::linear(const std::string& name) {
+  for (Linear* l : linears())
+    if (l->name() == name) return *l;
+  throw DataError(fmt::format("{} has no linear {}", spec->name, name));
+}
+
+std::vector<Norm*> Block::norms() {
+  std::vector<Norm*> list;
+  if (q_norm) list.push_back(q_norm.get());
+  if (k_norm) list.push_back(k_norm.get());
+  list.push_back(&input_norm);
+  list.push_back(&post_attention_norm);
+  return list;
+}
+
+}  // namespace msmodelslim

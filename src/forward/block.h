@@ -1,0 +1,66 @@
+#pragma once
+// The live module tree of one decoder layer: the checkpoint's weights, until an algorithm rewrites
+// them.
+
+#include <memory>
+#include <vector>
+
+#include "checkpoint/reader.h"
+#include "model/spec.h"
+#include "tensor/tensor.h"
+
+namespace msmodelslim {
+
+class Linear {
+ public:
+  // Views the checkpoint's tensors; throws DataError when they are missing.
+  Linear(const LinearSpec& spec, const CheckpointReader& checkpoint);
+  // A linear whose weight is another tensor of the checkpoint (tied head).
+  Linear(const LinearSpec& spec, const TensorView& source);
+
+  const LinearSpec& spec() const { return spec_; }
+  const std::string& name() const { return spec_.name; }
+  const TensorView& source() const { return source_; }  // [out, in], the checkpoint's dtype
+  // fp32 [out, in]; made from the source at the first call. Not for concurrent first calls.
+  const float* weight();
+  // The weight for rewriting; it is no longer the checkpoint's.
+  float* mutable_weight();
+  bool changed() const { return changed_; }
+  std::vector<float>& mutable_bias() { changed_ = true; return bias_; }
+  const std::vector<float>& bias() const { return bias_; }  // [out] or empty
+  // Gives the fp32 copy back unless it was rewritten.
+  void release();
+
+ private:
+  LinearSpec spec_;
+  TensorView source_;
+  Tensor weight_;
+  std::vector<float> bias_;
+  bool changed_ = false;
+};
+
+struct Norm {
+  Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint);
+  NormSpec spec;
+  std::vector<float> weight;  // [size]
+  std::vector<float> bias;    // [size] or empty; no family has one, smoothing may add it
+  bool changed = false;
+  const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
+};
+
+struct Block {
+  Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint);
+  const BlockSpec* spec;
+  Norm input_norm;
+  Norm post_attention_norm;
+  std::unique_ptr<Norm> q_norm;
+  std::unique_ptr<Norm> k_norm;
+  Linear q, k, v, o, gate, up, down;
+
+  std::vector<Linear*> linears() { return {&q, &k, &v, &o, &gate, &up, &down}; }
+  Linear& linear(const std::string& name);  // throws DataError for an unknown name
+  // Norms in the order of the module tree: q_norm, k_norm, input, post attention.
+  std::vector<Norm*> norms();
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,81 @@
+#pragma once
+// What a run of the decoder block needs besides weights: which rows belong together, how a linear is
+// computed, and who looks on.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "forward/block.h"
+#include "model/rope.h"
+
+namespace msmodelslim {
+
+// Rows [begin, begin + rows) of the packed hidden states are one sample; its first token has
+// position `position`.
+struct Sequence {
+  std::int64_t begin = 0;
+  std::int64_t rows = 0;
+  std::int64_t position = 0;
+};
+
+// Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in order.
+class Tap {
+ public:
+  virtual ~Tap() = default;
+  // x [rows, linear.in]
+  virtual void see(const Linear& linear, const float* x, std::int64_t rows,
+                   const std::vector<Sequence>& sequences) = 0;
+  // False when this tap ignores the linear: its input need not be computed for the tap's sake.
+  virtual bool wants(const Linear& linear) const = 0;
+};
+
+// Computes y = x W^T + b its own way: float, fake-quantized, integer.
+class LinearOp {
+ public:
+  virtual ~LinearOp() = default;
+  // x [rows, in], y [rows, out]. Samples come in order, over all chunks of the calibration set.
+  virtual void apply(Linear& linear, const float* x, std::int64_t rows,
+                     const std::vector<Sequence>& sequences, float* y) = 0;
+};
+
+// Products in fp32 accumulation; inputs are rounded to `compute_dtype` first (BF16, F16: the
+// checkpoint's; F32: not rounded).
+class FloatLinearOp : public LinearOp {
+ public:
+  explicit FloatLinearOp(DType compute_dtype) : compute_dtype_(compute_dtype) {}
+  void apply(Linear& linear, const float* x, std::int64_t rows,
+             const std::vector<Sequence>& sequences, float* y) override;
+
+ private:
+  DType compute_dtype_;
+  std::vector<float> rounded_;
+};
+
+// y = x W^T + b for any fp32 weight [out, in]; bias may be null.
+void linear_f32(const float* x, const float* weight, const float* bias, float* y,
+                std::int64_t rows, std::int64_t in, std::int64_t out);
+
+class RopeTable {
+ public:
+  RopeTable(const RopeSpec& rope, std::int64_t length);
+  std::int64_t half() const { return half_; }
+  std::int64_t length() const { return length_; }
+  const float* cos() const { return cos_.data(); }  // [length, half]
+  const float* sin() const { return sin_.data(); }
+
+ private:
+  std::int64_t half_;
+  std::int64_t length_;
+  std::vector<float> cos_;
+  std::vector<float> sin_;
+};
+
+struct Context {
+  std::vector<Sequence> sequences;
+  const RopeTable* rope = nullptr;
+  LinearOp* linear_op = nullptr;
+  std::vector<Tap*> taps;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,198 @@
+#include "forward/run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "kernels/attention.h"
+#include "kernels/ops.h"
+#include "kernels/rope.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr std::int64_t kRowGrain = 32;
+
+float* sized(std::vector<float>& buffer, std::int64_t count) {
+  if (buffer.size() < static_cast<std::size_t>(count))
+    buffer.resize(static_cast<std::size_t>(count));
+  return buffer.data();
+}
+
+void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) {
+  const std::int64_t width = norm.spec.size;
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    rms_norm(x + begin * width, norm.weight.data(), norm.bias_or_null(),
+             static_cast<float>(norm.spec.eps), out + begin * width, end - begin, width);
+  });
+}
+
+bool any_tap_wants(const Context& context, const Linear& linear) {
+  return std::any_of(context.taps.begin(), context.taps.end(),
+                     [&](const Tap* tap) { return tap->wants(linear); });
+}
+
+void show(Context& context, const Linear& linear, const float* x, std::int64_t rows) {
+  for (Tap* tap : context.taps)
+    if (tap->wants(linear)) tap->see(linear, x, rows, context.sequences);
+}
+
+void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y) {
+  show(context, linear, x, rows);
+  context.linear_op->apply(linear, x, rows, context.sequences, y);
+}
+
+void rotate(const ModelSpec& model, const Context& context, float* x, std::int64_t heads) {
+  const RopeTable& rope = *context.rope;
+  for (const Sequence& s : context.sequences) {
+    parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+      rotate_half(x + (s.begin + begin) * heads * model.head_dim, end - begin, heads,
+                  model.head_dim, rope.half(), rope.cos(), rope.sin(), s.position + begin);
+    });
+  }
+}
+
+// Self-attention without its output projection: workspace.attention [rows, heads*head_dim].
+void attend(const ModelSpec& model, Block& block, std::int64_t rows, Context& context,
+            Workspace& ws) {
+  const std::int64_t q_width = model.heads * model.head_dim;
+  const std::int64_t kv_width = model.kv_heads * model.head_dim;
+  float* q = sized(ws.q, rows * q_width);
+  float* k = sized(ws.k, rows * kv_width);
+  float* v = sized(ws.v, rows * kv_width);
+  apply(context, block.q, ws.normed.data(), rows, q);
+  apply(context, block.k, ws.normed.data(), rows, k);
+  apply(context, block.v, ws.normed.data(), rows, v);
+  if (block.q_norm) normalize(*block.q_norm, q, q, rows * model.heads);
+  if (block.k_norm) normalize(*block.k_norm, k, k, rows * model.kv_heads);
+  rotate(model, context, q, model.heads);
+  rotate(model, context, k, model.kv_heads);
+  float* out = sized(ws.attention, rows * q_width);
+  AttentionShape shape;
+  shape.heads = model.heads;
+  shape.kv_heads = model.kv_heads;
+  shape.head_dim = model.head_dim;
+  shape.scale = 1.0F / std::sqrt(static_cast<float>(model.head_dim));
+  shape.window = block.spec->window;
+  for (const Sequence& s : context.sequences) {
+    shape.query_rows = s.rows;
+    shape.key_rows = s.rows;
+    attention(shape, q + s.begin * q_width, k + s.begin * kv_width, v + s.begin * kv_width,
+              out + s.begin * q_width);
+  }
+}
+
+void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width) {
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    add_to(accumulator + begin * width, x + begin * width, (end - begin) * width);
+  });
+}
+
+}  // namespace
+
+void run_block(const ModelSpec& model, Block& block, const float* in, float* out,
+               std::int64_t rows, Context& context, Workspace& ws) {
+  const std::int64_t h = model.hidden;
+  const std::int64_t inner = block.gate.spec().out;
+  float* normed = sized(ws.normed, rows * h);
+  normalize(block.input_norm, in, normed, rows);
+  attend(model, block, rows, context, ws);
+  const bool mlp_seen = any_tap_wants(context, block.gate) || any_tap_wants(context, block.up) ||
+                        any_tap_wants(context, block.down);
+  if (out == nullptr && !mlp_seen) {
+    show(context, block.o, ws.attention.data(), rows);
+    return;
+  }
+  float* hidden = sized(ws.hidden, rows * h);
+  apply(context, block.o, ws.attention.data(), rows, hidden);
+  add_rows(hidden, in, rows, h);
+  normalize(block.post_attention_norm, hidden, normed, rows);
+  if (out == nullptr && !any_tap_wants(context, block.down)) {
+    show(context, block.gate, normed, rows);
+    show(context, block.up, normed, rows);
+    return;
+  }
+  float* gate = sized(ws.gate, rows * inner);
+  float* up = sized(ws.up, rows * inner);
+  apply(context, block.gate, normed, rows, gate);
+  apply(context, block.up, normed, rows, up);
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner,
+             (end - begin) * inner);
+  });
+  if (out == nullptr) {
+    show(context, block.down, gate, rows);
+    return;
+  }
+  apply(context, block.down, gate, rows, normed);
+  add_rows(hidden, normed, rows, h);
+  std::copy_n(hidden, rows * h, out);
+}
+
+void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
+           std::span<const std::int32_t> ids, float* out) {
+  const TensorView table = checkpoint.at(model.embedding + ".weight");
+  const std::size_t row_bytes = static_cast<std::size_t>(model.hidden) * dtype_size(table.dtype);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || ids[i] >= model.vocab)
+      throw DataError(fmt::format("token id {} is outside the vocabulary of {} entries", ids[i],
+                                  model.vocab),
+                      "the tokenizer and the weights do not belong together");
+    const std::byte* row = table.bytes + static_cast<std::size_t>(ids[i]) * row_bytes;
+    to_f32(TensorView{table.dtype, {model.hidden}, row}, out + i * model.hidden);
+  }
+}
+
+Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
+    : norm_(model.final_norm, checkpoint),
+      linear_(model.tied ? Linear(model.head, checkpoint.at(model.embedding + ".weight"))
+                         : Linear(model.head, checkpoint)) {}
+
+void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed,
+               float* logits) {
+  normalize(norm_, hidden, normed, rows);
+  op.apply(linear_, normed, rows, {{0, rows, 0}}, logits);
+}
+
+PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& checkpoint,
+                           const std::vector<std::vector<std::int32_t>>& samples) {
+  PackedStates states;
+  states.width = model.hidden;
+  for (const auto& ids : samples) {
+    const auto rows = static_cast<std::int64_t>(ids.size());
+    states.sequences.push_back({states.rows, rows, 0});
+    states.rows += rows;
+  }
+  states.values.resize(static_cast<std::size_t>(states.rows * states.width));
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    embed(model, checkpoint, samples[i],
+          states.values.data() + states.sequences[i].begin * states.width);
+  return states;
+}
+
+void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
+                  const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
+                  Workspace& workspace) {
+  for (std::size_t first = 0; first < states.sequences.size();) {
+    Context context;
+    context.rope = &rope;
+    context.linear_op = &op;
+    context.taps = taps;
+    const std::int64_t begin = states.sequences[first].begin;
+    std::int64_t rows = 0;
+    std::size_t next = first;
+    while (next < states.sequences.size() &&
+           (next == first || rows + states.sequences[next].rows <= kChunkRows)) {
+      Sequence sequence = states.sequences[next++];
+      sequence.begin = rows;
+      rows += sequence.rows;
+      context.sequences.push_back(sequence);
+    }
+    float* at = states.values.data() + begin * states.width;
+    run_block(model, block, at, update ? at : nullptr, rows, context, workspace);
+    first = next;
+  }
+}
+
+}  // namespace msmodelslim

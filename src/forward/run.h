@@ -1,0 +1,60 @@
+#pragma once
+// The one decoder block of the program, and the two ends of the model.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "forward/context.h"
+
+namespace msmodelslim {
+
+// Buffers that are kept between calls.
+struct Workspace {
+  std::vector<float> normed, q, k, v, attention, hidden, gate, up;
+};
+
+// One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs the
+// result, only taps look; what no tap wants is not computed.
+void run_block(const ModelSpec& model, Block& block, const float* in, float* out,
+               std::int64_t rows, Context& context, Workspace& workspace);
+
+// Rows of the embedding, fp32 [ids, hidden]. Throws DataError for an id outside the vocabulary.
+void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
+           std::span<const std::int32_t> ids, float* out);
+
+// Final norm and head: logits [rows, vocab].
+class Head {
+ public:
+  Head(const ModelSpec& model, const CheckpointReader& checkpoint);
+  // `normed` [rows, hidden] receives the final norm's output.
+  void run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits);
+  Linear& linear() { return linear_; }
+  Norm& norm() { return norm_; }
+
+ private:
+  Norm norm_;
+  Linear linear_;
+};
+
+// A calibration set as one packed matrix of hidden states, cut into chunks of whole samples.
+struct PackedStates {
+  std::vector<Sequence> sequences;  // in the matrix
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  std::vector<float> values;  // [rows, width]
+};
+
+PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& checkpoint,
+                           const std::vector<std::vector<std::int32_t>>& samples);
+
+// Runs every chunk (at most about `kChunkRows` rows, cut at sample borders) through the block.
+// `update`: the states become the outputs; otherwise they stay.
+void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
+                  const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
+                  Workspace& workspace);
+
+inline constexpr std::int64_t kChunkRows = 2048;
+
+}  // namespace msmodelslim

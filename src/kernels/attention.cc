@@ -1,0 +1,53 @@
+#include "kernels/attention.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "kernels/ops.h"
+
+namespace msmodelslim {
+namespace {
+constexpr std::int64_t kQueryTile = 128;
+}
+
+void attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
+               float* out) {
+  const std::int64_t tiles = (shape.query_rows + kQueryTile - 1) / kQueryTile;
+  const std::int64_t group = shape.heads / shape.kv_heads;
+  const std::int64_t q_width = shape.heads * shape.head_dim;
+  const std::int64_t kv_width = shape.kv_heads * shape.head_dim;
+  const std::int64_t past = shape.key_rows - shape.query_rows;
+  parallel_for(shape.heads * tiles, [&](std::int64_t item) {
+    // The last tiles see the most keys: they go first, so that threads end together.
+    const std::int64_t tile = tiles - 1 - item / shape.heads;
+    const std::int64_t head = item % shape.heads;
+    const std::int64_t row = tile * kQueryTile;
+    const std::int64_t rows = std::min(kQueryTile, shape.query_rows - row);
+    const std::int64_t key_end = past + row + rows;
+    const std::int64_t key_begin =
+        shape.window > 0 ? std::max<std::int64_t>(0, past + row - shape.window + 1) : 0;
+    const std::int64_t keys = key_end - key_begin;
+    thread_local std::vector<float> scores;
+    scores.resize(static_cast<std::size_t>(rows * keys));
+    const std::int64_t kv_offset = head / group * shape.head_dim + key_begin * kv_width;
+    const float* query = q + row * q_width + head * shape.head_dim;
+    matmul_nt_tile(query, q_width, k + kv_offset, kv_width, scores.data(), keys, rows, keys,
+                   shape.head_dim);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      float* line = scores.data() + i * keys;
+      const std::int64_t last = past + row + i - key_begin;  // index of the newest visible key
+      const std::int64_t first =
+          shape.window > 0 ? std::max<std::int64_t>(0, last - shape.window + 1) : 0;
+      softmax(line + first, shape.scale, last - first + 1);
+      std::fill(line, line + first, 0.0F);
+      std::fill(line + last + 1, line + keys, 0.0F);
+    }
+    matmul_nn_tile(scores.data(), keys, v + kv_offset, kv_width,
+                   out + row * q_width + head * shape.head_dim, q_width, rows, shape.head_dim,
+                   keys);
+  });
+}
+
+}  // namespace msmodelslim

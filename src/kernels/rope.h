@@ -1,0 +1,13 @@
+#pragma once
+// Rotate-half rotary embedding: out[i] = x[i] c - x[i+half] s ; out[i+half] = x[i+half] c + x[i] s.
+
+#include <cstdint>
+
+namespace msmodelslim {
+
+// x [rows, heads, head_dim] in place, the first 2*half dimensions of each head; row r uses line
+// `position + r` of cos and sin [positions, half].
+void rotate_half(float* x, std::int64_t rows, std::int64_t heads, std::int64_t head_dim,
+                 std::int64_t half, const float* cos, const float* sin, std::int64_t position);
+
+}  // namespace msmodelslim

@@ -1,0 +1,192 @@
+#include "model/build.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "model/families/families.h"
+#include "model/rope.h"
+
+namespace msmodelslim {
+namespace {
+
+bool has_bias(BiasRule rule, const ModelConfig& config, const char* key) {
+  if (rule == BiasRule::kConfig) return config.flag_or(key, false);
+  return rule == BiasRule::kAlways;
+}
+
+std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::int64_t layer) {
+  const bool windowed = config.has("sliding_window");
+  if (config.has("layer_types")) {
+    const Json& types = config.json().at("layer_types");
+    if (types.is_array() && static_cast<std::size_t>(layer) < types.size())
+      return types[static_cast<std::size_t>(layer)] == "sliding_attention" && windowed
+                 ? config.size("sliding_window")
+                 : 0;
+  }
+  switch (family.window) {
+    case WindowRule::kNever:
+      return 0;
+    case WindowRule::kAllLayers:
+      return windowed ? config.size("sliding_window") : 0;
+    case WindowRule::kUseSlidingWindow:
+      break;
+  }
+  const bool used = config.flag_or("use_sliding_window", false) && windowed;
+  return used && layer >= config.size_or("max_window_layers", 28) ? config.size("sliding_window")
+                                                                   : 0;
+}
+
+BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
+                      std::int64_t layer, double eps) {
+  BlockSpec block;
+  block.name = fmt::format("model.layers.{}", layer);
+  const std::string attention = block.name + ".self_attn";
+  const std::string mlp = block.name + ".mlp";
+  const std::int64_t h = spec.hidden;
+  const std::int64_t q_width = spec.heads * spec.head_dim;
+  const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
+  const std::int64_t inner = config.size("intermediate_size");
+  const bool qkv_bias = has_bias(family.qkv_bias, config, "attention_bias");
+  const bool out_bias = has_bias(family.out_bias, config, "attention_bias");
+  const bool mlp_bias = has_bias(family.mlp_bias, config, "mlp_bias");
+  const std::string qkv = attention + ".qkv_proj";
+  const std::string gate_up = mlp + ".gate_up_proj";
+  block.input_norm = {block.name + ".input_layernorm", h, eps};
+  block.post_attention_norm = {block.name + ".post_attention_layernorm", h, eps};
+  if (family.qk_norm) {
+    block.q_norm = NormSpec{attention + ".q_norm", spec.head_dim, eps};
+    block.k_norm = NormSpec{attention + ".k_norm", spec.head_dim, eps};
+  }
+  block.q = {attention + ".q_proj", h, q_width, qkv_bias, Role::kQuery, qkv};
+  block.k = {attention + ".k_proj", h, kv_width, qkv_bias, Role::kKey, qkv};
+  block.v = {attention + ".v_proj", h, kv_width, qkv_bias, Role::kValue, qkv};
+  block.o = {attention + ".o_proj", q_width, h, out_bias, Role::kAttentionOut, ""};
+  block.gate = {mlp + ".gate_proj", h, inner, mlp_bias, Role::kGate, gate_up};
+  block.up = {mlp + ".up_proj", h, inner, mlp_bias, Role::kUp, gate_up};
+  block.down = {mlp + ".down_proj", inner, h, mlp_bias, Role::kDown, ""};
+  block.window = window_of(family, config, layer);
+  return block;
+}
+
+void check_tensor(const CheckpointReader& checkpoint, const std::string& name, const Shape& shape,
+                  std::vector<std::string>& problems) {
+  const auto view = checkpoint.find(name);
+  if (!view) {
+    problems.push_back(fmt::format("{} is missing", name));
+  } else if (view->shape != shape) {
+    problems.push_back(fmt::format("{} is {} in {}, expected {}", name, shape_text(view->shape),
+                                   checkpoint.file_of(name), shape_text(shape)));
+  } else if (!is_float(view->dtype)) {
+    problems.push_back(fmt::format("{} is {} in {}, expected F16, BF16 or F32", name,
+                                   dtype_name(view->dtype), checkpoint.file_of(name)));
+  }
+}
+
+}  // namespace
+
+std::optional<DType> declared_dtype(const ModelConfig& config) {
+  std::string name = config.text_or("torch_dtype", config.text_or("dtype", ""));
+  if (name.rfind("torch.", 0) == 0) name = name.substr(6);
+  if (name == "bfloat16" || name == "bf16") return DType::kBF16;
+  if (name == "float16" || name == "half") return DType::kF16;
+  if (name == "float32" || name == "float") return DType::kF32;
+  return std::nullopt;
+}
+
+ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& checkpoint) {
+  ModelSpec spec;
+  spec.model_type = config.text_or("model_type", "");
+  spec.architecture = config.architecture();
+  const FamilyRow* family = find_family(spec.model_type, spec.architecture);
+  if (family == nullptr)
+    throw DataError(
+        fmt::format("{}: the architecture \"{}\" ({}) is not supported", config.path(),
+                    spec.model_type, spec.architecture.empty() ? "no name" : spec.architecture),
+        "supported: " + supported_families_text());
+  if (spec.architecture.empty()) spec.architecture = family->architecture;
+  const std::string act = config.text_or("hidden_act", "silu");
+  if (act != "silu" && act != "swish")
+    throw DataError(fmt::format("{}: hidden_act \"{}\" is not supported", config.path(), act),
+                    "supported: silu");
+  spec.hidden = config.size("hidden_size");
+  spec.vocab = config.size("vocab_size");
+  spec.heads = config.size("num_attention_heads");
+  spec.kv_heads = config.size_or("num_key_value_heads", spec.heads);
+  const std::int64_t default_dim =
+      family->head_dim_default > 0 ? family->head_dim_default : spec.hidden / spec.heads;
+  spec.head_dim = config.size_or("head_dim", default_dim);
+  spec.max_position = config.size_or("max_position_embeddings", 2048);
+  if (spec.heads % spec.kv_heads != 0)
+    throw DataError(fmt::format("{}: {} attention heads cannot share {} key/value heads",
+                                config.path(), spec.heads, spec.kv_heads));
+  if (spec.head_dim % 2 != 0)
+    throw DataError(fmt::format("{}: head_dim {} is odd", config.path(), spec.head_dim));
+  spec.rope = read_rope(config, spec.head_dim);
+  const double eps = config.number_or("rms_norm_eps", 1e-6);
+  const std::int64_t layers = config.size("num_hidden_layers");
+  for (std::int64_t layer = 0; layer < layers; ++layer)
+    spec.blocks.push_back(build_block(spec, *family, config, layer, eps));
+  spec.final_norm = {"model.norm", spec.hidden, eps};
+  spec.head = {"lm_head", spec.hidden, spec.vocab, false, Role::kHead, ""};
+  spec.tied = !checkpoint.has("lm_head.weight");
+  if (spec.tied && !config.flag_or("tie_word_embeddings", true))
+    throw DataError(
+        fmt::format("{}: lm_head.weight is missing although tie_word_embeddings is false",
+                    checkpoint.folder()),
+        "the download is incomplete; fetch the missing shard");
+  const TensorView embedding = checkpoint.at(spec.embedding + ".weight");
+  spec.dtype = declared_dtype(config).value_or(embedding.dtype);
+  if (spec.dtype != embedding.dtype)
+    log_warning("model", "{} declares {}, the weights are {}; the weights count", config.path(),
+                dtype_name(spec.dtype), dtype_name(embedding.dtype));
+  spec.dtype = embedding.dtype;
+  return spec;
+}
+
+void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint) {
+  std::vector<std::string> problems;
+  const auto linear = [&](const LinearSpec& l) {
+    check_tensor(checkpoint, l.name + ".weight", {l.out, l.in}, problems);
+    if (l.bias) check_tensor(checkpoint, l.name + ".bias", {l.out}, problems);
+  };
+  const auto norm = [&](const NormSpec& n) {
+    check_tensor(checkpoint, n.name + ".weight", {n.size}, problems);
+  };
+  check_tensor(checkpoint, spec.embedding + ".weight", {spec.vocab, spec.hidden}, problems);
+  for (const BlockSpec& block : spec.blocks) {
+    for (const LinearSpec* l : block.linears()) linear(*l);
+    norm(block.input_norm);
+    norm(block.post_attention_norm);
+    if (block.q_norm) norm(*block.q_norm);
+    if (block.k_norm) norm(*block.k_norm);
+  }
+  norm(spec.final_norm);
+  if (!spec.tied) linear(spec.head);
+  if (problems.empty()) return;
+  constexpr std::size_t kShown = 12;
+  std::string text;
+  for (std::size_t i = 0; i < problems.size() && i < kShown; ++i) text += "\n  " + problems[i];
+  if (problems.size() > kShown) text += fmt::format("\n  and {} more", problems.size() - kShown);
+  throw DataError(fmt::format("{}: the weights do not fit config.json:{}", checkpoint.folder(),
+                              text),
+                  "fetch the missing or damaged files again, or the config.json that belongs to "
+                  "these weights");
+}
+
+std::vector<std::string> module_names(const ModelSpec& spec) {
+  std::vector<std::string> names = {spec.embedding};
+  for (const BlockSpec& block : spec.blocks) {
+    names.push_back(block.name);
+    names.push_back(block.name + ".self_attn");
+    names.push_back(block.name + ".mlp");
+    for (const LinearSpec* l : block.linears()) names.push_back(l->name);
+    names.push_back(block.input_norm.name);
+    names.push_back(block.post_attention_norm.name);
+    if (block.q_norm) names.push_back(block.q_norm->name);
+    if (block.k_norm) names.push_back(block.k_norm->name);
+  }
+  names.push_back(spec.final_norm.name);
+  names.push_back(spec.head.name);
+  return names;
+}
+
+}  // namespace msmodelslim

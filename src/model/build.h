@@ -1,0 +1,21 @@
+#pragma once
+// config.json + family table -> ModelSpec.
+
+#include "checkpoint/reader.h"
+#include "model/config.h"
+#include "model/spec.h"
+
+namespace msmodelslim {
+
+// Throws DataError for an unknown family (lists the known ones) or an impossible config.
+// `tied` is decided by the checkpoint: a file without lm_head.weight ties the head.
+ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& checkpoint);
+
+// Every tensor that the spec names is in the checkpoint with the right shape and a float dtype.
+// Throws one DataError that lists what is wrong (at most a dozen tensors).
+void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint);
+
+// The dtype that config.json declares (`torch_dtype` or `dtype`), if it names one that we know.
+std::optional<DType> declared_dtype(const ModelConfig& config);
+
+}  // namespace msmodelslim

@@ -1,0 +1,70 @@
+#include "model/config.h"
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace msmodelslim {
+
+ModelConfig ModelConfig::read(const std::string& folder) {
+  const std::string path = (fs::path(folder) / "config.json").string();
+  std::error_code ec;
+  if (!fs::exists(path, ec))
+    throw DataError(fmt::format("{}: not found", path),
+                    "--model_path must be a model folder as Hugging Face or ModelScope ships it");
+  Json json = read_json_file(path);
+  if (!json.is_object()) throw DataError(path + ": is no JSON object", "download it again");
+  return {std::move(json), path};
+}
+
+void ModelConfig::fail(const std::string& key, const std::string& expected) const {
+  throw DataError(fmt::format("{}: \"{}\" is {}, expected {}", path_, key,
+                              has(key) ? json_.at(key).dump() : "absent", expected),
+                  "check that config.json is the one that came with the weights");
+}
+
+bool ModelConfig::has(const std::string& key) const {
+  return json_.contains(key) && !json_.at(key).is_null();
+}
+
+std::int64_t ModelConfig::size(const std::string& key) const {
+  if (!has(key)) fail(key, "a whole number");
+  return size_or(key, 0);
+}
+
+std::int64_t ModelConfig::size_or(const std::string& key, std::int64_t fallback) const {
+  if (!has(key)) return fallback;
+  const Json& value = json_.at(key);
+  constexpr std::int64_t kLargest = 1LL << 40;
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 1 ||
+      value.get<std::int64_t>() > kLargest)
+    fail(key, "a whole number >= 1");
+  return value.get<std::int64_t>();
+}
+
+double ModelConfig::number_or(const std::string& key, double fallback) const {
+  if (!has(key)) return fallback;
+  if (!json_.at(key).is_number()) fail(key, "a number");
+  return json_.at(key).get<double>();
+}
+
+bool ModelConfig::flag_or(const std::string& key, bool fallback) const {
+  if (!has(key)) return fallback;
+  if (!json_.at(key).is_boolean()) fail(key, "true or false");
+  return json_.at(key).get<bool>();
+}
+
+std::string ModelConfig::text_or(const std::string& key, const std::string& fallback) const {
+  if (!has(key)) return fallback;
+  if (!json_.at(key).is_string()) fail(key, "a string");
+  return json_.at(key).get<std::string>();
+}
+
+std::string ModelConfig::architecture() const {
+  if (!has("architectures")) return "";
+  const Json& list = json_.at("architectures");
+  if (!list.is_array() || list.empty() || !list[0].is_string())
+    fail("architectures", "a list of names");
+  return list[0].get<std::string>();
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,173 @@
+#include "model/rope.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+
+namespace msmodelslim {
+namespace {
+
+RopeKind kind_of(const std::string& name, const std::string& where) {
+  if (name == "default" || name == "mrope") return RopeKind::kDefault;
+  if (name == "linear") return RopeKind::kLinear;
+  if (name == "dynamic") return RopeKind::kDynamic;
+  if (name == "yarn") return RopeKind::kYarn;
+  if (name == "llama3") return RopeKind::kLlama3;
+  if (name == "longrope" || name == "su") return RopeKind::kLongRope;
+  throw DataError(fmt::format("{}: the rope scaling \"{}\" is not supported", where, name),
+                  "supported: default, linear, dynamic, yarn, llama3, longrope");
+}
+
+std::vector<double> numbers(const ModelConfig& scaling, const std::string& key) {
+  std::vector<double> values;
+  if (!scaling.has(key)) return values;
+  const Json& list = scaling.json().at(key);
+  if (!list.is_array()) throw DataError(scaling.path() + ": " + key + " must be a list of numbers");
+  for (const Json& value : list) {
+    if (!value.is_number())
+      throw DataError(scaling.path() + ": " + key + " must be a list of numbers");
+    values.push_back(value.get<double>());
+  }
+  return values;
+}
+
+// YaRN's magnitude function.
+double magnitude(double scale, double m) {
+  return scale <= 1 ? 1.0 : 0.1 * m * std::log(scale) + 1.0;
+}
+
+void apply_llama3(const RopeSpec& rope, std::vector<double>& inverse) {
+  const auto original = static_cast<double>(rope.original_max_position);
+  for (double& f : inverse) {
+    const double wave = 2 * std::numbers::pi / f;
+    if (wave > original / rope.low_freq_factor) {
+      f /= rope.factor;
+    } else if (wave >= original / rope.high_freq_factor) {
+      const double t = (original / wave - rope.low_freq_factor) /
+                       (rope.high_freq_factor - rope.low_freq_factor);
+      f = (1 - t) * f / rope.factor + t * f;
+    }
+  }
+}
+
+double apply_yarn(const RopeSpec& rope, std::vector<double>& inverse) {
+  const auto dim = static_cast<double>(rope.dim);
+  const auto original = static_cast<double>(rope.original_max_position);
+  const auto correction = [&](double rotations) {
+    return dim * std::log(original / (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(rope.theta));
+  };
+  double low = correction(rope.beta_fast);
+  double high = correction(rope.beta_slow);
+  if (rope.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dim - 1);
+  if (low == high) high += 0.001;
+  for (std::size_t i = 0; i < inverse.size(); ++i) {
+    const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    inverse[i] = inverse[i] / rope.factor * ramp + inverse[i] * (1 - ramp);
+  }
+  if (rope.attention_factor) return *rope.attention_factor;
+  if (rope.mscale != 0 && rope.mscale_all_dim != 0)
+    return magnitude(rope.factor, rope.mscale) / magnitude(rope.factor, rope.mscale_all_dim);
+  return magnitude(rope.factor, 1);
+}
+
+double apply_longrope(const RopeSpec& rope, std::int64_t length, std::vector<double>& inverse) {
+  const auto& factors =
+      length <= rope.original_max_position ? rope.short_factor : rope.long_factor;
+  for (std::size_t i = 0; i < inverse.size(); ++i) inverse[i] /= factors[i];
+  if (rope.attention_factor) return *rope.attention_factor;
+  if (rope.factor <= 1) return 1;
+  return std::sqrt(1 + std::log(rope.factor) /
+                           std::log(static_cast<double>(rope.original_max_position)));
+}
+
+}  // namespace
+
+RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
+  RopeSpec rope;
+  rope.max_position = config.size_or("max_position_embeddings", 2048);
+  const char* key = config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  const bool scaled = config.has(key);
+  if (scaled && !config.json().at(key).is_object())
+    throw DataError(fmt::format("{}: \"{}\" must be an object", config.path(), key));
+  const ModelConfig scaling(scaled ? config.json().at(key) : Json::object(),
+                            config.path() + ": " + key);
+  rope.theta = config.number_or("rope_theta", scaling.number_or("rope_theta", 10000));
+  const double partial =
+      config.number_or("partial_rotary_factor", scaling.number_or("partial_rotary_factor", 1));
+  rope.dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial) / 2 * 2;
+  if (rope.dim < 2 || rope.dim > head_dim || rope.theta <= 1)
+    throw DataError(fmt::format("{}: rope over {} of {} dimensions with theta {} is impossible",
+                                config.path(), rope.dim, head_dim, rope.theta));
+  rope.kind = kind_of(scaling.text_or("rope_type", scaling.text_or("type", "default")),
+                      config.path());
+  rope.factor = scaling.number_or("factor", 1);
+  rope.original_max_position = scaling.size_or(
+      "original_max_position_embeddings",
+      config.size_or("original_max_position_embeddings", rope.max_position));
+  if (rope.kind == RopeKind::kLongRope && config.has("original_max_position_embeddings"))
+    rope.factor = static_cast<double>(rope.max_position) /
+                  static_cast<double>(rope.original_max_position);
+  rope.low_freq_factor = scaling.number_or("low_freq_factor", 1);
+  rope.high_freq_factor = scaling.number_or("high_freq_factor", 4);
+  rope.beta_fast = scaling.number_or("beta_fast", 32);
+  rope.beta_slow = scaling.number_or("beta_slow", 1);
+  rope.mscale = scaling.number_or("mscale", 0);
+  rope.mscale_all_dim = scaling.number_or("mscale_all_dim", 0);
+  rope.truncate = scaling.flag_or("truncate", true);
+  if (scaling.has("attention_factor"))
+    rope.attention_factor = scaling.number_or("attention_factor", 1);
+  rope.short_factor = numbers(scaling, "short_factor");
+  rope.long_factor = numbers(scaling, "long_factor");
+  const auto half = static_cast<std::size_t>(rope.dim / 2);
+  if (rope.kind == RopeKind::kLongRope &&
+      (rope.short_factor.size() != half || rope.long_factor.size() != half))
+    throw DataError(fmt::format("{}: longrope needs {} short_factor and long_factor entries",
+                                config.path(), half));
+  return rope;
+}
+
+RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t length) {
+  const std::int64_t half = rope.dim / 2;
+  const auto dim = static_cast<double>(rope.dim);
+  double theta = rope.theta;
+  if (rope.kind == RopeKind::kDynamic) {
+    const auto longest = static_cast<double>(std::max(length, rope.max_position));
+    const double stretch = rope.factor * longest / static_cast<double>(rope.max_position) -
+                           (rope.factor - 1);
+    theta *= std::pow(stretch, dim / (dim - 2));
+  }
+  std::vector<double> inverse(static_cast<std::size_t>(half));
+  for (std::int64_t i = 0; i < half; ++i)
+    inverse[static_cast<std::size_t>(i)] = std::pow(theta, -2.0 * static_cast<double>(i) / dim);
+  double factor = 1;
+  switch (rope.kind) {
+    case RopeKind::kLinear:
+      for (double& f : inverse) f /= rope.factor;
+      break;
+    case RopeKind::kLlama3:
+      apply_llama3(rope, inverse);
+      break;
+    case RopeKind::kYarn:
+      factor = apply_yarn(rope, inverse);
+      break;
+    case RopeKind::kLongRope:
+      factor = apply_longrope(rope, length, inverse);
+      break;
+    default:
+      break;
+  }
+  RopeFrequencies result;
+  result.inverse.assign(inverse.begin(), inverse.end());
+  result.attention_factor = static_cast<float>(factor);
+  return result;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,24 @@
+#pragma once
+// Rotary position embedding: reading the config and the inverse frequencies of every scaling kind.
+// Source: Su et al., "RoFormer" (arXiv 2104.09864); YaRN (arXiv 2309.00071); the kinds as
+// Hugging Face transformers computes them.
+
+#include <cstdint>
+#include <vector>
+
+#include "model/config.h"
+#include "model/spec.h"
+
+namespace msmodelslim {
+
+RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim);
+
+struct RopeFrequencies {
+  std::vector<float> inverse;  // dim / 2
+  float attention_factor = 1;  // cos and sin are multiplied by it
+};
+
+// `length`: tokens of the longest sequence (dynamic and longrope depend on it).
+RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t length);
+
+}  // namespace msmodelslim

@@ -1,0 +1,92 @@
+#pragma once
+// What a model is made of: plain data, read from config.json and a family's table row.
+//
+// Names are the checkpoint's own (without ".weight"). Shapes are [out, in], row-major.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tensor/dtype.h"
+
+namespace msmodelslim {
+
+enum class Role { kQuery, kKey, kValue, kAttentionOut, kGate, kUp, kDown, kHead };
+
+struct LinearSpec {
+  std::string name;  // "model.layers.0.self_attn.q_proj"
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  bool bias = false;
+  Role role = Role::kHead;
+  // Linears that engines fuse into one and that read the same input share this name
+  // ("model.layers.0.self_attn.qkv_proj"); empty when the linear stands alone.
+  std::string group;
+};
+
+struct NormSpec {
+  std::string name;
+  std::int64_t size = 0;
+  double eps = 1e-6;
+};
+
+enum class RopeKind { kDefault, kLinear, kDynamic, kYarn, kLlama3, kLongRope };
+
+struct RopeSpec {
+  RopeKind kind = RopeKind::kDefault;
+  double theta = 10000;
+  std::int64_t dim = 0;  // rotated leading dimensions of a head
+  double factor = 1;
+  std::int64_t max_position = 0;
+  std::int64_t original_max_position = 0;
+  double low_freq_factor = 1;   // llama3
+  double high_freq_factor = 4;  // llama3
+  double beta_fast = 32;        // yarn
+  double beta_slow = 1;
+  double mscale = 0;
+  double mscale_all_dim = 0;
+  bool truncate = true;
+  std::optional<double> attention_factor;
+  std::vector<double> short_factor;  // longrope
+  std::vector<double> long_factor;
+};
+
+// Which weights a smoothing scale can move between.
+enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in processing order
+
+struct BlockSpec {
+  std::string name;  // "model.layers.0"
+  NormSpec input_norm;
+  NormSpec post_attention_norm;
+  std::optional<NormSpec> q_norm;  // per head, before RoPE
+  std::optional<NormSpec> k_norm;
+  LinearSpec q, k, v, o, gate, up, down;
+  std::int64_t window = 0;  // sliding window in tokens; 0: none
+
+  // In the order of the module tree, which is the order of writing.
+  std::vector<const LinearSpec*> linears() const { return {&q, &k, &v, &o, &gate, &up, &down}; }
+};
+
+struct ModelSpec {
+  std::string model_type;    // of config.json
+  std::string architecture;  // architectures[0]
+  DType dtype = DType::kF32; // the checkpoint's: products take their inputs in it
+  std::int64_t hidden = 0;
+  std::int64_t vocab = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t max_position = 0;
+  RopeSpec rope;
+  std::string embedding = "model.embed_tokens";
+  NormSpec final_norm;
+  LinearSpec head;    // lm_head
+  bool tied = false;  // the head uses the embedding's weight
+  std::vector<BlockSpec> blocks;
+};
+
+// Every module name of the model, for the report of patterns that match nothing.
+std::vector<std::string> module_names(const ModelSpec& spec);
+
+}  // namespace msmodelslim

@@ -1,0 +1,90 @@
+#include "observe/ranges.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/threads.h"
+
+namespace msmodelslim {
+
+void RunningRange::update(MinMax sample) {
+  if (aggregation_ == RangeAggregation::kRunningMean) {
+    const auto next = static_cast<float>(count_ + 1);
+    extremes_.min += (sample.min - extremes_.min) / next;
+    extremes_.max += (sample.max - extremes_.max) / next;
+  } else {
+    extremes_.min = count_ == 0 ? sample.min : std::min(extremes_.min, sample.min);
+    extremes_.max = count_ == 0 ? sample.max : std::max(extremes_.max, sample.max);
+    sum_min_ += static_cast<double>(sample.min);
+    sum_max_ += static_cast<double>(sample.max);
+  }
+  ++count_;
+}
+
+MinMax RunningRange::range() const {
+  if (aggregation_ != RangeAggregation::kMean) return extremes_;
+  const auto n = static_cast<double>(count_);
+  return {static_cast<float>(sum_min_ / n), static_cast<float>(sum_max_ / n)};
+}
+
+MinMax range_of(const float* x, std::int64_t count) {
+  constexpr std::int64_t kGrain = 1 << 16;
+  std::vector<MinMax> parts(static_cast<std::size_t>((count + kGrain - 1) / kGrain));
+  parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parts[static_cast<std::size_t>(begin / kGrain)] = min_max(x + begin, end - begin);
+  });
+  MinMax result = parts[0];
+  for (const MinMax& part : parts) {
+    if (std::isnan(part.min)) return part;
+    result = {std::min(result.min, part.min), std::max(result.max, part.max)};
+  }
+  return result;
+}
+
+ChannelTap::ChannelTap(const std::vector<std::string>& linears) {
+  for (const std::string& name : linears) stats_[name];
+}
+
+void ChannelTap::see(const Linear& linear, const float* x, std::int64_t rows,
+                     const std::vector<Sequence>&) {
+  Stats& stats = stats_.at(linear.name());
+  const std::int64_t width = linear.spec().in;
+  const auto size = static_cast<std::size_t>(width);
+  if (stats.min.empty()) {
+    stats.min.assign(size, std::numeric_limits<float>::infinity());
+    stats.max.assign(size, -std::numeric_limits<float>::infinity());
+    stats.abs_max.assign(size, 0.0F);
+  }
+  constexpr std::int64_t kGrain = 256;
+  const auto pieces = static_cast<std::size_t>((rows + kGrain - 1) / kGrain);
+  std::vector<std::vector<float>> lows(pieces);
+  std::vector<std::vector<float>> highs(pieces);
+  parallel_ranges(rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    const auto piece = static_cast<std::size_t>(begin / kGrain);
+    const float* from = x + begin * width;
+    lows[piece].assign(from, from + width);
+    highs[piece] = lows[piece];
+    column_min_max(from, end - begin, width, lows[piece].data(), highs[piece].data());
+  });
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    for (std::size_t j = 0; j < size; ++j) {
+      stats.min[j] = std::min(stats.min[j], lows[piece][j]);
+      stats.max[j] = std::max(stats.max[j], highs[piece][j]);
+    }
+  }
+  for (std::size_t j = 0; j < size; ++j)
+    stats.abs_max[j] = std::max(std::fabs(stats.min[j]), std::fabs(stats.max[j]));
+}
+
+RowsTap::RowsTap(const std::vector<std::string>& linears) {
+  for (const std::string& name : linears) rows_[name];
+}
+
+void RowsTap::see(const Linear& linear, const float* x, std::int64_t rows,
+                  const std::vector<Sequence>&) {
+  std::vector<float>& kept = rows_.at(linear.name());
+  kept.insert(kept.end(), x, x + rows * linear.spec().in);
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,70 @@
+#pragma once
+// Statistics of activations over the calibration set.
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "forward/context.h"
+#include "kernels/ops.h"
+
+namespace msmodelslim {
+
+enum class RangeAggregation {
+  kMax,         // smallest minimum and largest maximum over the samples
+  kMean,        // mean of the samples' minima and maxima, summed in double
+  kRunningMean  // m += (new - m) / (samples + 1) in fp32, as V0's observer does
+};
+
+// Range of one tensor, updated once per sample.
+class RunningRange {
+ public:
+  explicit RunningRange(RangeAggregation aggregation) : aggregation_(aggregation) {}
+  void update(MinMax sample);
+  bool seen() const { return count_ > 0; }
+  MinMax range() const;
+
+ private:
+  RangeAggregation aggregation_;
+  std::int64_t count_ = 0;
+  MinMax extremes_{0, 0};
+  double sum_min_ = 0;
+  double sum_max_ = 0;
+};
+
+// Range of x [rows, width]; all threads.
+MinMax range_of(const float* x, std::int64_t count);
+
+// Per input channel: largest |x|, and smallest / largest x, over all tokens, of chosen linears.
+class ChannelTap : public Tap {
+ public:
+  struct Stats {
+    std::vector<float> abs_max;
+    std::vector<float> min;
+    std::vector<float> max;
+  };
+  explicit ChannelTap(const std::vector<std::string>& linears);
+  bool wants(const Linear& linear) const override { return stats_.count(linear.name()) > 0; }
+  void see(const Linear& linear, const float* x, std::int64_t rows,
+           const std::vector<Sequence>& sequences) override;
+  const Stats& stats(const std::string& linear) const { return stats_.at(linear); }
+
+ private:
+  std::unordered_map<std::string, Stats> stats_;
+};
+
+// All input rows of chosen linears, in order (for searches).
+class RowsTap : public Tap {
+ public:
+  explicit RowsTap(const std::vector<std::string>& linears);
+  bool wants(const Linear& linear) const override { return rows_.count(linear.name()) > 0; }
+  void see(const Linear& linear, const float* x, std::int64_t rows,
+           const std::vector<Sequence>& sequences) override;
+  const std::vector<float>& rows(const std::string& linear) const { return rows_.at(linear); }
+  void drop(const std::string& linear) { rows_.at(linear) = {}; }
+
+ private:
+  std::unordered_map<std::string, std::vector<float>> rows_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,115 @@
+#include "quantize/linear_quantizer.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/threads.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr std::int64_t kGrain = 1 << 14;
+
+void fake_quantize_all(const float* x, QuantParam param, float* out, std::int64_t count) {
+  parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    fake_quantize_s8(x + begin, param.scale, param.offset, out + begin, end - begin);
+  });
+}
+
+const float* data_or_null(const std::vector<float>& values) {
+  return values.empty() ? nullptr : values.data();
+}
+
+}  // namespace
+
+LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear)
+    : config_(config), range_(config.aggregation) {
+  result_.spec = linear.spec();
+  result_.type = config.type;
+  result_.bias = linear.bias();
+  quantize_weight(config.weight, linear.weight(), result_);
+  linear.release();
+}
+
+QuantParam LinearQuantizer::param_of(MinMax range) const {
+  return integer_param(range.min, range.max, config_.act_symmetric, 8, config_.act_scale_dtype);
+}
+
+void LinearQuantizer::forward(const float* x, std::int64_t rows,
+                              const std::vector<Sequence>& sequences, float* y) {
+  const std::int64_t in = result_.spec.in;
+  const float* input = x;
+  if (config_.act != ActKind::kFloat) {
+    input_.resize(static_cast<std::size_t>(rows * in));
+    for (const Sequence& s : sequences) {
+      const float* from = x + s.begin * in;
+      MinMax range = range_of(from, s.rows * in);
+      QuantParam param;
+      if (config_.act == ActKind::kStatic) {
+        range_.update(range);
+        param = param_of(range_.range());
+      } else {
+        param = integer_param(range.min, range.max, true, 8, DType::kF32);
+      }
+      fake_quantize_all(from, param, input_.data() + s.begin * in, s.rows * in);
+    }
+    input = input_.data();
+  }
+  if (weight_.empty()) {
+    weight_.resize(static_cast<std::size_t>(in * result_.spec.out));
+    dequantize_weight(result_, weight_.data());
+  }
+  linear_f32(input, weight_.data(), data_or_null(result_.bias), y, rows, in, result_.spec.out);
+}
+
+QuantizedLinear LinearQuantizer::finish() {
+  if (config_.act == ActKind::kStatic) {
+    if (!range_.seen())
+      throw DataError(fmt::format("{}: no calibration token reached it", result_.spec.name),
+                      "use a larger calibration set, or exclude it from static quantization");
+    const MinMax range = range_.range();
+    if (!std::isfinite(range.min) || !std::isfinite(range.max))
+      throw DataError(fmt::format("{}: its input has NaN or infinite values", result_.spec.name),
+                      "a weight before it is damaged, or the model overflows; check the checkpoint");
+    result_.input = param_of(range);
+  }
+  return std::move(result_);
+}
+
+void CalibrationOp::apply(Linear& linear, const float* x, std::int64_t rows,
+                          const std::vector<Sequence>& sequences, float* y) {
+  if (const auto it = active_.find(linear.name()); it != active_.end())
+    it->second->forward(x, rows, sequences, y);
+  else if (const auto found = done_.find(linear.name()); found != done_.end())
+    apply_quantized(*found->second, x, rows, y);
+  else
+    float_op_.apply(linear, x, rows, sequences, y);
+}
+
+void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* x,
+                                    std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec.in;
+  const float* input = x;
+  if (linear.static_input() || linear.dynamic_input()) {
+    input_.resize(static_cast<std::size_t>(rows * in));
+    if (linear.static_input()) {
+      fake_quantize_all(x, linear.input, input_.data(), rows * in);
+    } else {
+      parallel_for(rows, [&](std::int64_t r) {
+        const float* row = x + r * in;
+        const MinMax range = min_max(row, in);
+        const QuantParam param = integer_param(range.min, range.max, true, 8, DType::kF32);
+        fake_quantize_s8(row, param.scale, param.offset, input_.data() + r * in, in);
+      });
+    }
+    input = input_.data();
+  }
+  std::vector<float>& weight = dequantized_[linear.spec.name];
+  if (weight.empty()) {
+    weight.resize(static_cast<std::size_t>(in * linear.spec.out));
+    dequantize_weight(linear, weight.data());
+  }
+  linear_f32(input, weight.data(), data_or_null(linear.bias), y, rows, in, linear.spec.out);
+}
+
+}  // namespace msmodelslim

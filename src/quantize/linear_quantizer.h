@@ -1,0 +1,72 @@
+#pragma once
+// Quantizes the linears of a block as one recipe entry says, and computes them so during calibration.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "forward/context.h"
+#include "observe/ranges.h"
+#include "quantize/weight.h"
+
+namespace msmodelslim {
+
+enum class ActKind {
+  kFloat,     // weight-only
+  kStatic,    // one scale per tensor, from the calibration set
+  kPerToken,  // one scale per token at run time; nothing is stored
+};
+
+struct LinearConfig {
+  QuantType type = QuantType::kW8A8Dynamic;
+  ActKind act = ActKind::kPerToken;
+  bool act_symmetric = true;
+  RangeAggregation aggregation = RangeAggregation::kMax;
+  WeightConfig weight;
+  DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
+};
+
+// One linear under calibration (reference: quantizers 5.1, 8.1, 9).
+//
+// For every sample, in order: the running range takes it in, the scale follows, the sample is
+// quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees the
+// range of samples 0..i, as in the Python tool. A per-token linear uses one scale per sample here (the
+// Python tool's rule; it is data-free and only matters beside a static neighbour in a group).
+class LinearQuantizer {
+ public:
+  LinearQuantizer(const LinearConfig& config, Linear& linear);
+  bool needs_data() const { return config_.act == ActKind::kStatic; }
+  void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences,
+               float* y);
+  // Throws DataError when a static range never saw a token or saw NaN.
+  QuantizedLinear finish();
+
+ private:
+  QuantParam param_of(MinMax range) const;
+  LinearConfig config_;
+  QuantizedLinear result_;
+  RunningRange range_;
+  std::vector<float> weight_;  // dequantized, made at the first forward
+  std::vector<float> input_;
+};
+
+// The linear operation of a block in which some linears are under calibration or already quantized.
+class CalibrationOp : public LinearOp {
+ public:
+  explicit CalibrationOp(DType compute_dtype) : float_op_(compute_dtype) {}
+  void add(const std::string& name, LinearQuantizer* quantizer) { active_[name] = quantizer; }
+  void add(const std::string& name, const QuantizedLinear* done) { done_[name] = done; }
+  void apply(Linear& linear, const float* x, std::int64_t rows,
+             const std::vector<Sequence>& sequences, float* y) override;
+
+ private:
+  void apply_quantized(const QuantizedLinear& linear, const float* x, std::int64_t rows, float* y);
+  FloatLinearOp float_op_;
+  std::map<std::string, LinearQuantizer*> active_;
+  std::map<std::string, const QuantizedLinear*> done_;
+  std::map<std::string, std::vector<float>> dequantized_;
+  std::vector<float> input_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,36 @@
+#pragma once
+// The one intermediate form of a quantized linear: every quantizer makes it, every saver and
+// evaluator takes it.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "checkpoint/ascendv1.h"
+#include "forward/context.h"
+#include "quantize/int8.h"
+#include "tensor/tensor.h"
+
+namespace msmodelslim {
+
+struct QuantizedLinear {
+  LinearSpec spec;
+  QuantType type = QuantType::kW8A8Dynamic;
+  int weight_bits = 8;
+  Tensor codes;                      // I8 [out, in], one code a byte
+  std::vector<float> weight_scale;   // [out]
+  std::vector<float> weight_offset;  // [out] or empty (zeros)
+  QuantParam input;                  // static activations only
+  std::vector<float> bias;           // [out] or empty
+
+  bool static_input() const { return type == QuantType::kW8A8; }
+  bool dynamic_input() const {
+    return type == QuantType::kW8A8Dynamic || type == QuantType::kW4A8Dynamic;
+  }
+};
+
+// (q - o) * s, fp32 [out, in].
+void dequantize_weight(const QuantizedLinear& linear, float* out);
+
+}  // namespace msmodelslim

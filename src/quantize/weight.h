@@ -1,0 +1,26 @@
+#pragma once
+// Weight quantizers: fp32 [out, in] -> codes and one scale per output channel.
+
+#include <string>
+
+#include "quantize/quantized_linear.h"
+
+namespace msmodelslim {
+
+struct WeightConfig {
+  int bits = 8;
+  std::string method = "minmax";  // minmax, ssz
+  int steps = 50;                 // ssz: iterations
+  DType scale_dtype = DType::kF32;
+};
+
+// Fills codes and weight_scale of `out`. Throws DataError naming the linear for NaN or infinite
+// weights. Data-free; all threads; rows are independent.
+//
+// minmax: s = max|row| / B.
+// ssz: alternates codes and their least-squares scale, keeps the best (reference: quantizers 6.3):
+//   s' = sum(w q) / max(sum(q q), 1e-30); q = Q(w, s'); e = mean((w - s' q)^2)
+//   until no row improves by 1e-10, at most `steps` times.
+void quantize_weight(const WeightConfig& config, const float* weight, QuantizedLinear& out);
+
+}  // namespace msmodelslim

@@ -1,0 +1,97 @@
+#pragma once
+// What one quantization run will do: the typed form of every recipe, whatever its apiversion.
+// Plain data; made by make_plan() (plan_reader.h), carried out by pipeline.
+
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "recipe/name_filter.h"
+
+namespace msmodelslim {
+
+// How one side of a matrix product is quantized, in the recipe's own words. Validated: the
+// combination (dtype, scope, symmetric, method) exists for the side it stands on.
+struct QConfig {
+  std::string dtype = "float";       // float, int8, ...
+  std::string scope = "per_tensor";  // per_tensor, per_channel, per_token, ...
+  bool symmetric = true;
+  std::string method = "none";  // none, minmax, ...
+  Json ext = Json::object();    // parameters of the method, scalars typed
+  bool is_float() const { return dtype == "float"; }
+};
+
+// ext.aggregation_type of static activation ranges over batches.
+enum class Aggregation { kMax, kMean };
+Aggregation aggregation_of(const QConfig& config);
+
+struct LinearQuantStep {
+  QConfig act;
+  QConfig weight;
+  NameFilter filter;
+  std::string type;  // AscendV1 type of the pair: W8A8, W8A8_DYNAMIC, W8A16, ...
+};
+
+enum class SmoothKind { kSmoothQuant, kIterSmooth, kFlexSmoothQuant };
+
+struct SmoothStep {
+  SmoothKind kind = SmoothKind::kIterSmooth;
+  std::optional<double> alpha;           // absent only for flex_smooth_quant: searched
+  std::optional<double> beta;            // flex_smooth_quant only; absent: searched
+  double scale_min = 1e-5;               // iter_smooth only
+  bool symmetric = true;                 // smooth_quant, iter_smooth
+  std::set<std::string> subgraph_types;  // of norm-linear, linear-linear, ov, up-down
+  NameFilter filter;                     // of the subgraph's source module
+};
+
+struct Step;
+
+// Children share one forward pass over the calibration set per block.
+struct GroupStep {
+  std::vector<Step> steps;
+};
+
+struct Step {
+  std::variant<LinearQuantStep, SmoothStep, GroupStep> value;
+  std::string path;  // where the recipe says so: spec.process.0.linear_quant
+  int line = 0;      // 1-based line in the recipe file
+};
+
+struct SaveStep {
+  std::string type = "ascendv1_saver";
+  int part_file_size = 4;  // GiB per shard; 0: one file without an index
+};
+
+// What a modelslim_v0 recipe adds: `steps` holds its translation, these are the differences.
+struct V0Options {
+  int w_bit = 8;
+  int a_bit = 8;
+  int act_method = 1;                      // 1: minmax
+  bool mm_tensor = false;                  // false: one weight scale per output row
+  std::vector<std::string> disable_names;  // exact module names kept float; each must exist
+  bool disable_last_linear = true;         // keep the last linear of the model (the head) float
+  std::optional<int> part_file_size;       // GiB; absent: one file
+  std::string safetensors_name;            // empty: quant_model_weight_<type>.safetensors
+};
+
+enum class Runner { kAuto, kModelWise, kLayerWise, kDpLayerWise };
+
+struct Plan {
+  std::string apiversion;
+  std::string config_id;
+  std::string dataset;  // name or path of the calibration set
+  Runner runner = Runner::kAuto;
+  std::vector<Step> steps;      // in recipe order
+  std::vector<SaveStep> saves;  // V1; empty for V0
+  std::optional<V0Options> v0;  // set for modelslim_v0
+};
+
+// True when the step reads calibration data: smoothing, static activation ranges, or a group with
+// such a child.
+bool needs_data(const Step& step);
+bool needs_data(const Plan& plan);
+
+}  // namespace msmodelslim

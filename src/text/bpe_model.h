@@ -1,0 +1,62 @@
+#pragma once
+// "model" of tokenizer.json, type BPE: the ids of one word.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/component.h"
+#include "text/pair_table.h"
+#include "text/vocabulary.h"
+#include "text/word_cache.h"
+
+namespace msmodelslim {
+
+// The "merges" list; texts lie behind each other, in the order left, right, left, right ...
+struct MergeList {
+  std::string texts;
+  std::vector<std::uint64_t> ends;  // one for each text
+  std::size_t size() const { return ends.size() / 2; }
+  std::string_view text(std::size_t index) const {
+    const std::uint64_t begin = index == 0 ? 0 : ends[index - 1];
+    return std::string_view(texts).substr(begin, ends[index] - begin);
+  }
+};
+
+class BpeModel {
+ public:
+  // `component` holds the fields of the model without "vocab" and "merges".
+  BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges);
+
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+
+  // Appends the ids of `word` (valid UTF-8, not empty). Thread-safe with a cache for each thread.
+  void encode(std::string_view word, WordCache& cache, std::vector<std::int32_t>& ids) const;
+
+ private:
+  void check_type(const Component& component) const;
+  void read_merges(const Component& component, const MergeList& merges);
+  void read_characters();
+  void encode_part(std::string_view part, WordCache& cache, std::vector<std::int32_t>& ids) const;
+  void initial_symbols(std::string_view part, std::vector<std::int32_t>& ids) const;
+  std::int32_t character_id(std::int32_t code) const;
+  std::optional<std::int32_t> affixed_id(std::string_view character, bool first, bool last) const;
+  bool append_bytes(std::string_view text, std::vector<std::int32_t>& ids) const;
+  std::int32_t unknown_id() const;
+
+  std::string where_;
+  Vocabulary vocabulary_;
+  PairTable merges_;                      // pair of ids -> merge
+  PairTable junctions_;                   // pairs of characters that some merge brings together
+  std::vector<std::int32_t> characters_;  // id of a code point, -1: none
+  std::vector<std::int32_t> bytes_;       // id of <0x00> .. <0xFF>, -1: none; empty: no fallback
+  std::string prefix_;                    // of every symbol but a word's first
+  std::string suffix_;                    // of a word's last symbol
+  std::optional<std::string> unknown_token_;
+  bool fuse_unknown_ = false;
+  bool ignore_merges_ = false;
+};
+
+}  // namespace msmodelslim

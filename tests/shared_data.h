@@ -1,0 +1,24 @@
+#pragma once
+// The shared reference data: MSMODELSLIM_SHARED, else ../shared beside the source tree. Tests that need
+// it skip with a message when it is absent.
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace msmodelslim {
+
+inline std::string shared_dir() {
+  if (const char* given = std::getenv("MSMODELSLIM_SHARED")) return given;
+  return (std::filesystem::path(MSMODELSLIM_SOURCE_DIR).parent_path() / "shared").string();
+}
+
+inline bool has_shared(const std::string& path) {
+  return std::filesystem::exists(std::filesystem::path(shared_dir()) / path);
+}
+
+}  // namespace msmodelslim
+
+#define REQUIRE_SHARED(path)                                                          \
+  if (!msmodelslim::has_shared(path))                                                 \
+  GTEST_SKIP() << "needs " << path << " of the shared reference data: set MSMODELSLIM_SHARED"

@@ -1,0 +1,68 @@
+// tokenize_file TOKENIZER.json TEXTS.jsonl: tokenizes each line, a JSON string, and prints
+// {"ids": without special tokens, "special": with them, "text": ids decoded, "plain": special
+// decoded without special tokens}. Times go to stderr. For tests/interop/tokenizers_compare.py.
+
+#include <chrono>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "text/tokenizer.h"
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+int run(const std::string& tokenizer_path, const std::string& texts_path) {
+  using msmodelslim::Json;
+  auto start = std::chrono::steady_clock::now();
+  const std::string json = msmodelslim::read_file(tokenizer_path);
+  const auto tokenizer = msmodelslim::Tokenizer::from_json(json, tokenizer_path);
+  const double load_seconds = seconds_since(start);
+  std::vector<std::string> texts;
+  std::istringstream lines(msmodelslim::read_file(texts_path));
+  for (std::string line; std::getline(lines, line);)
+    texts.push_back(Json::parse(line).get<std::string>());
+  std::vector<std::vector<std::int32_t>> ids;
+  std::size_t bytes = 0;
+  start = std::chrono::steady_clock::now();
+  for (const std::string& text : texts) {
+    ids.push_back(tokenizer.encode(text, /*add_special_tokens=*/false));
+    bytes += text.size();
+  }
+  const double encode_seconds = seconds_since(start);
+  std::cerr << fmt::format("load {:.3f} s, encode {} bytes in {:.3f} s, {:.2f} MB/s\n",
+                           load_seconds, bytes, encode_seconds,
+                           static_cast<double>(bytes) / 1e6 / encode_seconds);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto special = tokenizer.encode(texts[i], /*add_special_tokens=*/true);
+    Json out;
+    out["ids"] = ids[i];
+    out["special"] = special;
+    out["text"] = tokenizer.decode(ids[i], /*skip_special_tokens=*/false);
+    out["plain"] = tokenizer.decode(special, /*skip_special_tokens=*/true);
+    std::cout << out.dump() << '\n';
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "usage: tokenize_file TOKENIZER.json TEXTS.jsonl\n";
+    return 2;
+  }
+  try {
+    return run(argv[1], argv[2]);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}

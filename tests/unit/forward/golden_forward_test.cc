@@ -1,0 +1,86 @@
+// Hidden states and logits equal to those of transformers (float32, eager attention).
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "checkpoint/safetensors.h"
+#include "forward/run.h"
+#include "model/build.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+// Largest |a - b| over the largest |b|.
+double relative_error(const float* a, const TensorView& expected) {
+  const Tensor b = to_f32(expected);
+  double worst = 0;
+  double largest = 0;
+  for (std::int64_t i = 0; i < b.count(); ++i) {
+    worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - b.as<float>()[i]));
+    largest = std::max(largest, std::fabs(static_cast<double>(b.as<float>()[i])));
+  }
+  return worst / largest;
+}
+
+std::int32_t id_at(const TensorView& ids, std::int64_t i) {
+  return ids.dtype == DType::kI32 ? ids.as<std::int32_t>()[i]
+                                  : static_cast<std::int32_t>(ids.as<std::int64_t>()[i]);
+}
+
+class GoldenForward : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenForward, EveryHiddenStateAndTheLogits) {
+  const std::string relative = std::string("golden/models/") + GetParam();
+  REQUIRE_SHARED(relative);
+  const std::string folder = shared_dir() + "/" + relative;
+  const SafetensorsFile expected(folder + "/forward.safetensors");
+  const auto want = [&](const std::string& name) {
+    for (const auto& entry : expected.entries())
+      if (entry.name == name) return expected.view(entry);
+    throw std::runtime_error("no " + name);
+  };
+  // The model's own weights only: forward.safetensors lies in the same folder.
+  const std::string copy = testing::TempDir() + "forward_" + GetParam();
+  std::filesystem::remove_all(copy);
+  std::filesystem::create_directories(copy);
+  for (const auto& item : std::filesystem::directory_iterator(folder))
+    if (item.path().filename() != "forward.safetensors")
+      std::filesystem::create_symlink(item.path(), std::filesystem::path(copy) / item.path().filename());
+  const CheckpointReader checkpoint(copy);
+  const ModelSpec model = build_model_spec(ModelConfig::read(copy), checkpoint);
+  check_checkpoint(model, checkpoint);
+  for (int s = 0; s < 2; ++s) {
+    const std::string prefix = "seq" + std::to_string(s) + ".";
+    const TensorView ids_view = want(prefix + "input_ids");
+    std::vector<std::int32_t> ids;
+    for (std::int64_t i = 0; i < ids_view.count(); ++i)
+      ids.push_back(id_at(ids_view, i));
+    PackedStates states = embed_samples(model, checkpoint, {ids});
+    EXPECT_LT(relative_error(states.values.data(), want(prefix + "embed")), 1e-6);
+    FloatLinearOp op(DType::kF32);
+    const RopeTable rope(model.rope, states.rows);
+    Workspace workspace;
+    for (std::size_t layer = 0; layer < model.blocks.size(); ++layer) {
+      Block block(model.blocks[layer], checkpoint);
+      run_block_on(model, block, states, true, rope, op, {}, workspace);
+      EXPECT_LT(relative_error(states.values.data(),
+                               want(prefix + "layer" + std::to_string(layer) + ".out")),
+                1e-4)
+          << "layer " << layer;
+    }
+    Head head(model, checkpoint);
+    std::vector<float> normed(states.values.size());
+    std::vector<float> logits(static_cast<std::size_t>(states.rows * model.vocab));
+    head.run(states.values.data(), states.rows, op, normed.data(), logits.data());
+    EXPECT_LT(relative_error(normed.data(), want(prefix + "final_norm")), 1e-4);
+    EXPECT_LT(relative_error(logits.data(), want(prefix + "logits")), 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
+                         testing::Values("qwen2", "qwen2-28l", "qwen2-bf16", "qwen3", "qwen3-bf16",
+                                         "llama"));
+
+}  // namespace
+}  // namespace msmodelslim
