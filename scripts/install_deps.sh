@@ -12,7 +12,7 @@ set -euo pipefail
 packages=(
   ca-certificates ccache cmake g++ git ninja-build pkg-config
   libbenchmark-dev libcli11-dev libdnnl-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
-  libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
+  libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev ocl-icd-opencl-dev
   python3 python3-pip unzip
 )
 if [[ $(uname -m) == aarch64 ]]; then
@@ -80,8 +80,15 @@ if [[ $(id -u) -ne 0 ]]; then
   as_root=(sudo)
 fi
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# apt's long account is shown only when it fails.
 apt() {
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@"
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1 </dev/null; then
+    tail -n 40 "$log" >&2
+    return 1
+  fi
 }
 
 has_candidates() {
@@ -94,20 +101,20 @@ has_candidates() {
 echo "install_deps: installing ${#missing[@]} packages: ${missing[*]}"
 if ! has_candidates; then
   echo "install_deps: apt-get update"
-  apt update -qq
+  apt update
 fi
 # Package lists can be old enough to name files that the mirror has replaced: then update and try again.
-if ! apt install -y -qq --no-install-recommends "${missing[@]}"; then
+if ! apt install --no-install-recommends "${missing[@]}"; then
   echo "install_deps: apt-get update, then a second try"
-  apt update -qq
-  apt install -y -qq --no-install-recommends "${missing[@]}"
+  apt update
+  apt install --no-install-recommends "${missing[@]}"
 fi
 
 # clang is new on this machine: now its version, and with it the name of its runtime, is known.
 if [[ " ${missing[*]} " == *" clang "* ]]; then
   version=$(clang -dumpversion | cut -d . -f 1)
   if apt-cache show "libclang-rt-$version-dev" >/dev/null 2>&1; then
-    apt install -y -qq --no-install-recommends "libclang-rt-$version-dev"
+    apt install --no-install-recommends "libclang-rt-$version-dev"
   fi
 fi
 echo "install_deps: done"

@@ -1,6 +1,5 @@
 #include "checkpoint/gguf_cast.h"
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -58,19 +57,17 @@ void throw_not_finite(const std::string& where, const std::string& tensor, DType
                            : "the file is damaged; download it again");
 }
 
-Tensor cast_tensor(const TensorView& view, DType dtype, const std::string& where,
-                   const std::string& name) {
-  Tensor out(dtype, view.shape);
+void cast_tensor(const TensorView& view, DType dtype, const std::string& where,
+                 const std::string& name, std::byte* out) {
   const std::size_t in_size = dtype_size(view.dtype);
   const std::size_t out_size = dtype_size(dtype);
   parallel_ranges(view.count(), kPiece, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> values(static_cast<std::size_t>(end - begin));
     const auto first = static_cast<std::size_t>(begin);
     to_f32(TensorView{view.dtype, {end - begin}, view.bytes + first * in_size}, values.data());
-    if (!cast_values(values.data(), end - begin, dtype, out.bytes() + first * out_size))
+    if (!cast_values(values.data(), end - begin, dtype, out + first * out_size))
       throw_not_finite(where, name, dtype);
   });
-  return out;
 }
 
 }  // namespace msmodelslim

@@ -2,6 +2,7 @@
 // fp32 values to the dtype of an output file.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "tensor/tensor.h"
@@ -20,8 +21,19 @@ bool cast_values(const float* in, std::int64_t count, DType dtype, std::byte* ou
 [[noreturn]] void throw_not_finite(const std::string& where, const std::string& tensor,
                                    DType dtype);
 
-// A whole float tensor in `dtype`, cast in small pieces; throws as above.
-Tensor cast_tensor(const TensorView& view, DType dtype, const std::string& where,
-                   const std::string& name);
+// A whole float tensor in `dtype`, cast in small pieces into `out`; throws as above.
+void cast_tensor(const TensorView& view, DType dtype, const std::string& where,
+                 const std::string& name, std::byte* out);
+
+// Room for one tensor after the other: allocated once, never zeroed.
+class TensorBuffer {
+ public:
+  explicit TensorBuffer(std::uint64_t bytes)
+      : bytes_(std::make_unique_for_overwrite<std::byte[]>(bytes)) {}
+  std::byte* bytes() { return bytes_.get(); }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+};
 
 }  // namespace msmodelslim

@@ -31,8 +31,8 @@ std::int64_t source_row(std::int64_t row, std::int64_t head_dim) {
   return head * head_dim + 2 * (in_head % half) + in_head / half;
 }
 
-Tensor decode_vector(const GgufFile& file, const GgufTensor& tensor, const GgufWeight& weight,
-                     DType dtype) {
+void decode_vector(const GgufFile& file, const GgufTensor& tensor, const GgufWeight& weight,
+                   DType dtype, std::byte* out) {
   std::vector<float> values(static_cast<std::size_t>(tensor.shape[0]));
   file.decode_row(tensor, 0, values.data());
   if (weight.rotary_heads > 0) {
@@ -42,39 +42,41 @@ Tensor decode_vector(const GgufFile& file, const GgufTensor& tensor, const GgufW
       values[static_cast<std::size_t>(i)] =
           interleaved[static_cast<std::size_t>(source_row(i, head_dim))];
   }
-  Tensor out(dtype, tensor.shape);
-  if (!cast_values(values.data(), tensor.shape[0], dtype, out.bytes()))
+  if (!cast_values(values.data(), tensor.shape[0], dtype, out))
     throw_not_finite(file.path(), tensor.name, dtype);
-  return out;
 }
 
-Tensor decode_matrix(const GgufFile& file, const GgufTensor& tensor, const GgufWeight& weight,
-                     DType dtype) {
+void decode_matrix(const GgufFile& file, const GgufTensor& tensor, const GgufWeight& weight,
+                   DType dtype, std::byte* out) {
   const std::int64_t rows = GgufFile::rows(tensor);
   const std::int64_t columns = tensor.shape.back();
   const std::size_t row_bytes = static_cast<std::size_t>(columns) * dtype_size(dtype);
   const std::int64_t head_dim = weight.rotary_heads > 0 ? rows / weight.rotary_heads : 0;
-  Tensor out(dtype, tensor.shape);
   parallel_ranges(
       rows, std::max<std::int64_t>(1, kPiece / columns), [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> values(static_cast<std::size_t>(columns));
         for (std::int64_t row = begin; row < end; ++row) {
           file.decode_row(tensor, head_dim > 0 ? source_row(row, head_dim) : row, values.data());
-          std::byte* to = out.bytes() + static_cast<std::size_t>(row) * row_bytes;
+          std::byte* to = out + static_cast<std::size_t>(row) * row_bytes;
           if (!cast_values(values.data(), columns, dtype, to))
             throw_not_finite(file.path(), tensor.name, dtype);
         }
       });
-  return out;
 }
 
 void write_weights(const GgufModel& model, const std::vector<GgufWeight>& weights, DType dtype,
                    OutputFolder& output) {
   std::uint64_t total = 0;
-  for (const GgufWeight& weight : weights)
-    total += static_cast<std::uint64_t>(element_count(model.at(weight.source).tensor->shape)) *
-             dtype_size(dtype);
+  std::uint64_t largest = 0;
+  for (const GgufWeight& weight : weights) {
+    const std::uint64_t size =
+        static_cast<std::uint64_t>(element_count(model.at(weight.source).tensor->shape)) *
+        dtype_size(dtype);
+    total += size;
+    largest = std::max(largest, size);
+  }
   output.require_space(total + kSpaceMargin);
+  TensorBuffer buffer(largest);
   ShardWriter writer(output.partial(), "model", total < kShardLimit ? 0 : kShardLimit);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (i + 1 < weights.size()) {
@@ -82,10 +84,11 @@ void write_weights(const GgufModel& model, const std::vector<GgufWeight>& weight
       next.file->will_need(*next.tensor);
     }
     const auto& [file, tensor] = model.at(weights[i].source);
-    const bool vector = tensor->shape.size() == 1;
-    writer.add(weights[i].target, (vector ? decode_vector(*file, *tensor, weights[i], dtype)
-                                          : decode_matrix(*file, *tensor, weights[i], dtype))
-                                      .view());
+    if (tensor->shape.size() == 1)
+      decode_vector(*file, *tensor, weights[i], dtype, buffer.bytes());
+    else
+      decode_matrix(*file, *tensor, weights[i], dtype, buffer.bytes());
+    writer.add(weights[i].target, {dtype, tensor->shape, buffer.bytes()});
     file->dont_need(*tensor);
   }
   writer.finish();

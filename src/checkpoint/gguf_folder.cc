@@ -1,4 +1,5 @@
 // convert_model_folder(): a Hugging Face folder in another float dtype.
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -58,23 +59,30 @@ void set_dtype(Json& config, const std::string& name, bool top) {
 
 void write_weights(const CheckpointReader& reader, DType dtype, OutputFolder& output) {
   std::uint64_t total = 0;
+  std::uint64_t largest = 0;
   for (const std::string& name : reader.names()) {
     const TensorView view = reader.at(name);
     if (view.dtype == DType::kF8E4M3 || view.dtype == DType::kF8E5M2)
       throw DataError(fmt::format("{}: tensor \"{}\" is {}; its scale is stored elsewhere",
                                   reader.file_of(name), name, dtype_name(view.dtype)),
                       "convert the float model it was made from");
-    total += is_float(view.dtype) ? static_cast<std::uint64_t>(view.count()) * dtype_size(dtype)
-                                  : view.byte_size();
+    const std::uint64_t size = is_float(view.dtype)
+                                   ? static_cast<std::uint64_t>(view.count()) * dtype_size(dtype)
+                                   : view.byte_size();
+    total += size;
+    largest = std::max(largest, size);
   }
   output.require_space(total + kSpaceMargin);
+  TensorBuffer buffer(largest);
   ShardWriter writer(output.partial(), "model", total < kShardLimit ? 0 : kShardLimit);
   for (const std::string& name : reader.names()) {
     const TensorView view = reader.at(name);
-    if (is_float(view.dtype))
-      writer.add(name, cast_tensor(view, dtype, reader.file_of(name), name).view());
-    else
+    if (is_float(view.dtype)) {
+      cast_tensor(view, dtype, reader.file_of(name), name, buffer.bytes());
+      writer.add(name, {dtype, view.shape, buffer.bytes()});
+    } else {
       writer.add(name, view);
+    }
     reader.dont_need(name);
   }
   writer.finish();

@@ -56,7 +56,7 @@ OutputFolder::OutputFolder(const std::string& save_path, const std::string& sour
     refuse(target_, "is a file, a folder was expected", "choose another name");
   partial_ = exists && is_mount_point(target_)
                  ? target_ / ".partial"
-                 : target_.parent_path() / ("." + target_.filename().string() + ".partial");
+                 : target_.parent_path() / fmt::format(".{}.partial", target_.filename().string());
   if (exists && has_content(target_, partial_)) {
     if (!overwrite) refuse(target_, "is not empty", "choose another folder, or add --overwrite");
     if (!fs::exists(target_ / "config.json"))
@@ -92,7 +92,8 @@ void OutputFolder::commit() {
     if (partial_.parent_path() == target_) {
       replace_contents();
     } else if (fs::exists(target_)) {
-      const fs::path old = partial_.parent_path() / ("." + target_.filename().string() + ".old");
+      const fs::path old =
+          partial_.parent_path() / fmt::format(".{}.old", target_.filename().string());
       fs::remove_all(old);
       fs::rename(target_, old);
       fs::rename(partial_, target_);

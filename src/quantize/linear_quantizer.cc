@@ -27,8 +27,7 @@ LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear)
   result_.spec = linear.spec();
   result_.type = config.type;
   result_.bias = linear.bias();
-  quantize_weight(config.weight, linear.weight(), result_);
-  linear.release();
+  quantize_weight(config.weight, WeightRows(linear), result_);
 }
 
 QuantParam LinearQuantizer::param_of(MinMax range) const {

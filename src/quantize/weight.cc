@@ -47,9 +47,15 @@ float least_squares_scale(const float* w, const std::int8_t* q, std::int64_t n) 
   return static_cast<float>(wq / std::max(qq, 1e-30));
 }
 
-void refine_ssz(const WeightConfig& config, const float* weight, QuantizedLinear& out) {
+void refine_ssz(const WeightConfig& config, const WeightRows& source, QuantizedLinear& out) {
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
+  std::vector<float> values(static_cast<std::size_t>(n * k));
+  float* const weight = values.data();
+  parallel_for(n, [&](std::int64_t r) {
+    const float* row = source.row(r, weight + r * k);
+    if (row != weight + r * k) std::copy_n(row, k, weight + r * k);
+  });
   auto* codes = out.codes.as<std::int8_t>();
   std::vector<RowFit> fits(static_cast<std::size_t>(n));
   parallel_for(n, [&](std::int64_t r) {
@@ -90,7 +96,26 @@ void refine_ssz(const WeightConfig& config, const float* weight, QuantizedLinear
 
 }  // namespace
 
-void quantize_weight(const WeightConfig& config, const float* weight, QuantizedLinear& out) {
+WeightRows::WeightRows(Linear& linear)
+    : source_(linear.changed() ? TensorView{DType::kF32,
+                                            linear.source().shape,
+                                            reinterpret_cast<const std::byte*>(linear.weight())}
+                               : linear.source()) {}
+
+const float* WeightRows::row(std::int64_t i, float* buffer) const {
+  const std::int64_t k = width();
+  if (source_.dtype == DType::kF32) return source_.as<float>() + i * k;
+  if (source_.dtype == DType::kBF16) {
+    bf16_to_f32(source_.as<std::uint16_t>() + i * k, buffer, k);
+  } else {
+    const std::size_t row_bytes = static_cast<std::size_t>(k) * dtype_size(source_.dtype);
+    to_f32(TensorView{source_.dtype, {k}, source_.bytes + static_cast<std::size_t>(i) * row_bytes},
+           buffer);
+  }
+  return buffer;
+}
+
+void quantize_weight(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out) {
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
   out.weight_bits = config.bits;
@@ -98,8 +123,9 @@ void quantize_weight(const WeightConfig& config, const float* weight, QuantizedL
   out.weight_scale.resize(static_cast<std::size_t>(n));
   std::atomic<bool> bad{false};
   parallel_ranges(n, kRows, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> buffer(static_cast<std::size_t>(k));
     for (std::int64_t r = begin; r < end; ++r) {
-      const float* row = weight + r * k;
+      const float* row = weight.row(r, buffer.data());
       const MinMax range = min_max(row, k);
       if (!std::isfinite(range.min) || !std::isfinite(range.max)) {
         bad = true;

@@ -14,6 +14,19 @@ struct WeightConfig {
   DType scale_dtype = DType::kF32;
 };
 
+// Where the rows come from: the checkpoint's bytes, or fp32 values after a rewrite.
+class WeightRows {
+ public:
+  explicit WeightRows(Linear& linear);
+  std::int64_t rows() const { return source_.shape[0]; }
+  std::int64_t width() const { return source_.shape[1]; }
+  // fp32 row i; `buffer` [width] is used when the source is not fp32.
+  const float* row(std::int64_t i, float* buffer) const;
+
+ private:
+  TensorView source_;
+};
+
 // Fills codes and weight_scale of `out`. Throws DataError naming the linear for NaN or infinite
 // weights. Data-free; all threads; rows are independent.
 //
@@ -21,6 +34,6 @@ struct WeightConfig {
 // ssz: alternates codes and their least-squares scale, keeps the best (reference: quantizers 6.3):
 //   s' = sum(w q) / max(sum(q q), 1e-30); q = Q(w, s'); e = mean((w - s' q)^2)
 //   until no row improves by 1e-10, at most `steps` times.
-void quantize_weight(const WeightConfig& config, const float* weight, QuantizedLinear& out);
+void quantize_weight(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out);
 
 }  // namespace msmodelslim

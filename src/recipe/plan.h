@@ -1,6 +1,6 @@
 #pragma once
 // What one quantization run will do: the typed form of every recipe, whatever its apiversion.
-// Plain data; made by make_plan() (plan_reader.h), carried out by pipeline.
+// Plain data; made by make_plan() (recipe.h), carried out by pipeline.
 
 #include <optional>
 #include <set>
@@ -74,7 +74,6 @@ struct V0Options {
   std::vector<std::string> disable_names;  // exact module names kept float; each must exist
   bool disable_last_linear = true;         // keep the last linear of the model (the head) float
   std::optional<int> part_file_size;       // GiB; absent: one file
-  std::string safetensors_name;            // empty: quant_model_weight_<type>.safetensors
 };
 
 enum class Runner { kAuto, kModelWise, kLayerWise, kDpLayerWise };
@@ -84,9 +83,10 @@ struct Plan {
   std::string config_id;
   std::string dataset;  // name or path of the calibration set
   Runner runner = Runner::kAuto;
-  std::vector<Step> steps;      // in recipe order
-  std::vector<SaveStep> saves;  // V1; empty for V0
-  std::optional<V0Options> v0;  // set for modelslim_v0
+  std::vector<Step> steps;            // in recipe order
+  std::vector<SaveStep> saves;        // V1; empty for V0
+  std::optional<V0Options> v0;        // set for modelslim_v0
+  std::vector<std::string> warnings;  // what the recipe says without effect
 };
 
 // True when the step reads calibration data: smoothing, static activation ranges, or a group with

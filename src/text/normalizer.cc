@@ -2,6 +2,7 @@
 
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
+#include <unicode/uniset.h>
 
 #include <utility>
 #include <vector>
@@ -15,23 +16,38 @@
 namespace msmodelslim {
 namespace {
 
+// The tokenizers library normalizes with the tables of Unicode 9: characters that came later stay
+// as they are and do not move.
+const icu::UnicodeSet& normalized_characters() {
+  static const icu::UnicodeSet* set = [] {
+    UErrorCode status = U_ZERO_ERROR;
+    auto* made = new icu::UnicodeSet(icu::UnicodeString("[:age=9.0:]"), status);
+    if (U_FAILURE(status))
+      throw ResourceError(fmt::format("ICU's character data is missing: {}", u_errorName(status)),
+                          "install the ICU data package of your system");
+    made->freeze();
+    return made;
+  }();
+  return *set;
+}
+
 class UnicodeForm : public Normalizer {
  public:
-  explicit UnicodeForm(const icu::Normalizer2* form) : form_(form) {}
+  explicit UnicodeForm(const icu::Normalizer2* form) : form_(*form, normalized_characters()) {}
   std::string apply(std::string text) const override {
     UErrorCode status = U_ZERO_ERROR;
-    if (form_->isNormalizedUTF8(text, status) && U_SUCCESS(status)) return text;
+    if (form_.isNormalizedUTF8(text, status) && U_SUCCESS(status)) return text;
     std::string out;
     icu::StringByteSink<std::string> sink(&out, static_cast<std::int32_t>(text.size()));
     status = U_ZERO_ERROR;
-    form_->normalizeUTF8(0, text, sink, nullptr, status);
+    form_.normalizeUTF8(0, text, sink, nullptr, status);
     if (U_FAILURE(status))
       throw ResourceError(fmt::format("Unicode normalization failed: {}", u_errorName(status)));
     return out;
   }
 
  private:
-  const icu::Normalizer2* form_;
+  icu::FilteredNormalizer2 form_;
 };
 
 // Writes what `map` appends for each code point.
@@ -65,7 +81,7 @@ void append_lowercase(std::int32_t code, std::string& out) {
 }
 
 void append_without_marks(std::int32_t code, std::string& out) {
-  if (!is_mark(code)) append_code_point(out, code);
+  if (!is_combining_mark(code)) append_code_point(out, code);
 }
 
 // SentencePiece's rules for machine translation: drops control characters, widens spaces.

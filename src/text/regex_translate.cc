@@ -1,6 +1,7 @@
 // Oniguruma's Ruby syntax -> PCRE2. What differs, and what becomes of it:
 //
 //   \s \S \w \W     other sets of characters         -> explicit sets
+//   \b \B           borders of that \w               -> look-arounds
 //   \h \H           hexadecimal digits               -> [0-9a-fA-F]
 //   \v              vertical tab alone               -> \x0b
 //   \uHHHH                                           -> \x{HHHH}
@@ -13,99 +14,18 @@
 //   (?m)            the dot matches a newline        -> (?s)
 //
 // ^ and $ match at every line in both (PCRE2_MULTILINE).
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/error.h"
 #include "text/regex.h"
+#include "text/regex_sets.h"
 #include "text/utf8.h"
 
 namespace msmodelslim {
 namespace {
 
 constexpr std::size_t kMaxNesting = 100;
-
-constexpr std::string_view kSpace =
-    R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-constexpr std::string_view kNotSpace =
-    R"(\x00-\x08\x0e-\x1f\x21-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
-    R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
-// Alphabetic, Mark, Decimal_Number, Connector_Punctuation.
-constexpr std::string_view kWord =
-    R"(\p{L}\p{M}\p{Nl}\p{Nd}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169})"
-    R"(\x{1f170}-\x{1f189})";
-constexpr std::string_view kHexDigit = "0-9a-fA-F";
-constexpr std::string_view kAny = R"([\x00-\x{10ffff}])";
-
-// Category names in full; "" for a binary property, which keeps its name.
-const std::map<std::string, std::string>& long_names() {
-  static const std::map<std::string, std::string> names = {{"any", ""},
-                                                           {"alphabetic", ""},
-                                                           {"emoji", ""},
-                                                           {"ideographic", ""},
-                                                           {"whitespace", ""},
-                                                           {"uppercase", ""},
-                                                           {"lowercase", ""},
-                                                           {"extendedpictographic", ""},
-                                                           {"letter", "L"},
-                                                           {"casedletter", "L&"},
-                                                           {"uppercaseletter", "Lu"},
-                                                           {"lowercaseletter", "Ll"},
-                                                           {"titlecaseletter", "Lt"},
-                                                           {"modifierletter", "Lm"},
-                                                           {"otherletter", "Lo"},
-                                                           {"mark", "M"},
-                                                           {"nonspacingmark", "Mn"},
-                                                           {"spacingmark", "Mc"},
-                                                           {"enclosingmark", "Me"},
-                                                           {"number", "N"},
-                                                           {"decimalnumber", "Nd"},
-                                                           {"letternumber", "Nl"},
-                                                           {"othernumber", "No"},
-                                                           {"punctuation", "P"},
-                                                           {"connectorpunctuation", "Pc"},
-                                                           {"dashpunctuation", "Pd"},
-                                                           {"openpunctuation", "Ps"},
-                                                           {"closepunctuation", "Pe"},
-                                                           {"initialpunctuation", "Pi"},
-                                                           {"finalpunctuation", "Pf"},
-                                                           {"otherpunctuation", "Po"},
-                                                           {"symbol", "S"},
-                                                           {"mathsymbol", "Sm"},
-                                                           {"currencysymbol", "Sc"},
-                                                           {"modifiersymbol", "Sk"},
-                                                           {"othersymbol", "So"},
-                                                           {"separator", "Z"},
-                                                           {"spaceseparator", "Zs"},
-                                                           {"lineseparator", "Zl"},
-                                                           {"paragraphseparator", "Zp"},
-                                                           {"other", "C"},
-                                                           {"control", "Cc"},
-                                                           {"format", "Cf"},
-                                                           {"unassigned", "Cn"},
-                                                           {"privateuse", "Co"},
-                                                           {"surrogate", "Cs"}};
-  return names;
-}
-
-std::string property_name(const std::string& name) {
-  if (name.size() <= 2) return name;
-  std::string key;
-  for (const char c : name)
-    if (c != '_' && c != ' ' && c != '-')
-      key += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  if (const auto found = long_names().find(key); found != long_names().end())
-    return found->second.empty() ? name : found->second;
-#if PCRE2_MAJOR > 10 || PCRE2_MINOR >= 40
-  return "sc:" + name;
-#else
-  return name;
-#endif
-}
 
 std::string in_brackets(std::string_view items, bool negated) {
   return fmt::format("[{}{}]", negated ? "^" : "", items);
@@ -253,6 +173,10 @@ class Translator {
       case 'H':
         if (in_class) fail("\\W or \\H inside a character class");
         return in_brackets(c[0] == 'W' ? kWord : kHexDigit, true);
+      case 'b':
+        return in_class ? "\\b" : fmt::format("(?:(?<=[{0}])(?![{0}])|(?<![{0}])(?=[{0}]))", kWord);
+      case 'B':
+        return fmt::format("(?:(?<=[{0}])(?=[{0}])|(?<![{0}])(?![{0}]))", kWord);
       case 'v':
         return "\\x0b";
       case 'u': {

@@ -1,5 +1,7 @@
 #pragma once
-// Character classes as Rust's standard library and regex crate define them, from ICU's tables.
+// Character classes as the tokenizers library has them, from ICU's tables: those of Rust's standard
+// library and regex crate follow the newest Unicode, some others stay at the version their crate
+// was made for.
 
 #include <unicode/uchar.h>
 
@@ -7,16 +9,25 @@
 
 namespace msmodelslim {
 
+inline bool is_since_unicode(std::int32_t code, int version) {
+  UVersionInfo age;
+  u_charAge(code, age);
+  return age[0] > 0 && age[0] <= version;
+}
+
 inline bool is_white_space(std::int32_t code) { return u_isUWhiteSpace(code) != 0; }
 
 inline bool is_numeric(std::int32_t code) { return (U_GET_GC_MASK(code) & U_GC_N_MASK) != 0; }
 
-inline bool is_mark(std::int32_t code) { return (U_GET_GC_MASK(code) & U_GC_M_MASK) != 0; }
+// As of Unicode 9, like the normal forms.
+inline bool is_combining_mark(std::int32_t code) {
+  return (U_GET_GC_MASK(code) & U_GC_M_MASK) != 0 && is_since_unicode(code, 9);
+}
 
-// ASCII symbols such as $ and + count as punctuation, other symbols do not.
+// As of Unicode 8. ASCII symbols such as $ and + count as punctuation, other symbols do not.
 inline bool is_punctuation(std::int32_t code) {
   if (code < 0x80) return code > 0x20 && code < 0x7F && u_isalnum(code) == 0;
-  return (U_GET_GC_MASK(code) & U_GC_P_MASK) != 0;
+  return (U_GET_GC_MASK(code) & U_GC_P_MASK) != 0 && is_since_unicode(code, 8);
 }
 
 // \w of the regex crate.

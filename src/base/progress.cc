@@ -1,0 +1,47 @@
+#include "base/progress.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "base/usage.h"
+
+namespace msmodelslim {
+
+Progress::Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet)
+    : logger_(std::move(logger)),
+      blocks_(blocks),
+      tokens_(tokens),
+      quiet_(quiet),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      start_(std::chrono::steady_clock::now()) {}
+
+Progress::~Progress() {
+  if (terminal_ && !quiet_) std::fputs("\r\033[K", stderr);
+}
+
+double Progress::elapsed() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void Progress::at(std::int64_t index, const std::string& what) {
+  if (quiet_) return;
+  const double seconds = elapsed();
+  std::string text = fmt::format("block {}/{}  {}", index + 1, blocks_, what);
+  if (index > 0) {
+    if (tokens_ > 0)
+      text += fmt::format("  {:.0f} tokens/s",
+                          static_cast<double>(tokens_ * index) / static_cast<double>(blocks_) /
+                              seconds);
+    text += fmt::format("  ETA {:.0f} s",
+                        seconds / static_cast<double>(index) * static_cast<double>(blocks_ - index));
+  }
+  text += fmt::format("  peak {:.2f} GB", static_cast<double>(peak_private_bytes()) / 1e9);
+  if (terminal_)
+    std::fprintf(stderr, "\r\033[K%s", text.c_str());
+  else
+    log_info(logger_, "{}", text);
+}
+
+}  // namespace msmodelslim

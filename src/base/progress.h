@@ -1,0 +1,30 @@
+#pragma once
+// Progress of a long run: one line that is rewritten on a terminal, plain log lines elsewhere.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace msmodelslim {
+
+class Progress {
+ public:
+  // `tokens`: calibration tokens that pass through each block (0: data-free).
+  Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  // Block `index` (0-based) now runs `what`.
+  void at(std::int64_t index, const std::string& what);
+
+ private:
+  double elapsed() const;
+  std::string logger_;
+  std::int64_t blocks_;
+  std::int64_t tokens_;
+  bool quiet_;
+  bool terminal_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,217 @@
+#include "pipeline/quantize_model.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/threads.h"
+#include "base/usage.h"
+#include "forward/run.h"
+#include "pipeline/processor.h"
+#include "save/copy_files.h"
+#include "save/output_folder.h"
+#include "save/saver.h"
+#include "save/verify.h"
+
+namespace msmodelslim {
+namespace {
+
+// Float tensors that are only copied are checked too: NaN must not travel silently.
+void check_finite(const std::string& name, const TensorView& view) {
+  if (!is_float(view.dtype)) return;
+  constexpr std::int64_t kGrain = 1 << 16;
+  std::atomic<bool> bad{false};
+  const std::size_t size = dtype_size(view.dtype);
+  parallel_ranges(view.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> values(static_cast<std::size_t>(end - begin));
+    to_f32(TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
+           values.data());
+    for (float value : values)
+      if (!std::isfinite(value)) bad = true;
+  });
+  if (bad)
+    throw DataError(fmt::format("tensor {} holds NaN or infinite values", name),
+                    "the checkpoint is damaged; download the shard again");
+}
+
+class Run {
+ public:
+  explicit Run(const QuantJob& job)
+      : job_(job),
+        config_(ModelConfig::read(job.model_path)),
+        checkpoint_(job.model_path),
+        model_(build_model_spec(config_, checkpoint_)) {
+    check_checkpoint(model_, checkpoint_);
+    mixed_groups_ = check_plan(job, model_);
+    warn_about_extra_tensors();
+    ProcessorContext context{&model_, job.pedigree, {}};
+    for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
+    for (const Step& step : job.plan.steps)
+      processors_.push_back(make_processor(step, job.plan, context));
+    for (std::size_t i = 0; i < processors_.size(); ++i)
+      if (processors_[i]->needs_data()) last_data_ = static_cast<int>(i);
+  }
+
+  QuantSummary run() {
+    const auto start = std::chrono::steady_clock::now();
+    OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite);
+    if (!job_.recipe_file.empty())
+      write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(),
+                        job_.recipe_text);
+    copy_model_files(job_.model_path, folder.working());
+    Saver saver(folder.working(), saver_options());
+    if (saver_layout() == FolderLayout::kV0) write_embedding(saver);
+    run_blocks(saver);
+    if (saver_layout() == FolderLayout::kV1) write_embedding(saver);
+    write_end(saver);
+    saver.finish();
+    verify_folder(folder.working(), model_, saver.written(), mixed_groups_);
+    check_interrupted();
+    folder.publish();
+    summary_.folder = folder.final_path();
+    summary_.bytes_before = checkpoint_.total_bytes();
+    summary_.bytes_after = saver.total_bytes();
+    summary_.wall_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    summary_.cpu_seconds = cpu_seconds();
+    summary_.peak_bytes = peak_private_bytes();
+    return summary_;
+  }
+
+ private:
+  FolderLayout saver_layout() const {
+    return job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1;
+  }
+
+  SaverOptions saver_options() const {
+    SaverOptions options;
+    options.layout = saver_layout();
+    options.model_dtype = model_.dtype;
+    constexpr std::uint64_t kGiB = 1ULL << 30;
+    if (job_.plan.v0) {
+      options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.v0->part_file_size.value_or(0));
+    } else if (!job_.plan.saves.empty()) {
+      options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
+    }
+    return options;
+  }
+
+  void warn_about_extra_tensors() const {
+    std::set<std::string> known = {model_.embedding + ".weight", model_.head.name + ".weight",
+                                   model_.final_norm.name + ".weight"};
+    for (const std::string& name : module_names(model_)) {
+      known.insert(name + ".weight");
+      known.insert(name + ".bias");
+    }
+    std::vector<std::string> extra;
+    for (const std::string& name : checkpoint_.names())
+      if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq")) extra.push_back(name);
+    if (!extra.empty())
+      log_warning("quant", "{} tensors are no part of {} and are not written, the first is {}",
+                  extra.size(), model_.architecture, extra.front());
+  }
+
+  void run_blocks(Saver& saver) {
+    PackedStates states;
+    std::int64_t longest = 1;
+    if (last_data_ >= 0) {
+      states = embed_samples(model_, checkpoint_, job_.samples);
+      for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
+      if (longest > model_.max_position)
+        log_warning("quant", "a calibration sample has {} tokens, the model was made for {}", longest,
+                    model_.max_position);
+      summary_.calibration_tokens = states.rows;
+    }
+    const RopeTable rope(model_.rope, longest);
+    Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), states.rows,
+                      job_.quiet);
+    for (std::size_t i = 0; i < model_.blocks.size(); ++i) {
+      Block block(model_.blocks[i], checkpoint_);
+      BlockState state;
+      state.block = &block;
+      for (std::size_t p = 0; p < processors_.size(); ++p) {
+        check_interrupted();
+        progress.at(static_cast<std::int64_t>(i), processors_[p]->name());
+        step(p, i + 1 == model_.blocks.size(), state, states, rope);
+      }
+      write_block(saver, state);
+      for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
+    }
+  }
+
+  void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
+            const RopeTable& rope) {
+    Processor& processor = *processors_[index];
+    const std::vector<Tap*> taps = processor.prepare(state);
+    const bool carries = static_cast<int>(index) == last_data_ && !last_block;
+    const bool watches = !taps.empty() || !state.active.empty();
+    if (processor.needs_data() && (carries || watches)) {
+      CalibrationOp op(job_.compute_dtype.value_or(model_.dtype));
+      for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
+      for (auto& [name, linear] : state.done) op.add(name, &linear);
+      run_block_on(model_, *state.block, states, carries, rope, op, taps, workspace_);
+    }
+    processor.finish(state);
+  }
+
+  void write_block(Saver& saver, BlockState& state) {
+    Block& block = *state.block;
+    const DType dtype = model_.dtype;
+    const auto linear = [&](Linear& l) {
+      ++summary_.linears;
+      const auto done = state.done.find(l.name());
+      if (done == state.done.end()) {
+        if (!l.changed()) check_finite(l.name() + ".weight", l.source());
+        saver.write(l);
+        return;
+      }
+      ++summary_.quantized;
+      saver.write(done->second);
+      state.done.erase(done);
+    };
+    for (Linear* l : {&block.q, &block.k, &block.v, &block.o}) linear(*l);
+    if (block.q_norm) saver.write(*block.q_norm, dtype);
+    if (block.k_norm) saver.write(*block.k_norm, dtype);
+    for (Linear* l : {&block.gate, &block.up, &block.down}) linear(*l);
+    saver.write(block.input_norm, dtype);
+    saver.write(block.post_attention_norm, dtype);
+  }
+
+  void write_embedding(Saver& saver) {
+    const std::string name = model_.embedding + ".weight";
+    check_finite(name, checkpoint_.at(name));
+    saver.write_float(name, checkpoint_.at(name));
+  }
+
+  void write_end(Saver& saver) {
+    saver.write_float(model_.final_norm.name + ".weight",
+                      checkpoint_.at(model_.final_norm.name + ".weight"));
+    Head head(model_, checkpoint_);
+    ++summary_.linears;
+    if (!model_.tied) check_finite(model_.head.name + ".weight", head.linear().source());
+    saver.write(head.linear());
+  }
+
+  const QuantJob& job_;
+  ModelConfig config_;
+  CheckpointReader checkpoint_;
+  ModelSpec model_;
+  std::vector<std::unique_ptr<Processor>> processors_;
+  int last_data_ = -1;
+  bool mixed_groups_ = false;
+  Workspace workspace_;
+  QuantSummary summary_;
+};
+
+}  // namespace
+
+QuantSummary quantize_model(const QuantJob& job) { return Run(job).run(); }
+
+}  // namespace msmodelslim

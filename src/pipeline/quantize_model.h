@@ -1,0 +1,51 @@
+#pragma once
+// Runs a plan over a model, block by block, and publishes the output folder.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/glob.h"
+#include "checkpoint/reader.h"
+#include "model/build.h"
+#include "recipe/plan.h"
+
+namespace msmodelslim {
+
+struct QuantJob {
+  std::string model_path;
+  std::string save_path;
+  Plan plan;
+  std::string pedigree = "default";         // decides which pairs smoothing may use
+  std::vector<std::string> exclude;         // patterns kept float whatever the recipe says
+  std::vector<std::vector<std::int32_t>> samples;  // token ids; empty for a data-free plan
+  bool overwrite = false;
+  bool strict = false;                      // warnings about the recipe become errors
+  bool quiet = false;
+  std::optional<DType> compute_dtype;       // default: the checkpoint's
+  std::string recipe_file;                  // "<model_type>_best_practice.yaml", or "" for none
+  std::string recipe_text;
+};
+
+struct QuantSummary {
+  std::string folder;
+  std::uint64_t bytes_before = 0;
+  std::uint64_t bytes_after = 0;
+  std::int64_t linears = 0;            // in the model, head included
+  std::int64_t quantized = 0;
+  std::int64_t calibration_tokens = 0;
+  double wall_seconds = 0;
+  double cpu_seconds = 0;
+  std::uint64_t peak_bytes = 0;        // resident, less mapped file pages
+};
+
+// Checks the plan against the model before any work: patterns that match nothing, fused groups with
+// several types, unknown disable_names, a plan that quantizes nothing. Warnings, or one UsageError.
+// Returns true when a fused group has several types.
+bool check_plan(const QuantJob& job, const ModelSpec& model);
+
+QuantSummary quantize_model(const QuantJob& job);
+
+}  // namespace msmodelslim

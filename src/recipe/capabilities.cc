@@ -1,0 +1,299 @@
+#include "recipe/capabilities.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "recipe/plan.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr bool kBuilt = true;
+constexpr bool kLater = false;
+constexpr bool kSym = true;
+constexpr bool kAsym = false;
+constexpr bool kData = true;
+constexpr bool kFree = false;
+constexpr bool kQuantizes = true;
+constexpr bool kRewrites = false;
+
+// One side of a pair; an empty `symmetry` means both.
+struct Scheme {
+  std::string_view dtype;
+  std::string_view scope;
+  std::optional<bool> symmetry;
+};
+
+struct PairInfo {
+  Scheme act;
+  Scheme weight;
+  std::string_view type;
+};
+
+const std::vector<PairInfo>& known_pairs() {
+  static const std::vector<PairInfo> table = {
+      {{"float", "per_tensor", {}}, {"int8", "per_channel", {}}, "W8A16"},
+      {{"float", "per_tensor", {}}, {"int8", "per_group", {}}, "W8A16"},
+      {{"int8", "per_tensor", {}}, {"int8", "per_channel", kSym}, "W8A8"},
+      {{"int8", "per_token", kSym}, {"int8", "per_channel", kSym}, "W8A8_DYNAMIC"},
+      {{"int8", "per_token", kSym}, {"int8", "per_group", {}}, "W8A8_DYNAMIC"},
+      {{"int8", "pd_mix", kAsym}, {"int8", "per_channel", kSym}, "W8A8_MIX"},
+      {{"int8", "per_token", kSym}, {"int4", "per_channel", kSym}, "W4A8_DYNAMIC"},
+      {{"int4", "per_token", kSym}, {"int4", "per_channel", {}}, "W4A4_DYNAMIC"},
+      {{"int4", "per_token", kSym}, {"int4", "per_group", {}}, "W4A4_DYNAMIC"},
+      {{"fp8_e4m3", "per_token", kSym}, {"fp8_e4m3", "per_channel", kSym}, "WFP8AFP8_DYNAMIC"},
+      {{"mxfp8", "per_block", kSym}, {"mxfp8", "per_block", kSym}, "W8A8_MXFP8"},
+      {{"mxfp8", "per_block", kSym}, {"mxfp4", "per_block", kSym}, "W4A8_MXFP"},
+      {{"mxfp4", "per_block", kSym}, {"mxfp4", "per_block", kSym}, "W4A4_MXFP4"},
+      {{"mxfp4", "dual_scale", kSym}, {"mxfp4", "dual_scale", kSym}, "W4A4_MXFP4_DUALSCALE"},
+  };
+  return table;
+}
+
+const std::vector<QuantizerInfo>& known_quantizers() {
+  constexpr Side kA = Side::kAct;
+  constexpr Side kW = Side::kWeight;
+  static const std::vector<QuantizerInfo> table = {
+      {kA, "float", "per_tensor", kSym, "none", kBuilt, kFree, {}},
+      {kA, "int8", "per_tensor", kSym, "minmax", kBuilt, kData, {"aggregation_type"}},
+      {kA, "int8", "per_tensor", kAsym, "minmax", kBuilt, kData, {"aggregation_type"}},
+      {kA, "int8", "per_tensor", kSym, "histogram", kLater, kData, {}},
+      {kA, "int8", "per_tensor", kAsym, "histogram", kLater, kData, {}},
+      {kA, "fp8_e4m3", "per_tensor", kSym, "minmax", kLater, kData, {"aggregation_type"}},
+      {kA, "int8", "per_token", kSym, "minmax", kBuilt, kFree, {}},
+      {kA, "int8", "per_token", kAsym, "minmax", kLater, kFree, {}},
+      {kA, "fp8_e4m3", "per_token", kSym, "minmax", kLater, kFree, {}},
+      {kA, "int8", "per_channel", kSym, "minmax", kLater, kData, {"aggregation_type"}},
+      {kA, "int8", "per_channel", kAsym, "minmax", kLater, kData, {"aggregation_type"}},
+      {kA, "fp8_e4m3", "per_channel", kSym, "minmax", kLater, kData, {"aggregation_type"}},
+      {kA, "int8", "pd_mix", kAsym, "minmax", kLater, kData, {"aggregation_type"}},
+      {kA, "mxfp8", "per_block", kSym, "minmax", kLater, kFree, {"axes"}},
+      {kA, "mxfp4", "per_block", kSym, "minmax", kLater, kFree, {"axes"}},
+      {kA, "mxfp4", "dual_scale", kSym, "dualscale", kLater, kFree, {"dual_block_size", "axes"}},
+      {kW, "int8", "per_channel", kSym, "minmax", kBuilt, kFree, {}},
+      {kW, "int4", "per_channel", kSym, "minmax", kLater, kFree, {}},
+      {kW, "fp8_e4m3", "per_channel", kSym, "minmax", kLater, kFree, {}},
+      {kW, "int8", "per_channel", kSym, "ssz", kLater, kFree, {"step"}},
+      {kW, "int4", "per_channel", kSym, "ssz", kLater, kFree, {"step"}},
+      {kW, "int8", "per_channel", kSym, "gptq", kLater, kData, {"percdamp", "block_size"}},
+      {kW, "int8", "per_channel", kAsym, "gptq", kLater, kData, {"percdamp", "block_size"}},
+      {kW, "int4", "per_channel", kSym, "gptq", kLater, kData, {"percdamp", "block_size"}},
+      {kW, "int4", "per_channel", kAsym, "gptq", kLater, kData, {"percdamp", "block_size"}},
+      {kW,
+       "int8",
+       "per_group",
+       kSym,
+       "gptq",
+       kLater,
+       kData,
+       {"percdamp", "block_size", "group_size"}},
+      {kW,
+       "int8",
+       "per_group",
+       kAsym,
+       "gptq",
+       kLater,
+       kData,
+       {"percdamp", "block_size", "group_size"}},
+      {kW,
+       "int4",
+       "per_group",
+       kSym,
+       "gptq",
+       kLater,
+       kData,
+       {"percdamp", "block_size", "group_size"}},
+      {kW,
+       "int4",
+       "per_group",
+       kAsym,
+       "gptq",
+       kLater,
+       kData,
+       {"percdamp", "block_size", "group_size"}},
+      {kW, "mxfp8", "per_block", kSym, "minmax", kLater, kFree, {"axes"}},
+      {kW, "mxfp4", "per_block", kSym, "minmax", kLater, kFree, {"axes"}},
+      {kW, "mxfp8", "per_block", kSym, "mse_round", kLater, kFree, {"axes"}},
+      {kW, "mxfp4", "per_block", kSym, "fouroversix", kLater, kFree, {"axes"}},
+      {kW,
+       "mxfp4",
+       "per_block",
+       kSym,
+       "ceil_x",
+       kLater,
+       kFree,
+       {"axes", "ceil_x_value", "enable_search", "search_min", "search_max", "search_step"}},
+      {kW, "mxfp4", "dual_scale", kSym, "dualscale", kLater, kFree, {"dual_block_size", "axes"}},
+  };
+  return table;
+}
+
+bool fits(const Scheme& scheme, const QConfig& config) {
+  return scheme.dtype == config.dtype && scheme.scope == config.scope &&
+         scheme.symmetry.value_or(config.symmetric) == config.symmetric;
+}
+
+}  // namespace
+
+const std::vector<NamedInfo>& known_apiversions() {
+  static const std::vector<NamedInfo> table = {{"modelslim_v0", kBuilt},
+                                               {"modelslim_v1", kBuilt},
+                                               {"multimodal_vlm_modelslim_v1", kLater},
+                                               {"multimodal_sd_modelslim_v1", kLater},
+                                               {"modelslim_convert", kLater}};
+  return table;
+}
+
+const std::vector<NamedInfo>& known_savers() {
+  static const std::vector<NamedInfo> table = {{"ascendv1_saver", kBuilt},
+                                               {"mindie_format_saver", kLater},
+                                               {"compressed_tensors", kLater},
+                                               {"ascendv1_saver_distributed", kLater}};
+  return table;
+}
+
+const std::vector<ProcessorInfo>& known_processors() {
+  static const std::vector<ProcessorInfo> table = {
+      {"linear_quant", kBuilt, kQuantizes, {"qconfig", "include", "exclude"}, {"qconfig"}},
+      {"group", kBuilt, kRewrites, {"configs"}, {"configs"}},
+      {"smooth_quant", kBuilt, kRewrites, {"alpha", "symmetric", "include", "exclude"}, {}},
+      {"iter_smooth",
+       kBuilt,
+       kRewrites,
+       {"alpha", "scale_min", "symmetric", "enable_subgraph_type", "include", "exclude"},
+       {}},
+      {"flex_smooth_quant",
+       kBuilt,
+       kRewrites,
+       {"alpha", "beta", "enable_subgraph_type", "include", "exclude"},
+       {}},
+      {"flex_awq_ssz",
+       kLater,
+       kRewrites,
+       {"alpha", "beta", "enable_subgraph_type", "include", "exclude", "qconfig"},
+       {"qconfig"}},
+      {"awq",
+       kLater,
+       kRewrites,
+       {"weight_qconfig", "n_grid", "enable_subgraph_type", "include", "exclude"},
+       {"weight_qconfig"}},
+      {"kv_smooth", kLater, kRewrites, {"smooth_factor", "include", "exclude"}, {}},
+      {"quarot",
+       kLater,
+       kRewrites,
+       {"online", "block_size", "down_proj_online_layers", "max_tp_size", "export_extra_info"},
+       {}},
+      {"online_quarot", kLater, kRewrites, {"include", "exclude", "block_size"}, {}},
+      {"adapt_rotation",
+       kLater,
+       kRewrites,
+       {"stage", "steps", "quant_dtype", "layer_type", "block_size", "max_samples", "online",
+        "down_proj_online_layers", "max_tp_size"},
+       {"stage"}},
+      {"dynamic_cache", kLater, kQuantizes, {"qconfig", "include", "exclude"}, {"qconfig"}},
+      {"fa3_quant", kLater, kQuantizes, {"qconfig", "details", "include", "exclude"}, {}},
+      {"float_sparse", kLater, kQuantizes, {"sparse_ratio", "include", "exclude"}, {}},
+      {"autoround_quant",
+       kLater,
+       kQuantizes,
+       {"iters", "enable_minmax_tuning", "enable_round_tuning", "strategies"},
+       {"strategies"}},
+      {"flatquant", kLater, kQuantizes, {"include", "exclude"}, {}},
+      {"svd_res", kLater, kRewrites, {"rank", "include", "exclude"}, {}},
+      {"load",
+       kLater,
+       kRewrites,
+       {"device", "non_blocking", "mode", "cleanup", "post_offload"},
+       {}},
+  };
+  return table;
+}
+
+const std::vector<V0FieldInfo>& known_v0_fields() {
+  static const std::vector<V0FieldInfo> table = {
+      {"calib_cfg", "w_bit", "8", "8"},
+      {"calib_cfg", "a_bit", "8", "8"},
+      {"calib_cfg", "act_method", "1", "1"},
+      {"calib_cfg", "w_method", "MinMax", "MinMax"},
+      {"calib_cfg", "disable_names", "~", "any"},
+      {"calib_cfg", "disable_last_linear", "true", "true"},
+      {"calib_cfg", "pr", "1.0", "1.0"},
+      {"calib_cfg", "mm_tensor", "true", "false"},
+      {"calib_cfg", "dev_type", "cpu", "any"},
+      {"calib_cfg", "dev_id", "~", "any"},
+      {"calib_cfg", "w_sym", "true", "true"},
+      {"calib_cfg", "is_lowbit", "false", "false"},
+      {"calib_cfg", "do_smooth", "false", "false"},
+      {"calib_cfg", "use_sigma", "false", "any"},
+      {"calib_cfg", "sigma_factor", "3.0", "any"},
+      {"calib_cfg", "fraction", "0.01", "any"},
+      {"calib_cfg", "nonuniform", "false", "false"},
+      {"calib_cfg", "co_sparse", "false", "false"},
+      {"calib_cfg", "is_dynamic", "false", "false"},
+      {"calib_cfg", "group_size", "64", "any"},
+      {"calib_cfg", "percdamp", "0.01", "any"},
+      {"calib_cfg", "use_kvcache_quant", "false", "false"},
+      {"calib_cfg", "open_outlier", "true", "any"},
+      {"calib_cfg", "pdmix", "false", "false"},
+      {"calib_cfg", "use_fa_quant", "false", "false"},
+      {"calib_cfg", "fa_amp", "0", "any"},
+      {"calib_params", "disable_level", "L0", "L0"},
+      {"calib_params", "all_tensors", "~", "~"},
+      {"calib_params", "mix_cfg", "~", "~"},
+      {"calib_save_params", "part_file_size", "~", "any"},
+      {"calib_save_params", "safetensors_name", "~", "~"},
+  };
+  return table;
+}
+
+const std::vector<std::string_view>& known_dtypes() {
+  static const std::vector<std::string_view> table = {"float", "int8",  "int4",
+                                                      "mxfp8", "mxfp4", "fp8_e4m3"};
+  return table;
+}
+
+const std::vector<std::string_view>& known_scopes() {
+  static const std::vector<std::string_view> table = {"per_tensor", "per_channel", "per_group",
+                                                      "per_block",  "per_token",   "pd_mix",
+                                                      "per_head",   "dual_scale"};
+  return table;
+}
+
+const NamedInfo* find_named(const std::vector<NamedInfo>& list, std::string_view name) {
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [&](const NamedInfo& info) { return info.name == name; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+const ProcessorInfo* find_processor(std::string_view type) {
+  const auto& table = known_processors();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const ProcessorInfo& info) { return info.type == type; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+const QuantizerInfo* find_quantizer(Side side, const QConfig& config) {
+  for (const QuantizerInfo& info : known_quantizers())
+    if (info.side == side && info.dtype == config.dtype && info.scope == config.scope &&
+        info.symmetric == config.symmetric && info.method == config.method)
+      return &info;
+  return nullptr;
+}
+
+std::vector<std::string> describe_quantizers(Side side, std::string_view dtype) {
+  std::vector<std::string> texts;
+  for (const QuantizerInfo& info : known_quantizers())
+    if (info.side == side && info.dtype == dtype)
+      texts.push_back(fmt::format("({}, {}, symmetric {}, {})", info.dtype, info.scope,
+                                  info.symmetric, info.method));
+  return texts;
+}
+
+std::optional<std::string> exported_type(const QConfig& act, const QConfig& weight) {
+  for (const PairInfo& pair : known_pairs())
+    if (fits(pair.act, act) && fits(pair.weight, weight)) return std::string(pair.type);
+  return std::nullopt;
+}
+
+}  // namespace msmodelslim

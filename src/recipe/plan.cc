@@ -1,0 +1,33 @@
+#include "recipe/plan.h"
+
+#include <algorithm>
+
+#include "recipe/capabilities.h"
+
+namespace msmodelslim {
+namespace {
+
+bool reads_data(const QuantizerInfo* info) { return info != nullptr && info->needs_data; }
+
+bool any_needs_data(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) { return needs_data(step); });
+}
+
+}  // namespace
+
+Aggregation aggregation_of(const QConfig& config) {
+  return config.ext.value("aggregation_type", "max") == "mean" ? Aggregation::kMean
+                                                               : Aggregation::kMax;
+}
+
+bool needs_data(const Step& step) {
+  if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
+    return reads_data(find_quantizer(Side::kAct, linear->act)) ||
+           reads_data(find_quantizer(Side::kWeight, linear->weight));
+  if (const auto* group = std::get_if<GroupStep>(&step.value)) return any_needs_data(group->steps);
+  return true;
+}
+
+bool needs_data(const Plan& plan) { return any_needs_data(plan.steps); }
+
+}  // namespace msmodelslim

@@ -1,0 +1,32 @@
+#pragma once
+// spec -> Plan, one function per kind of spec. Used by make_plan() only.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recipe/capabilities.h"
+#include "recipe/fields.h"
+#include "recipe/plan.h"
+
+namespace msmodelslim {
+
+// What the readers of one spec share.
+struct ReadContext {
+  Problems* problems;
+  std::vector<std::string>* warnings;
+};
+
+// A mapping {dtype, scope, symmetric, method, ext}; nothing when it has problems.
+std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& path, Side side,
+                                    ReadContext context);
+
+// The items of a `process` or `configs` list. Steps with problems are left out. `quantizes` becomes
+// true when an entry leaves quantized modules behind.
+std::vector<Step> read_steps(const YamlValue& list, const std::string& path, ReadContext context,
+                             bool* quantizes);
+
+void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan);
+void read_v0_spec(const YamlValue& spec, ReadContext context, Plan* plan);
+
+}  // namespace msmodelslim

@@ -1,0 +1,212 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "recipe/nearest.h"
+#include "recipe/plan_reader.h"
+
+namespace msmodelslim {
+namespace {
+
+using Kind = YamlValue::Kind;
+
+constexpr std::size_t kLongestPattern = 200;
+constexpr std::array<std::string_view, 4> kSubgraphTypes = {"norm-linear", "linear-linear", "ov",
+                                                            "up-down"};
+
+// One processor entry while it is read.
+struct Entry {
+  Fields* fields;
+  const ProcessorInfo* info;
+  ReadContext context;
+  int line;
+};
+
+bool has_field(const ProcessorInfo& info, std::string_view field) {
+  return std::find(info.fields.begin(), info.fields.end(), field) != info.fields.end();
+}
+
+NameFilter read_filter(Entry entry, std::vector<std::string> default_include, bool smooth_family) {
+  auto include = entry.fields->texts("include", kLongestPattern, smooth_family);
+  auto exclude = entry.fields->texts("exclude", kLongestPattern, smooth_family);
+  try {
+    return {std::move(include).value_or(std::move(default_include)),
+            std::move(exclude).value_or(std::vector<std::string>{}), smooth_family};
+  } catch (const UsageError& e) {
+    entry.context.problems->add(entry.fields->path(), entry.line, e.what());
+    return {};
+  }
+}
+
+void check_pair(const LinearQuantStep& step, Entry entry) {
+  Problems* problems = entry.context.problems;
+  const std::string path = entry.fields->path_of("qconfig");
+  const auto describe = [](const QConfig& config) {
+    return fmt::format("{} {} {} {}", config.dtype, config.scope,
+                       config.symmetric ? "symmetric" : "asymmetric", config.method);
+  };
+  if (step.type.empty()) {
+    problems->add(path, entry.line,
+                  fmt::format("no output format holds activations {} with weights {}",
+                              describe(step.act), describe(step.weight)));
+    return;
+  }
+  if (!find_quantizer(Side::kAct, step.act)->built)
+    problems->add(path + ".act", entry.line,
+                  fmt::format("activation quantization {} is not built yet", describe(step.act)));
+  if (!find_quantizer(Side::kWeight, step.weight)->built)
+    problems->add(path + ".weight", entry.line,
+                  fmt::format("weight quantization {} is not built yet", describe(step.weight)));
+}
+
+LinearQuantStep read_linear_quant(Entry entry) {
+  LinearQuantStep step;
+  step.filter = read_filter(entry, {"*"}, false);
+  const YamlValue* qconfig = entry.fields->require("qconfig");
+  if (qconfig == nullptr) return step;
+  Fields pair(*qconfig, entry.fields->path_of("qconfig"), entry.context.problems);
+  std::optional<QConfig> act = QConfig{};
+  std::optional<QConfig> weight;
+  if (const YamlValue* value = pair.get("act"))
+    act = read_qconfig(*value, pair.path_of("act"), Side::kAct, entry.context);
+  if (const YamlValue* value = pair.require("weight"))
+    weight = read_qconfig(*value, pair.path_of("weight"), Side::kWeight, entry.context);
+  pair.finish();
+  if (!act || !weight) return step;
+  step.act = *act;
+  step.weight = *weight;
+  step.type = exported_type(step.act, step.weight).value_or("");
+  check_pair(step, entry);
+  return step;
+}
+
+std::set<std::string> read_subgraph_types(Entry entry) {
+  const auto names = entry.fields->texts("enable_subgraph_type", kLongestPattern, false);
+  if (!names) return {kSubgraphTypes.begin(), kSubgraphTypes.end()};
+  std::set<std::string> types;
+  for (const std::string& name : *names) {
+    types.insert(name);
+    if (std::find(kSubgraphTypes.begin(), kSubgraphTypes.end(), name) != kSubgraphTypes.end())
+      continue;
+    entry.fields->problem(
+        "enable_subgraph_type",
+        fmt::format("'{}' is unknown; known values: {}", name, fmt::join(kSubgraphTypes, ", ")));
+  }
+  return types;
+}
+
+SmoothStep read_smooth(Entry entry, SmoothKind kind) {
+  SmoothStep step;
+  step.kind = kind;
+  step.alpha = entry.fields->fraction("alpha");
+  if (kind == SmoothKind::kSmoothQuant && !step.alpha) step.alpha = 0.5;
+  if (kind == SmoothKind::kIterSmooth && !step.alpha) step.alpha = 0.9;
+  if (kind == SmoothKind::kFlexSmoothQuant) step.beta = entry.fields->fraction("beta");
+  if (kind == SmoothKind::kIterSmooth)
+    step.scale_min = entry.fields->fraction("scale_min").value_or(step.scale_min);
+  if (kind != SmoothKind::kFlexSmoothQuant)
+    step.symmetric = entry.fields->boolean("symmetric", step.symmetric);
+  step.subgraph_types = {"norm-linear"};
+  if (has_field(*entry.info, "enable_subgraph_type"))
+    step.subgraph_types = read_subgraph_types(entry);
+  step.filter = read_filter(entry, {}, true);
+  return step;
+}
+
+GroupStep read_group(Entry entry, bool* quantizes) {
+  GroupStep step;
+  entry.fields->require("configs");
+  if (const YamlValue* configs = entry.fields->list("configs"))
+    step.steps = read_steps(*configs, entry.fields->path_of("configs"), entry.context, quantizes);
+  return step;
+}
+
+// A known type that cannot run yet: its field names are checked, its values are not.
+void check_later(Entry entry) {
+  for (std::string_view field : entry.info->fields) entry.fields->allow(field);
+  for (std::string_view field : entry.info->required) entry.fields->require(field);
+  entry.context.problems->add(entry.fields->path(), entry.line,
+                              fmt::format("the processor {} is not built yet", entry.info->type));
+}
+
+std::vector<std::string> processor_types() {
+  std::vector<std::string> types;
+  for (const ProcessorInfo& info : known_processors()) types.emplace_back(info.type);
+  return types;
+}
+
+const ProcessorInfo* read_type(const YamlValue& item, const std::string& path, Problems* problems) {
+  const YamlValue* type = item.find("type");
+  if (type == nullptr) {
+    problems->add(path + ".type", item.line, "is required and missing");
+    return nullptr;
+  }
+  const auto types = processor_types();
+  const std::string name = type->is(Kind::kString) ? type->text : "";
+  if (const ProcessorInfo* info = find_processor(name)) return info;
+  if (find_named(known_savers(), name) != nullptr) {
+    problems->add(path, item.line, "a saver belongs under spec.save, not into the process list");
+  } else {
+    problems->add(path + ".type", type->line,
+                  fmt::format("the processor '{}' is unknown; known types: {}{}", name,
+                              fmt::join(types, ", "), did_you_mean(name, types)));
+  }
+  return nullptr;
+}
+
+std::optional<Step> read_step(const YamlValue& item, const std::string& list_path,
+                              ReadContext context, bool* quantizes) {
+  const bool quantizes_before =
+      std::exchange(*quantizes, true);  // an entry that cannot be read may
+  if (!item.is(Kind::kMap)) {
+    context.problems->add(list_path, item.line,
+                          fmt::format("must be a mapping with a type, found {}; check the "
+                                      "indentation of the lines that follow the dash",
+                                      kind_name(item.kind)));
+    return std::nullopt;
+  }
+  const ProcessorInfo* info = read_type(item, list_path, context.problems);
+  if (info == nullptr) return std::nullopt;
+  *quantizes = quantizes_before;
+  Step step;
+  step.path = fmt::format("{}.{}", list_path, info->type);
+  step.line = item.line;
+  Fields fields(item, step.path, context.problems);
+  fields.allow("type");
+  const Entry entry{&fields, info, context, item.line};
+  bool leaves_quantized = info->quantizes;
+  if (!info->built) {
+    check_later(entry);
+  } else if (info->type == "linear_quant") {
+    LinearQuantStep linear = read_linear_quant(entry);
+    leaves_quantized = !linear.filter.selects_nothing();
+    step.value = std::move(linear);
+  } else if (info->type == "group") {
+    step.value = read_group(entry, quantizes);
+  } else if (info->type == "smooth_quant") {
+    step.value = read_smooth(entry, SmoothKind::kSmoothQuant);
+  } else if (info->type == "iter_smooth") {
+    step.value = read_smooth(entry, SmoothKind::kIterSmooth);
+  } else {
+    step.value = read_smooth(entry, SmoothKind::kFlexSmoothQuant);
+  }
+  fields.finish();
+  *quantizes = *quantizes || leaves_quantized;
+  return step;
+}
+
+}  // namespace
+
+std::vector<Step> read_steps(const YamlValue& list, const std::string& path, ReadContext context,
+                             bool* quantizes) {
+  std::vector<Step> steps;
+  for (std::size_t i = 0; i < list.items.size(); ++i)
+    if (auto step = read_step(list.items[i], fmt::format("{}.{}", path, i), context, quantizes))
+      steps.push_back(std::move(*step));
+  return steps;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,46 @@
+#include "recipe/recipe.h"
+
+namespace msmodelslim {
+namespace {
+
+YamlValue text_list(const std::vector<std::string>& texts) {
+  YamlValue list = YamlValue::list();
+  for (const std::string& text : texts) list.items.push_back(YamlValue::of_text(text));
+  return list;
+}
+
+YamlValue metadata_value(const RecipeMetadata& metadata) {
+  YamlValue tags = YamlValue::map();
+  for (const auto& [model, scenarios] : metadata.verified_tags) {
+    YamlValue list = YamlValue::list();
+    for (const auto& scenario : scenarios) list.items.push_back(text_list(scenario));
+    tags.entries.emplace_back(model, std::move(list));
+  }
+  YamlValue value = YamlValue::map();
+  value.entries.emplace_back("config_id", YamlValue::of_text(metadata.config_id));
+  value.entries.emplace_back("score", YamlValue::of_real(metadata.score));
+  value.entries.emplace_back("label", metadata.label);
+  value.entries.emplace_back("verified_model_types", text_list(metadata.verified_model_types));
+  value.entries.emplace_back("verified_tags", std::move(tags));
+  return value;
+}
+
+}  // namespace
+
+std::string recipe_to_yaml(const Recipe& recipe) {
+  YamlValue document = YamlValue::map();
+  document.entries.emplace_back("apiversion", YamlValue::of_text(recipe.apiversion));
+  document.entries.emplace_back("spec", recipe.spec);
+  document.entries.emplace_back("metadata", metadata_value(recipe.metadata));
+  for (const YamlValue::Entry& entry : recipe.rest) document.entries.push_back(entry);
+  return dump_yaml(document);
+}
+
+std::string best_practice_file_name(const std::string& model_type) {
+  std::string name = model_type;
+  for (char& c : name)
+    if (c == '/' || (c >= 0 && c < ' ') || c == 0x7f) c = '_';
+  return name + "_best_practice.yaml";
+}
+
+}  // namespace msmodelslim

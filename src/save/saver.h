@@ -1,0 +1,52 @@
+#pragma once
+// Writes the AscendV1 folder tensor by tensor: weights, description, copied files.
+
+#include <memory>
+#include <string>
+
+#include "checkpoint/shard_writer.h"
+#include "forward/block.h"
+#include "quantize/quantized_linear.h"
+
+namespace msmodelslim {
+
+enum class FolderLayout {
+  kV1,  // quant_model_weights-*.safetensors + index; global keys last
+  kV0   // quant_model_weight_<type>.safetensors; global keys first
+};
+
+struct SaverOptions {
+  FolderLayout layout = FolderLayout::kV1;
+  std::uint64_t part_bytes = 4ULL << 30;  // 0: one file without index
+  DType model_dtype = DType::kF32;
+  std::string v0_stem = "quant_model_weight_w8a8";
+};
+
+class Saver {
+ public:
+  Saver(std::string folder, const SaverOptions& options);
+
+  void write(const QuantizedLinear& linear);
+  // A float linear or norm: the checkpoint's bytes, or the rewritten values in the source's dtype.
+  void write(Linear& linear);
+  void write(const Norm& norm, DType dtype);
+  void write_float(const std::string& name, const TensorView& view);
+
+  // Closes the weight files and writes the description (last).
+  void finish();
+
+  const std::vector<WrittenTensor>& written() const { return writer_.written(); }
+  std::uint64_t total_bytes() const { return writer_.total_bytes(); }
+  const Json& description() const { return description_; }
+
+ private:
+  void add(const std::string& name, const TensorView& view, QuantType type);
+  std::string folder_;
+  SaverOptions options_;
+  ShardWriter writer_;
+  Json::object_t types_;
+  Json description_;
+  ModelQuantType model_type_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,219 @@
+#include "save/verify.h"
+
+#include <bit>
+#include <cstring>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/threads.h"
+#include "checkpoint/ascendv1.h"
+#include "checkpoint/reader.h"
+
+namespace msmodelslim {
+namespace {
+
+const std::set<std::string>& global_keys() {
+  static const std::set<std::string> keys = {"version", "model_quant_type", "metadata",
+                                             "group_size", "optional"};
+  return keys;
+}
+
+class Check {
+ public:
+  Check(const std::string& folder, const ModelSpec& model, bool allow_mixed_groups)
+      : reader_(folder), model_(model), folder_(folder), allow_mixed_(allow_mixed_groups) {
+    const Json description = read_description(folder);
+    for (const auto& [name, type] : description.items())
+      if (type.is_string() && global_keys().count(name) == 0)
+        types_[name] = type.get<std::string>();
+    v0_ = !description.contains("optional");
+  }
+
+  void contents(const std::vector<WrittenTensor>& written) {
+    std::vector<char> bad(written.size(), 0);
+    parallel_for(static_cast<std::int64_t>(written.size()), [&](std::int64_t i) {
+      const WrittenTensor& tensor = written[static_cast<std::size_t>(i)];
+      const auto view = reader_.find(tensor.name);
+      bad[static_cast<std::size_t>(i)] =
+          !view || view->dtype != tensor.dtype || view->shape != tensor.shape ||
+          hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
+    });
+    for (std::size_t i = 0; i < written.size(); ++i)
+      if (bad[i] != 0) problem("{} was not written as it was computed", written[i].name);
+  }
+
+  void description() {
+    for (const std::string& name : reader_.names())
+      if (types_.count(name) == 0) problem("{} has no entry in the description", name);
+    for (const auto& [name, type] : types_)
+      if (!reader_.has(name)) problem("{} is described ({}) but not in the weights", name, type);
+  }
+
+  void model() {
+    is_float(model_.embedding + ".weight");
+    is_float(model_.final_norm.name + ".weight");
+    linear(model_.head);
+    for (const BlockSpec& block : model_.blocks) {
+      for (const LinearSpec* l : block.linears()) linear(*l);
+      is_float(block.input_norm.name + ".weight");
+      is_float(block.post_attention_norm.name + ".weight");
+      if (block.q_norm) is_float(block.q_norm->name + ".weight");
+      if (block.k_norm) is_float(block.k_norm->name + ".weight");
+      group({&block.q, &block.k, &block.v});
+      group({&block.gate, &block.up});
+    }
+  }
+
+  void config() {
+    const std::string path = (fs::path(folder_) / "config.json").string();
+    const Json json = read_json_file(path);
+    if (json.contains("quantization_config"))
+      problem("config.json still has quantization_config: engines would read it instead of {}",
+              kDescriptionFile);
+  }
+
+  std::vector<std::string> take() { return std::move(problems_); }
+
+ private:
+  template <typename... Args>
+  void problem(fmt::format_string<Args...> format, Args&&... args) {
+    problems_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  std::string type_of(const std::string& tensor) const {
+    const auto it = types_.find(tensor);
+    return it == types_.end() ? "" : it->second;
+  }
+
+  void is_float(const std::string& tensor) {
+    if (type_of(tensor) != "FLOAT") problem("{} must be FLOAT in the description", tensor);
+  }
+
+  void linear(const LinearSpec& spec) {
+    const std::string type_name = type_of(spec.name + ".weight");
+    const auto type = quant_type_from_name(type_name);
+    if (!type) {
+      problem("{}.weight has the type \"{}\"", spec.name, type_name);
+      return;
+    }
+    if (spec.bias && !reader_.has(spec.name + ".bias")) problem("{}.bias is missing", spec.name);
+    for (const std::string& suffix : quant_type_suffixes(*type)) {
+      const std::string name = spec.name + "." + suffix;
+      if (!reader_.has(name))
+        problem("{} is missing: a {} linear needs it", name, type_name);
+      else if (type_of(name) != type_name)
+        problem("{} is described as {}, its weight as {}", name, type_of(name), type_name);
+      else
+        shape(spec, *type, suffix, reader_.at(name));
+    }
+  }
+
+  void shape(const LinearSpec& spec, QuantType type, const std::string& suffix,
+             const TensorView& view) {
+    const std::string name = spec.name + "." + suffix;
+    Shape expected;
+    bool dtype_fits = view.dtype == DType::kF32;
+    if (suffix == "weight") {
+      expected = {type == QuantType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
+      dtype_fits = type == QuantType::kFloat ? msmodelslim::is_float(view.dtype)
+                                             : view.dtype == DType::kI8;
+    } else if (suffix == "quant_bias") {
+      expected = {spec.out};
+      dtype_fits = view.dtype == DType::kI32;
+    } else if (suffix == "deq_scale") {
+      expected = {spec.out};
+      dtype_fits = view.dtype == (model_.dtype == DType::kBF16 ? DType::kF32 : DType::kI64);
+    } else if (suffix == "input_scale" || suffix == "input_offset") {
+      expected = {1};
+      dtype_fits = v0_ ? msmodelslim::is_float(view.dtype) : dtype_fits;
+    } else if (suffix == "scale_bias") {
+      const bool rows = spec.role == Role::kDown || spec.role == Role::kAttentionOut;
+      expected = {spec.out, rows ? 16 : 1};
+    } else {
+      expected = {spec.out, 1};
+      dtype_fits = v0_ ? msmodelslim::is_float(view.dtype) : dtype_fits;
+    }
+    if (view.shape != expected || !dtype_fits) {
+      problem("{} is {} {}, expected shape {}", name, dtype_name(view.dtype),
+              shape_text(view.shape), shape_text(expected));
+      return;
+    }
+    if (suffix == "weight_scale" || suffix == "input_scale" || suffix == "deq_scale")
+      positive(name, view);
+  }
+
+  void positive(const std::string& name, const TensorView& view) {
+    for (std::int64_t i = 0; i < view.count(); ++i) {
+      float value = 0;
+      if (view.dtype == DType::kI64)
+        value = std::bit_cast<float>(static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
+      else
+        to_f32(TensorView{view.dtype, {1}, view.bytes + i * dtype_size(view.dtype)}, &value);
+      if (std::isfinite(value) && value > 0) continue;
+      problem("{}[{}] is {}, a scale must be positive", name, i, value);
+      return;
+    }
+  }
+
+  void group(const std::vector<const LinearSpec*>& members) {
+    const LinearSpec& first = *members.front();
+    const std::string type = type_of(first.name + ".weight");
+    for (const LinearSpec* member : members) {
+      const std::string other = type_of(member->name + ".weight");
+      if (other != type) {
+        if (!allow_mixed_)
+          problem("{} is {} and {} is {}: engines fuse them into {} and need one type", first.name,
+                  type, member->name, other, first.group);
+        continue;
+      }
+      for (const char* suffix : {".input_scale", ".input_offset"}) {
+        const auto a = reader_.find(first.name + suffix);
+        const auto b = reader_.find(member->name + suffix);
+        if (a && b && a->byte_size() == b->byte_size() &&
+            std::memcmp(a->bytes, b->bytes, a->byte_size()) != 0)
+          problem("{}{} differs from {}{}: engines keep one value for {}", member->name, suffix,
+                  first.name, suffix, first.group);
+      }
+    }
+  }
+
+  CheckpointReader reader_;
+  const ModelSpec& model_;
+  std::string folder_;
+  bool allow_mixed_;
+  std::map<std::string, std::string> types_;
+  bool v0_ = false;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+std::vector<std::string> find_problems(const std::string& folder, const ModelSpec& model,
+                                       const std::vector<WrittenTensor>& written,
+                                       bool allow_mixed_groups) {
+  Check check(folder, model, allow_mixed_groups);
+  check.contents(written);
+  check.description();
+  check.model();
+  check.config();
+  return check.take();
+}
+
+void verify_folder(const std::string& folder, const ModelSpec& model,
+                   const std::vector<WrittenTensor>& written, bool allow_mixed_groups) {
+  const std::vector<std::string> problems =
+      find_problems(folder, model, written, allow_mixed_groups);
+  if (problems.empty()) return;
+  std::string text;
+  constexpr std::size_t kShown = 12;
+  for (std::size_t i = 0; i < problems.size() && i < kShown; ++i) text += "\n  " + problems[i];
+  if (problems.size() > kShown) text += fmt::format("\n  and {} more", problems.size() - kShown);
+  throw DataError(fmt::format("{}: the folder did not pass its checks:{}", folder, text),
+                  "nothing was published; if the disk is sound, please report this");
+}
+
+}  // namespace msmodelslim
