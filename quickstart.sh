@@ -34,6 +34,16 @@ if (($# > 1)); then
   exit 2
 fi
 
+if [[ -n $own_folder ]]; then
+  if [[ $own_folder != /* ]]; then
+    own_folder=$started_in/$own_folder
+  fi
+  if [[ ! -f $own_folder/config.json ]]; then
+    echo "quickstart.sh: $own_folder has no config.json; give the folder of a downloaded model" >&2
+    exit 1
+  fi
+fi
+
 say() { printf '\n== %s\n' "$*"; }
 
 # weights_bytes FOLDER: size of all weight files, symbolic links followed
@@ -63,13 +73,6 @@ find "$program" recipes calib -type f -print0 | sort -z | xargs -0 sha256sum >bu
 say "3. Model"
 mkdir -p models
 if [[ -n $own_folder ]]; then
-  if [[ $own_folder != /* ]]; then
-    own_folder=$started_in/$own_folder
-  fi
-  if [[ ! -f $own_folder/config.json ]]; then
-    echo "quickstart.sh: $own_folder has no config.json; give the folder of a downloaded model" >&2
-    exit 1
-  fi
   model=$(cd "$own_folder" && pwd)
   name=$(basename "$model")
   if [[ $(basename "$(dirname "$model")") == snapshots ]]; then

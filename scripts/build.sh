@@ -32,6 +32,12 @@ if [[ -z $jobs ]]; then
   fi
 fi
 
+# The sources need GCC 12 or later, which is not the default everywhere.
+if [[ -z ${CXX:-} ]] && command -v g++ >/dev/null && command -v g++-12 >/dev/null &&
+  (($(g++ -dumpversion | cut -d . -f 1) < 12)); then
+  export CC=gcc-12 CXX=g++-12
+fi
+
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 if [[ ! -f $folder/build.ninja ]]; then
   options=(-G Ninja -DCMAKE_BUILD_TYPE=Release "${options[@]}")

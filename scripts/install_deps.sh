@@ -46,6 +46,11 @@ is_installed() {
   [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]
 }
 
+# The sources need GCC 12; Ubuntu 22.04 has it beside its default, GCC 11.
+if [[ $(apt-cache policy g++ | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}\([0-9]*\).*/\2/p') == 11 ]]; then
+  packages+=(g++-12)
+fi
+
 missing=()
 for package in "${packages[@]}"; do
   is_installed "$package" || missing+=("$package")

@@ -10,6 +10,10 @@
 namespace msmodelslim {
 namespace {
 
+// config.json follows this version of transformers; later ones read it too. Without the key, some
+// versions warn about the tokenizer of a local folder.
+constexpr char kSchemaVersion[] = "4.46.0";
+
 // The double whose shortest text is the shortest text of the float: 1e-05, not 9.9999997e-06.
 double shortest(double value) {
   char text[64];
@@ -126,6 +130,7 @@ Json gguf_config(const GgufModel& model, const GgufArch& arch) {
     config["sliding_window"] = metadata.need_integer("llama.attention.sliding_window");
   config["tie_word_embeddings"] = arch.tied;
   config["torch_dtype"] = nullptr;
+  config["transformers_version"] = kSchemaVersion;
   config["use_cache"] = true;
   if (arch.name != "llama") config["use_sliding_window"] = false;
   config["vocab_size"] = arch.vocab;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/threads.h"
@@ -79,6 +80,7 @@ void write_weights(const GgufModel& model, const std::vector<GgufWeight>& weight
   TensorBuffer buffer(largest);
   ShardWriter writer(output.partial(), "model", total < kShardLimit ? 0 : kShardLimit);
   for (std::size_t i = 0; i < weights.size(); ++i) {
+    check_interrupted();
     if (i + 1 < weights.size()) {
       const GgufModel::Place& next = model.at(weights[i + 1].source);
       next.file->will_need(*next.tensor);

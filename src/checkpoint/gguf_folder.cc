@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "checkpoint/gguf_cast.h"
@@ -76,6 +77,7 @@ void write_weights(const CheckpointReader& reader, DType dtype, OutputFolder& ou
   TensorBuffer buffer(largest);
   ShardWriter writer(output.partial(), "model", total < kShardLimit ? 0 : kShardLimit);
   for (const std::string& name : reader.names()) {
+    check_interrupted();
     const TensorView view = reader.at(name);
     if (is_float(view.dtype)) {
       cast_tensor(view, dtype, reader.file_of(name), name, buffer.bytes());

@@ -20,6 +20,8 @@ constexpr char kDefaultPunctuation[] = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr char kDefaultWords[] =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))";
 
+// Takes tokenizer.json as it is. transformers 5 rebuilds the tokenizers of GPT2Tokenizer and
+// LlamaTokenizer in code and so loses what the class does not know: single digits, added blanks.
 constexpr char kFast[] = "PreTrainedTokenizerFast";
 constexpr char kGpt2[] = "GPT2Tokenizer";
 
@@ -38,9 +40,9 @@ const std::vector<GgufPreTokenizer>& table() {
        {}},
       {"gpt-2", kGpt2, false, {}, true, false, false, false, true, {}},
       {"phi-2", kGpt2, false, {}, true, false, false, false, true, {}},
-      {"smollm", kGpt2, true, {}, true, false, false, false, true, {}},
-      {"starcoder", kGpt2, true, {}, true, false, false, false, true, {}},
-      {"refact", kGpt2, true, {}, true, false, false, false, true, {}},
+      {"smollm", kFast, true, {}, true, false, false, false, true, {}},
+      {"starcoder", kFast, true, {}, true, false, false, false, true, {}},
+      {"refact", kFast, true, {}, true, false, false, false, true, {}},
       {"llama-bpe", kFast, false, {kLlama3}, false, false, true, true, true, {}},
       {"llama3", kFast, false, {kLlama3}, false, false, true, true, true, {}},
       {"llama-v3", kFast, false, {kLlama3}, false, false, true, true, true, {}},

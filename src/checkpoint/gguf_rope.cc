@@ -28,11 +28,10 @@ bool fits(const Llama3Rope& rope, double theta, std::int64_t head_dim,
 }
 
 Json scaling_from_tensor(const GgufModel& model, const GgufArch& arch, double theta) {
-  const auto& place = model.at("rope_freqs.weight");
-  const auto count = static_cast<std::size_t>(element_count(place.tensor->shape));
-  std::vector<float> divisors(count);
-  if (place.tensor->shape.size() == 1) place.file->decode_row(*place.tensor, 0, divisors.data());
-  if (static_cast<std::int64_t>(count) == arch.head_dim / 2 && place.tensor->shape.size() == 1) {
+  const auto& [file, tensor] = model.at("rope_freqs.weight");
+  if (tensor->shape == Shape{arch.head_dim / 2}) {
+    std::vector<float> divisors(static_cast<std::size_t>(arch.head_dim / 2));
+    file->decode_row(*tensor, 0, divisors.data());
     if (std::all_of(divisors.begin(), divisors.end(), [](float d) { return d == 1.0F; }))
       return nullptr;
     Llama3Rope rope;
@@ -42,7 +41,7 @@ Json scaling_from_tensor(const GgufModel& model, const GgufArch& arch, double th
   }
   throw DataError(fmt::format("{}: tensor \"rope_freqs.weight\" {} does not follow the rule of "
                               "Llama 3, so config.json cannot express it",
-                              model.metadata().where(), shape_text(place.tensor->shape)),
+                              model.metadata().where(), shape_text(tensor->shape)),
                   "start from the Hugging Face folder of the model");
 }
 

@@ -187,11 +187,10 @@ Json gguf_tokenizer_config(const GgufVocab& vocab, const GgufMetadata& metadata,
     config["chat_template"] = metadata.need_string("tokenizer.chat_template");
   config["clean_up_tokenization_spaces"] = false;
   config["eos_token"] = text(vocab.eos);
-  if (!byte_level_bpe) config["legacy"] = true;
   config["model_max_length"] = context;
   config["pad_token"] = text(vocab.pad);
   config["split_special_tokens"] = false;
-  config["tokenizer_class"] = pre != nullptr ? pre->tokenizer_class : "LlamaTokenizer";
+  config["tokenizer_class"] = pre != nullptr ? pre->tokenizer_class : "PreTrainedTokenizerFast";
   config["unk_token"] = pre != nullptr && !pre->has_bos ? Json() : text(vocab.unk);
   return config;
 }

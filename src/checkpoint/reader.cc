@@ -42,10 +42,13 @@ CheckpointReader::CheckpointReader(const std::string& folder) : folder_(folder) 
     throw DataError(fmt::format("{}: is not a folder", folder),
                     "give the folder that holds config.json and *.safetensors");
   const auto indexes = top_level_files(folder, ".safetensors.index.json");
+  const bool single = fs::exists(fs::path(folder) / "model.safetensors", ec);
   std::map<std::string, std::string> index;
   std::string index_path;
   std::vector<std::string> files;
-  if (indexes.size() == 1) {
+  if (single) {
+    files = {"model.safetensors"};
+  } else if (indexes.size() == 1) {
     index_path = (fs::path(folder) / indexes[0]).string();
     index = read_index(index_path);
     std::set<std::string> unique;

@@ -37,6 +37,8 @@ class LinearOp {
   // x [rows, in], y [rows, out]. Samples come in order, over all chunks of the calibration set.
   virtual void apply(Linear& linear, const float* x, std::int64_t rows,
                      const std::vector<Sequence>& sequences, float* y) = 0;
+  // True when this operation must see the linear's input even if nobody needs its output.
+  virtual bool wants(const Linear&) const { return false; }
 };
 
 // Products in fp32 accumulation; inputs are rounded to `compute_dtype` first (BF16, F16: the

@@ -28,8 +28,8 @@ void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) 
   });
 }
 
-bool any_tap_wants(const Context& context, const Linear& linear) {
-  return std::any_of(context.taps.begin(), context.taps.end(),
+bool wanted(const Context& context, const Linear& linear) {
+  return context.linear_op->wants(linear) || std::any_of(context.taps.begin(), context.taps.end(),
                      [&](const Tap* tap) { return tap->wants(linear); });
 }
 
@@ -98,9 +98,9 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   float* normed = sized(ws.normed, rows * h);
   normalize(block.input_norm, in, normed, rows);
   attend(model, block, rows, context, ws);
-  const bool mlp_seen = any_tap_wants(context, block.gate) || any_tap_wants(context, block.up) ||
-                        any_tap_wants(context, block.down);
-  if (out == nullptr && !mlp_seen) {
+  const bool mlp_seen = wanted(context, block.gate) || wanted(context, block.up) ||
+                        wanted(context, block.down);
+  if (out == nullptr && !mlp_seen && !context.linear_op->wants(block.o)) {
     show(context, block.o, ws.attention.data(), rows);
     return;
   }
@@ -108,7 +108,8 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   apply(context, block.o, ws.attention.data(), rows, hidden);
   add_rows(hidden, in, rows, h);
   normalize(block.post_attention_norm, hidden, normed, rows);
-  if (out == nullptr && !any_tap_wants(context, block.down)) {
+  if (out == nullptr && !wanted(context, block.down) && !context.linear_op->wants(block.gate) &&
+      !context.linear_op->wants(block.up)) {
     show(context, block.gate, normed, rows);
     show(context, block.up, normed, rows);
     return;
@@ -121,11 +122,12 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
     silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner,
              (end - begin) * inner);
   });
-  if (out == nullptr) {
+  if (out == nullptr && !context.linear_op->wants(block.down)) {
     show(context, block.down, gate, rows);
     return;
   }
   apply(context, block.down, gate, rows, normed);
+  if (out == nullptr) return;
   add_rows(hidden, normed, rows, h);
   std::copy_n(hidden, rows * h, out);
 }

@@ -85,6 +85,11 @@ void CalibrationOp::apply(Linear& linear, const float* x, std::int64_t rows,
     float_op_.apply(linear, x, rows, sequences, y);
 }
 
+bool CalibrationOp::wants(const Linear& linear) const {
+  const auto it = active_.find(linear.name());
+  return it != active_.end() && it->second->needs_data();
+}
+
 void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* x,
                                     std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec.in;

@@ -59,6 +59,7 @@ class CalibrationOp : public LinearOp {
   void add(const std::string& name, const QuantizedLinear* done) { done_[name] = done; }
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;
+  bool wants(const Linear& linear) const override;
 
  private:
   void apply_quantized(const QuantizedLinear& linear, const float* x, std::int64_t rows, float* y);

@@ -1,0 +1,66 @@
+#include "cli/long_options.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.h"
+#include "recipe/nearest.h"
+
+namespace msmodelslim {
+namespace {
+
+std::string full_name(const std::string& name, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+  std::vector<std::string> matches;
+  for (const std::string& candidate : known)
+    if (candidate.starts_with(name)) matches.push_back(candidate);
+  if (matches.size() == 1) return matches[0];
+  if (matches.empty()) {
+    std::vector<std::string> nearest = nearest_names(name, known, 2);
+    for (std::string& candidate : nearest) candidate.insert(0, "--");
+    throw UsageError(
+        fmt::format(
+            "unknown option --{}{}", name,
+            nearest.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(nearest, " or "))),
+        "--help lists the options");
+  }
+  throw UsageError(
+      fmt::format("--{} is ambiguous: it could be --{}", name, fmt::join(matches, " or --")),
+      "write more of the option's name");
+}
+
+}  // namespace
+
+std::vector<std::string> expand_long_options(const std::vector<std::string>& args,
+                                             const std::vector<std::string>& known) {
+  std::vector<std::string> result;
+  for (auto arg = args.begin(); arg != args.end(); ++arg) {
+    if (*arg == "--") {
+      result.insert(result.end(), arg, args.end());
+      break;
+    }
+    if (!arg->starts_with("--")) {
+      result.push_back(*arg);
+      continue;
+    }
+    const std::size_t equal = arg->find('=');
+    std::string name = arg->substr(2, equal == std::string::npos ? equal : equal - 2);
+    std::replace(name.begin(), name.end(), '-', '_');
+    const std::string value = equal == std::string::npos ? "" : arg->substr(equal);
+    result.push_back("--" + full_name(name, known) + value);
+  }
+  return result;
+}
+
+bool parse_bool_option(std::string_view option, std::string_view text) {
+  std::string word(text);
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* yes : {"true", "yes", "on", "1"})
+    if (word == yes) return true;
+  for (const char* no : {"false", "no", "off", "0"})
+    if (word == no) return false;
+  throw UsageError(fmt::format("{} '{}' is neither True nor False", option, text),
+                   fmt::format("write {} True or {} False", option, option));
+}
+
+}  // namespace msmodelslim

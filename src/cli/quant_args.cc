@@ -1,0 +1,196 @@
+#include "cli/quant_args.h"
+
+#include <CLI/CLI.hpp>
+#include <limits>
+
+#include "base/error.h"
+#include "cli/long_options.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kFooter = R"(
+Examples:
+  msmodelslim quant --model_path Qwen2.5-7B-Instruct --save_path Qwen2.5-7B-w8a8 \
+      --model_type Qwen2.5-7B-Instruct --quant_type w8a8
+  msmodelslim quant ./my-llama --save_path ./my-llama-w8a8 --yes
+  msmodelslim quant ./my-llama --save_path ./out --config_path recipe.yaml \
+      --calib_dataset samples.jsonl --exclude '*.down_proj'
+
+A recipe decides what is quantized and how. It comes from --config_path, or is searched by
+--model_type and --quant_type; a recipe that is not made for exactly that is proposed with a
+question (--yes agrees). The recipe used is written beside the result.
+
+Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO, WARNING, ERROR),
+             MSMODELSLIM_CUSTOM_PRACTICE_REPO (folder with recipes of your own)
+Exit codes:  0 success, 1 bad data or missing resource, 2 wrong usage
+)";
+
+// Texts as they stand on the command line, before they are understood.
+struct Raw {
+  std::string model_path;
+  std::string model;  // the plain argument
+  std::string device = "auto";
+  std::string model_type;
+  std::string quant_type;
+  std::string config_path;
+  std::string trust_remote_code = "False";
+  std::string calib_dataset;
+};
+
+// An earlier --tag with its words; a later one takes its place.
+void drop_earlier_tags(std::vector<std::string>* words) {
+  const auto is_tag = [](const std::string& word) {
+    return word == "--tag" || word.starts_with("--tag=");
+  };
+  const auto last = std::find_if(words->rbegin(), words->rend(), is_tag);
+  if (last == words->rend()) return;
+  const std::vector<std::string> all = *words;
+  const std::size_t kept = static_cast<std::size_t>(words->rend() - last) - 1;
+  words->clear();
+  bool dropping = false;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].starts_with("--")) dropping = is_tag(all[i]) && i < kept;
+    if (!dropping) words->push_back(all[i]);
+  }
+}
+
+CLI::Validator in_range(std::int64_t least, std::int64_t most) {
+  return CLI::Range(least, most).description("");
+}
+
+constexpr std::int64_t kMostCount = 1'000'000'000;
+
+class Parser {
+ public:
+  Parser() : app_("Quantizes a model folder.", "msmodelslim quant") {
+    app_.set_help_flag("-h,--help", "print this text");
+    app_.footer(kFooter);
+    app_.get_formatter()->column_width(34);
+    add_model_options();
+    add_recipe_options();
+    add_data_options();
+    add_run_options();
+  }
+
+  std::string help() const { return app_.help(); }
+
+  QuantArgs parse(const std::vector<std::string>& args) {
+    try {
+      std::vector<std::string> words = expand_long_options(args, option_names());
+      drop_earlier_tags(&words);
+      std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+      app_.parse(words);
+    } catch (const CLI::CallForHelp&) {
+      args_.help = true;
+      return args_;
+    } catch (const CLI::ParseError& e) {
+      throw UsageError(e.what(), "msmodelslim quant --help lists the options");
+    }
+    return understand();
+  }
+
+ private:
+  // Later repetitions override earlier ones.
+  template <typename T>
+  CLI::Option* add(const char* name, T& target, const char* value, const std::string& text) {
+    return app_.add_option(name, target, text)
+        ->type_name(value)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+
+  void add_model_options() {
+    add("model", raw_.model, "DIR", "float model folder, same as --model_path");
+    add("--model_path", raw_.model_path, "DIR",
+        "float model folder: config.json, *.safetensors, tokenizer.json");
+    add("--save_path", args_.save_path, "DIR", "folder for the result (required)");
+    add("--model_type", raw_.model_type, "NAME",
+        "name in the support matrix, for example Qwen2.5-7B-Instruct\n"
+        "(default: found from the model folder)");
+    add("--trust_remote_code", raw_.trust_remote_code, "True|False",
+        "accepted; nothing of the model folder is ever executed");
+  }
+
+  void add_recipe_options() {
+    add("--quant_type", raw_.quant_type, "TYPE",
+        fmt::format("recipe to search (default w8a8, with a question):\n{}",
+                    fmt::join(quant_type_names(), " ")));
+    add("--config_path", raw_.config_path, "FILE|ID",
+        "recipe file, or the config_id of a recipe that comes with the program");
+    app_.add_option("--tag", args_.tags, "only recipes verified for these, for example vLLM_Ascend")
+        ->type_name("WORD")
+        ->expected(0, -1);
+    app_.add_option("--exclude", args_.exclude,
+                    "more modules that stay float, for example '*.down_proj';\n"
+                    "may be given several times")
+        ->type_name("PATTERN")
+        ->expected(1, -1);
+    app_.add_flag("--strict", args_.strict, "a pattern that matches no module is an error");
+    app_.add_flag("--yes", args_.yes, "agree to the proposed recipe without a question");
+  }
+
+  void add_data_options() {
+    add("--calib_dataset", raw_.calib_dataset, "FILE|NAME",
+        "calibration set (.jsonl, .json) instead of the recipe's");
+    add("--calib_samples", args_.calib_samples, "N", "use the first N samples only")
+        ->check(in_range(1, kMostCount));
+    add("--calib_tokens", args_.calib_tokens, "N", "cut every sample to N tokens")
+        ->check(in_range(1, kMostCount));
+  }
+
+  void add_run_options() {
+    add("--device", raw_.device, "auto|cpu|npu[:i,j]",
+        "where to compute; the output does not depend on it (default auto)");
+    add("--threads", args_.threads, "N", "CPU threads (default: all that this process may use)")
+        ->check(in_range(1, 4096));
+    add("--seed", args_.seed, "N", "seed of random choices (default 42)")
+        ->check(in_range(0, std::numeric_limits<std::int64_t>::max()));
+    app_.add_flag("--overwrite", args_.overwrite, "replace what is in --save_path");
+    app_.add_flag("--debug", args_.debug, "write debug_info beside the result");
+    app_.add_flag("--quiet", args_.quiet, "warnings and errors only");
+  }
+
+  std::vector<std::string> option_names() const {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app_.get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back(name);
+    return names;
+  }
+
+  QuantArgs understand() {
+    if (raw_.model_path.empty()) raw_.model_path = raw_.model;
+    if (!raw_.model.empty() && raw_.model != raw_.model_path)
+      throw UsageError(
+          fmt::format("two model folders are given: '{}' and --model_path '{}'", raw_.model,
+                      raw_.model_path),
+          "put words of --tag and --exclude before another option, or drop one folder");
+    if (raw_.model_path.empty())
+      throw UsageError("no model folder is given", "add --model_path DIR");
+    if (args_.save_path.empty())
+      throw UsageError("no folder for the result is given", "add --save_path DIR");
+    if (!raw_.quant_type.empty() && !raw_.config_path.empty())
+      throw UsageError("--quant_type and --config_path cannot be given together",
+                       "a recipe file already says the type: drop --quant_type");
+    args_.model_path = raw_.model_path;
+    args_.device = parse_device(raw_.device);
+    args_.trust_remote_code = parse_bool_option("--trust_remote_code", raw_.trust_remote_code);
+    if (!raw_.model_type.empty()) args_.model_type = raw_.model_type;
+    if (!raw_.quant_type.empty()) args_.quant_type = parse_quant_type(raw_.quant_type);
+    if (!raw_.config_path.empty()) args_.config_path = raw_.config_path;
+    if (!raw_.calib_dataset.empty()) args_.calib_dataset = raw_.calib_dataset;
+    std::erase(args_.tags, "");
+    return args_;
+  }
+
+  CLI::App app_;
+  Raw raw_;
+  QuantArgs args_;
+};
+
+}  // namespace
+
+QuantArgs parse_quant_args(const std::vector<std::string>& args) { return Parser().parse(args); }
+
+std::string quant_help() { return Parser().help(); }
+
+}  // namespace msmodelslim

@@ -1,0 +1,43 @@
+#pragma once
+// Options of `msmodelslim quant`.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/device.h"
+#include "recipe/quant_type.h"
+
+namespace msmodelslim {
+
+struct QuantArgs {
+  std::string model_path;
+  std::string save_path;
+  Device device;
+  std::optional<std::string> model_type;
+  std::optional<QuantType> quant_type;
+  std::optional<std::string> config_path;
+  bool trust_remote_code = false;  // accepted; nothing of a model folder is ever executed
+  bool debug = false;
+  std::vector<std::string> tags;
+  bool yes = false;  // answers every question with yes
+  std::optional<std::string> calib_dataset;
+  std::optional<std::int64_t> calib_samples;
+  std::optional<std::int64_t> calib_tokens;
+  std::vector<std::string> exclude;  // more patterns of modules that stay float
+  bool overwrite = false;
+  bool strict = false;
+  std::optional<int> threads;
+  std::uint64_t seed = 42;
+  bool quiet = false;
+  bool help = false;  // -h was given: print quant_help() and stop; the rest is not checked
+};
+
+// `args` are the words behind "quant". UsageError for everything that is wrong, with the nearest
+// option for an unknown one.
+QuantArgs parse_quant_args(const std::vector<std::string>& args);
+
+std::string quant_help();
+
+}  // namespace msmodelslim

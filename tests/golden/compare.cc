@@ -1,0 +1,140 @@
+#include "golden/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "base/json.h"
+#include "checkpoint/reader.h"
+
+namespace msmodelslim {
+namespace {
+
+struct Folder {
+  std::vector<std::unique_ptr<SafetensorsFile>> files;
+  std::unique_ptr<CheckpointReader> source;
+  std::map<std::string, TensorView> tensors;
+  void open(const std::string& path) {
+    files.push_back(std::make_unique<SafetensorsFile>(path));
+    for (const auto& entry : files.back()->entries())
+      tensors[entry.name] = files.back()->view(entry);
+  }
+};
+
+Folder open_folder(const std::string& path) {
+  Folder folder;
+  for (const auto& item : std::filesystem::directory_iterator(path))
+    if (item.path().extension() == ".safetensors") folder.open(item.path().string());
+  return folder;
+}
+
+void add_stripped(Folder& folder, const std::string& expected, const std::string& model) {
+  const std::string path = expected + "/stripped.json";
+  if (!std::filesystem::exists(path)) return;
+  folder.source = std::make_unique<CheckpointReader>(model);
+  const Json stripped = read_json_file(path);
+  for (const auto& [file, tensors] : stripped.items())
+    for (const auto& [name, value] : tensors.items())
+      folder.tensors[name] = folder.source->at(value.at("source").get<std::string>());
+}
+
+double value_at(const TensorView& view, std::int64_t i) {
+  switch (view.dtype) {
+    case DType::kI8:
+      return view.as<std::int8_t>()[i];
+    case DType::kU8:
+      return view.as<std::uint8_t>()[i];
+    case DType::kI32:
+      return view.as<std::int32_t>()[i];
+    case DType::kI64:  // deq_scale: fp32 bits
+      return std::bit_cast<float>(static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
+    default: {
+      float value = 0;
+      to_f32(TensorView{view.dtype, {1}, view.bytes + i * dtype_size(view.dtype)}, &value);
+      return value;
+    }
+  }
+}
+
+std::string compare_tensor(const std::string& name, const TensorView& e, const TensorView& a,
+                           const Tolerance& t) {
+  if (e.dtype != a.dtype || e.shape != a.shape)
+    return fmt::format("{}: {} {}, expected {} {}", name, dtype_name(a.dtype),
+                       shape_text(a.shape), dtype_name(e.dtype), shape_text(e.shape));
+  double largest = 0;
+  for (std::int64_t i = 0; i < e.count(); ++i)
+    largest = std::max(largest, std::fabs(value_at(e, i)));
+  double worst = 0;
+  double step = 0;
+  std::int64_t differ = 0;
+  for (std::int64_t i = 0; i < e.count(); ++i) {
+    const double x = value_at(e, i);
+    const double y = value_at(a, i);
+    if (std::isnan(x) != std::isnan(y)) return name + ": NaN on one side";
+    const double d = std::fabs(x - y);
+    if (d > 0) ++differ;
+    step = std::max(step, d);
+    worst = std::max(worst, d / std::max({std::fabs(x), 1e-3 * largest, 1e-30}));
+  }
+  const double share = static_cast<double>(differ) / static_cast<double>(std::max<std::int64_t>(1, e.count()));
+  if (e.dtype == DType::kI8 || e.dtype == DType::kU8) {
+    if (share > t.code_share || (differ > 0 && step > t.code_step))
+      return fmt::format("{}: {}/{} codes differ, by up to {}", name, differ, e.count(), step);
+  } else if (e.dtype == DType::kI32) {
+    if (share > t.quant_bias_share || step > t.quant_bias_rel * largest + 1)
+      return fmt::format("{}: {}/{} differ, by up to {} of {}", name, differ, e.count(), step,
+                         largest);
+    if (t.quant_bias_share == 0 && differ > 0) return name + ": differs";
+  } else if (name.ends_with("input_offset")) {
+    if (step > t.offset_steps) return fmt::format("{}: differs by {}", name, step);
+  } else if (worst > t.scale) {
+    return fmt::format("{}: relative error {:.2e}", name, worst);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> compare_folders(const std::string& expected, const std::string& actual,
+                                         const std::string& model, const Tolerance& tolerance) {
+  std::vector<std::string> problems;
+  Folder e = open_folder(expected);
+  add_stripped(e, expected, model);
+  const Folder a = open_folder(actual);
+  const Json want = read_description(expected);
+  const Json got = read_description(actual);
+  if (want.size() != got.size() || want != got)
+    for (const auto& [key, value] : want.items())
+      if (!got.contains(key) || got.at(key) != value)
+        problems.push_back(fmt::format("description {}: expected {}, found {}", key, value.dump(),
+                                       got.contains(key) ? got.at(key).dump() : "nothing"));
+  for (const auto& [key, value] : got.items())
+    if (!want.contains(key)) problems.push_back("description has the extra key " + key);
+  if (problems.empty()) {
+    auto w = want.begin();
+    for (auto g = got.begin(); g != got.end(); ++g, ++w)
+      if (g.key() != w.key()) {
+        problems.push_back(fmt::format("description order: {} where {} was expected", g.key(), w.key()));
+        break;
+      }
+  }
+  for (const auto& [name, view] : e.tensors) {
+    const auto it = a.tensors.find(name);
+    if (it == a.tensors.end()) {
+      problems.push_back("missing tensor " + name);
+      continue;
+    }
+    std::string problem = compare_tensor(name, view, it->second, tolerance);
+    if (!problem.empty()) problems.push_back(std::move(problem));
+  }
+  for (const auto& [name, view] : a.tensors)
+    if (e.tensors.count(name) == 0) problems.push_back("extra tensor " + name);
+  return problems;
+}
+
+}  // namespace msmodelslim

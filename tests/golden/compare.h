@@ -1,0 +1,26 @@
+#pragma once
+// Compares two quantized folders tensor by tensor, as the golden set's README asks.
+
+#include <string>
+#include <vector>
+
+#include "checkpoint/ascendv1.h"
+#include "checkpoint/safetensors.h"
+
+namespace msmodelslim {
+
+struct Tolerance {
+  double code_share = 0;       // share of int8 / int4 codes of one tensor that may differ
+  int code_step = 1;           // by how much
+  double quant_bias_share = 0; // share of quant_bias entries that may differ
+  double quant_bias_rel = 0;   // by how much, relative to the tensor's largest
+  double scale = 0;            // relative error of scales, biases, norms
+  double offset_steps = 0;     // input_offset, absolute
+};
+
+// Problems, empty when within tolerance. `model`: the source folder, for tensors that
+// expected/stripped.json lists.
+std::vector<std::string> compare_folders(const std::string& expected, const std::string& actual,
+                                         const std::string& model, const Tolerance& tolerance);
+
+}  // namespace msmodelslim

@@ -1,0 +1,162 @@
+#include "text/dataset.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "unit/text/small_tokenizers.h"
+
+namespace msmodelslim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using Lists = std::vector<std::vector<std::int32_t>>;
+
+template <typename Kind>
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Kind& error) {
+    EXPECT_FALSE(error.remedy().empty());
+    return std::string(error.what()) + " / " + error.remedy();
+  }
+  return "no error";
+}
+
+std::vector<std::string> texts(const std::vector<CalibSample>& samples) {
+  std::vector<std::string> result;
+  for (const CalibSample& sample : samples) result.push_back(sample.text);
+  return result;
+}
+
+TEST(Dataset, JsonlTakesTheFirstKnownKey) {
+  const auto samples = parse_calib_jsonl(
+      "{\"prompt\": \"p\", \"inputs_pretokenized\": \"i\"}\n\n  \r\n{\"prompt\": \"p\"}\n"
+      "\"plain\"\n{\"text\": \"t\", \"prompt\": \"p\"}",
+      "x.jsonl");
+  EXPECT_THAT(texts(samples), ElementsAre("i", "p", "plain", "t"));
+}
+
+TEST(Dataset, LineWithoutKnownKeyIsItselfTheText) {
+  EXPECT_THAT(texts(parse_calib_jsonl("{\"q\": 1}\r\n{\"q\": 2}", "x.jsonl")),
+              ElementsAre("{\"q\": 1}\n", "{\"q\": 2}"));
+}
+
+TEST(Dataset, InputIdsAreUsedAsTheyAre) {
+  const auto samples = parse_calib_jsonl("{\"input_ids\": [3, 1, 2]}", "x.jsonl");
+  EXPECT_THAT(samples.at(0).input_ids, ElementsAre(3, 1, 2));
+  for (const char* ids : {"[]", "[-1]", "[1.5]", "[[1]]", "3", "[4294967296]", "[\"a\"]"})
+    EXPECT_THAT(error_of<DataError>([&] {
+                  parse_calib_jsonl(fmt::format("{{\"input_ids\": {}}}", ids), "x.jsonl");
+                }),
+                HasSubstr("x.jsonl: line 1: \"input_ids\" must be a list of token ids"));
+}
+
+TEST(Dataset, JsonIsOneList) {
+  EXPECT_THAT(texts(parse_calib_json("\xEF\xBB\xBF[\"a\", {\"prompt\": \"b\"}]", "x.json")),
+              ElementsAre("a", "b"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_json("{}", "x.json"); }),
+              HasSubstr("expected a JSON list, found object"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[\"a\", 3]", "x.json"); }),
+              HasSubstr("x.json: element 1: a sample must be a string or an object"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[{\"q\": 1}]", "x.json"); }),
+              HasSubstr("element 0: the object has no text"));
+}
+
+TEST(Dataset, BadContentNamesTheLine) {
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("\"a\"\n\n{\"b\"", "x.jsonl"); }),
+              HasSubstr("x.jsonl: line 3"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("\"\xFF\"", "x.jsonl"); }),
+              HasSubstr("x.jsonl: line 1"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("{\"text\": 5}", "x.jsonl"); }),
+              HasSubstr("\"text\" must be a string"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("\n \n", "x.jsonl"); }),
+              HasSubstr("has no samples"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[]", "x.json"); }),
+              HasSubstr("has no samples"));
+  EXPECT_THAT(error_of<UsageError>([] { parse_calib_jsonl("{\"messages\": []}", "x.jsonl"); }),
+              HasSubstr("chat messages are not supported"));
+}
+
+TEST(Dataset, TokenizesWithSpecialTokensAndLimits) {
+  const Tokenizer tokenizer = Tokenizer::from_json(small_sentencepiece().dump(), "test.json");
+  const std::vector<CalibSample> samples = {{"ab abc", {}}, {"", {7, 8}}, {"a", {}}};
+  EXPECT_EQ(tokenize_calib_set(samples, tokenizer, {}), (Lists{{1, 11, 9, 12}, {7, 8}, {1, 9}}));
+  CalibOptions options;
+  options.max_samples = 1;
+  EXPECT_EQ(tokenize_calib_set(samples, tokenizer, options), (Lists{{1, 11, 9, 12}}));
+  options = {};
+  options.max_tokens = 5;
+  EXPECT_EQ(tokenize_calib_set(samples, tokenizer, options), (Lists{{1, 11, 9, 12}, {7}}));
+  options.max_tokens = 4;
+  EXPECT_EQ(tokenize_calib_set(samples, tokenizer, options), (Lists{{1, 11, 9, 12}}));
+  options = {};
+  options.vocab_size = 12;
+  EXPECT_THAT(error_of<DataError>([&] { tokenize_calib_set(samples, tokenizer, options); }),
+              HasSubstr("sample 0: token id 12 is outside the model's vocabulary of 12"));
+}
+
+TEST(Dataset, SamplesWithoutTokensAreLeftOut) {
+  const Tokenizer tokenizer = Tokenizer::from_json(small_byte_level().dump(), "test.json");
+  EXPECT_EQ(tokenize_calib_set({{"", {}}, {"h", {}}}, tokenizer, {}), (Lists{{71}}));
+  EXPECT_THAT(error_of<DataError>([&] {
+                tokenize_calib_set({{"", {}}}, tokenizer, {});
+              }),
+              HasSubstr("tokenizes to nothing"));
+}
+
+class CalibPath : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "dataset_test_XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    fs::create_directories(folder_ / "calib");
+    for (const char* file : {"mix.jsonl", "both.jsonl", "both.json", "list.json", "note.txt"})
+      std::ofstream(folder_ / "calib" / file) << "\"a\"\n";
+    setenv("MSMODELSLIM_SHARE", folder_.c_str(), 1);
+  }
+  void TearDown() override {
+    unsetenv("MSMODELSLIM_SHARE");
+    fs::remove_all(folder_);
+  }
+  std::string shipped(const char* name) const { return (folder_ / "calib" / name).string(); }
+
+  fs::path folder_;
+};
+
+TEST_F(CalibPath, FindsShippedSetsUnderAllTheirNames) {
+  for (const char* name : {"mix.jsonl", "mix", "lab_calib/mix.jsonl", "example/common/mix.jsonl",
+                           "../lab_calib/mix.jsonl", "/opt/x/lab_calib/mix.jsonl"})
+    EXPECT_EQ(resolve_calib_path(name), shipped("mix.jsonl")) << name;
+  EXPECT_EQ(resolve_calib_path("both"), shipped("both.jsonl"));
+  EXPECT_EQ(resolve_calib_path("list"), shipped("list.json"));
+}
+
+TEST_F(CalibPath, AFileAsGivenWins) {
+  const std::string path = shipped("note.txt");
+  EXPECT_EQ(resolve_calib_path(path), path);
+}
+
+TEST_F(CalibPath, AnErrorListsTheShippedSets) {
+  for (const char* name : {"other", "", "/nowhere/mix.jsonl", "xlab_calib/mix.jsonl"})
+    EXPECT_THAT(error_of<UsageError>([&] { resolve_calib_path(name); }),
+                HasSubstr("both.json, both.jsonl, list.json, mix.jsonl"))
+        << name;
+}
+
+TEST_F(CalibPath, ReadsByTheSuffix) {
+  EXPECT_THAT(texts(read_calib_set(shipped("mix.jsonl"))), ElementsAre("a"));
+  EXPECT_THROW(read_calib_set(shipped("list.json")), DataError);
+  EXPECT_THROW(read_calib_set(shipped("note.txt")), UsageError);
+  EXPECT_THROW(read_calib_set(shipped("gone.jsonl")), DataError);
+}
+
+}  // namespace
+}  // namespace msmodelslim
