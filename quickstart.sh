@@ -138,10 +138,10 @@ fi
 before=$(weights_bytes "$model")
 after=$(weights_bytes "$result")
 say "Result: $name, $quant_type"
-printf '%-28s %s\n' "weights before" "$(megabytes "$before")"
-printf '%-28s %s (%s)\n' "weights after" "$(megabytes "$after")" \
+printf '%-18s %s\n' "weights before" "$(megabytes "$before")"
+printf '%-18s %s (%s)\n' "weights after" "$(megabytes "$after")" \
   "$(awk -v a="$after" -v b="$before" 'BEGIN { printf "%.0f %%", 100 * a / b }')"
-printf '%-28s %s s\n' "time to quantize" "$(cat "$stamp.seconds")"
+printf '%-18s %s s\n' "time to quantize" "$(cat "$stamp.seconds")"
 cat "$stamp.figures"
 echo
 echo "quantized model:  $repo/$result"

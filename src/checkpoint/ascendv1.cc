@@ -10,20 +10,20 @@ namespace msmodelslim {
 namespace {
 
 struct Row {
-  QuantType type;
+  LinearType type;
   const char* name;
   std::vector<std::string> suffixes;
 };
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
-      {QuantType::kFloat, "FLOAT", {"weight"}},
-      {QuantType::kW8A16, "W8A16", {"weight", "weight_scale", "weight_offset"}},
-      {QuantType::kW8A8Dynamic, "W8A8_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
-      {QuantType::kW8A8,
+      {LinearType::kFloat, "FLOAT", {"weight"}},
+      {LinearType::kW8A16, "W8A16", {"weight", "weight_scale", "weight_offset"}},
+      {LinearType::kW8A8Dynamic, "W8A8_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
+      {LinearType::kW8A8,
        "W8A8",
        {"weight", "quant_bias", "input_scale", "input_offset", "deq_scale"}},
-      {QuantType::kW4A8Dynamic,
+      {LinearType::kW4A8Dynamic,
        "W4A8_DYNAMIC",
        {"weight", "weight_scale", "weight_offset", "scale_bias"}},
   };
@@ -31,32 +31,32 @@ const std::vector<Row>& rows() {
 }
 
 // Rising priority of model_quant_type.
-constexpr std::array<QuantType, 4> kPriority = {QuantType::kFloat, QuantType::kW8A16,
-                                                QuantType::kW8A8Dynamic, QuantType::kW8A8};
+constexpr std::array<LinearType, 4> kPriority = {LinearType::kFloat, LinearType::kW8A16,
+                                                LinearType::kW8A8Dynamic, LinearType::kW8A8};
 
 }  // namespace
 
-const char* quant_type_name(QuantType type) {
+const char* linear_type_name(LinearType type) {
   return rows()[static_cast<std::size_t>(type)].name;
 }
 
-std::optional<QuantType> quant_type_from_name(const std::string& name) {
+std::optional<LinearType> linear_type_from_name(const std::string& name) {
   for (const Row& row : rows())
     if (name == row.name) return row.type;
   return std::nullopt;
 }
 
-const std::vector<std::string>& quant_type_suffixes(QuantType type) {
+const std::vector<std::string>& linear_type_suffixes(LinearType type) {
   return rows()[static_cast<std::size_t>(type)].suffixes;
 }
 
-void ModelQuantType::propose(QuantType type) {
+void ModelQuantType::propose(LinearType type) {
   const auto it = std::find(kPriority.begin(), kPriority.end(), type);
   if (it != kPriority.end()) rank_ = std::max(rank_, static_cast<int>(it - kPriority.begin()));
 }
 
 std::string ModelQuantType::name() const {
-  return rank_ < 0 ? "Unknown" : quant_type_name(kPriority[static_cast<std::size_t>(rank_)]);
+  return rank_ < 0 ? "Unknown" : linear_type_name(kPriority[static_cast<std::size_t>(rank_)]);
 }
 
 Json read_description(const std::string& folder) {

@@ -22,13 +22,13 @@
 
 namespace msmodelslim {
 
-enum class QuantType { kFloat, kW8A16, kW8A8Dynamic, kW8A8, kW4A8Dynamic };
+enum class LinearType { kFloat, kW8A16, kW8A8Dynamic, kW8A8, kW4A8Dynamic };
 
-const char* quant_type_name(QuantType type);
-std::optional<QuantType> quant_type_from_name(const std::string& name);
+const char* linear_type_name(LinearType type);
+std::optional<LinearType> linear_type_from_name(const std::string& name);
 
 // Suffixes every linear of this type has on disk, in order of writing, without "bias".
-const std::vector<std::string>& quant_type_suffixes(QuantType type);
+const std::vector<std::string>& linear_type_suffixes(LinearType type);
 
 inline constexpr const char* kDescriptionFile = "quant_model_description.json";
 inline constexpr const char* kV1Stem = "quant_model_weights";
@@ -36,7 +36,7 @@ inline constexpr const char* kV1Stem = "quant_model_weights";
 // The type that represents the whole model: msModelSlim's priority list, which W4A8_DYNAMIC is not in.
 class ModelQuantType {
  public:
-  void propose(QuantType type);
+  void propose(LinearType type);
   std::string name() const;  // "Unknown" before any proposal
 
  private:

@@ -12,7 +12,7 @@
 #include "checkpoint/gguf.h"
 #include "checkpoint/gguf_arch.h"
 #include "checkpoint/gguf_cast.h"
-#include "checkpoint/gguf_output.h"
+#include "base/output_folder.h"
 #include "checkpoint/gguf_tokenizer.h"
 #include "checkpoint/shard_writer.h"
 
@@ -78,7 +78,7 @@ void write_weights(const GgufModel& model, const std::vector<GgufWeight>& weight
   }
   output.require_space(total + kSpaceMargin);
   TensorBuffer buffer(largest);
-  ShardWriter writer(output.partial(), "model", total < kShardLimit ? 0 : kShardLimit);
+  ShardWriter writer(output.working(), "model", total < kShardLimit ? 0 : kShardLimit);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     check_interrupted();
     if (i + 1 < weights.size()) {
@@ -145,17 +145,17 @@ void convert_gguf(const ConvertOptions& options) {
   const Json tokenizer = gguf_tokenizer_json(vocab);
   const Json tokenizer_config = gguf_tokenizer_config(vocab, model.metadata(), arch.context);
 
+  OutputFolder output(options.save_path, options.model_path, options.overwrite);
   log_info("convert", "{}: {}, {} layers, {} tensors -> {} ({})", options.model_path,
            arch.model_class, arch.layers, weights.size(), options.save_path,
            output_dtype_name(options.dtype));
-  OutputFolder output(options.save_path, options.model_path, options.overwrite);
   write_weights(model, weights, options.dtype, output);
   const std::string& where = options.model_path;
   write_json(output, "tokenizer.json", tokenizer, where);
   write_json(output, "tokenizer_config.json", tokenizer_config, where);
   write_json(output, "generation_config.json", generation_config(vocab), where);
   write_json(output, "config.json", config, where);
-  output.commit();
+  output.publish();
 }
 
 }  // namespace msmodelslim

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "checkpoint/gguf_cast.h"
 #include "checkpoint/gguf_convert.h"
-#include "checkpoint/gguf_output.h"
+#include "base/output_folder.h"
 #include "checkpoint/reader.h"
 #include "checkpoint/shard_writer.h"
 
@@ -75,7 +75,7 @@ void write_weights(const CheckpointReader& reader, DType dtype, OutputFolder& ou
   }
   output.require_space(total + kSpaceMargin);
   TensorBuffer buffer(largest);
-  ShardWriter writer(output.partial(), "model", total < kShardLimit ? 0 : kShardLimit);
+  ShardWriter writer(output.working(), "model", total < kShardLimit ? 0 : kShardLimit);
   for (const std::string& name : reader.names()) {
     check_interrupted();
     const TensorView view = reader.at(name);
@@ -120,13 +120,13 @@ void convert_model_folder(const ConvertOptions& options) {
   const CheckpointReader reader(folder);
   const std::string dtype = output_dtype_name(options.dtype);
   set_dtype(config, dtype, true);
+  OutputFolder output(options.save_path, folder, options.overwrite);
   log_info("convert", "{}: {} tensors -> {} ({})", folder, reader.names().size(), options.save_path,
            dtype);
-  OutputFolder output(options.save_path, folder, options.overwrite);
   write_weights(reader, options.dtype, output);
   copy_other_files(folder, output);
   write_file_atomic(output.file("config.json"), config.dump(2) + "\n");
-  output.commit();
+  output.publish();
 }
 
 }  // namespace msmodelslim

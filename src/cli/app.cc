@@ -1,12 +1,89 @@
 #include "cli/app.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "cli/convert_command.h"
+#include "cli/eval_command.h"
+#include "cli/quant_command.h"
+#include "recipe/nearest.h"
 
 namespace msmodelslim {
+namespace {
 
-int run_app(int, char**) {
-  std::puts("msmodelslim " MSMODELSLIM_VERSION " (native)");
-  return 0;
+constexpr const char* kHelp =
+    "msmodelslim " MSMODELSLIM_VERSION
+    " (native): makes large language models small\n"
+    "\n"
+    "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
+    "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, agreement\n"
+    "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model folder\n"
+    "  msmodelslim --version\n"
+    "\n"
+    "`msmodelslim COMMAND --help` explains each. Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO,\n"
+    "WARNING, ERROR), MSMODELSLIM_CUSTOM_PRACTICE_REPO (your own recipes), MSMODELSLIM_SHARE.\n"
+    "Exit codes: 0 success; 1 bad data, missing resource or interrupted; 2 wrong usage.\n";
+
+int dispatch(int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "--help";
+  const std::vector<std::string> words(argv + std::min(argc, 2), argv + argc);
+  if (command == "-h" || command == "--help" || command == "help") {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  if (command == "--version" || command == "-V" || command == "version") {
+    std::puts("msmodelslim " MSMODELSLIM_VERSION " (native)");
+    return 0;
+  }
+  if (command == "quant") return run_quant(words);
+  if (command == "eval") return run_eval(words);
+  if (command == "convert") return run_convert(argc - 1, argv + 1);
+  for (const char* later : {"analyze", "tune", "traditional", "generate", "serve", "diff", "inspect",
+                            "models", "doctor"})
+    if (command == later)
+      throw UsageError(fmt::format("the command {} is not built yet", command),
+                       "available: quant, eval, convert");
+  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
+                               did_you_mean(command, {"quant", "eval", "convert"})),
+                   "see msmodelslim --help");
+}
+
+void report(const Error& error) {
+  log_error("cli", "[{}] {}", error.kind(), error.what());
+  const std::string text = error.what();
+  if (text.find('\n') != std::string::npos) std::fprintf(stderr, "%s\n", text.c_str());
+  if (!error.remedy().empty()) std::fprintf(stderr, "Remedy: %s\n", error.remedy().c_str());
+}
+
+}  // namespace
+
+int run_app(int argc, char** argv) {
+  try {
+    install_sigbus_handler();
+    install_interrupt_handler();
+    init_logging();
+    return dispatch(argc, argv);
+  } catch (const Error& error) {
+    report(error);
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    log_error("cli", "[ResourceError] out of memory");
+    std::fputs("Remedy: use fewer calibration tokens (--calib_tokens) or a machine with more memory\n",
+               stderr);
+    return 1;
+  } catch (const std::exception& error) {
+    log_error("cli", "[UnexpectedError] {}", error.what());
+    std::fputs("Remedy: please report this with the command you typed\n", stderr);
+    return 1;
+  }
 }
 
 }  // namespace msmodelslim

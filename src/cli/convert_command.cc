@@ -29,11 +29,11 @@ int run_convert(int argc, char** argv) {
                "msmodelslim convert");
   app.option_defaults()->ignore_underscore();
   app.add_option("model,--model_path,--model-path", options.model_path,
-                 "GGUF file (any part of a split one), or Hugging Face model folder")
-      ->required()
+                 "GGUF file (any part of a split one), or Hugging Face model folder; the option "
+                 "name may be left out")
       ->type_name("PATH");
-  app.add_option("--save_path,--save-path", options.save_path, "folder to write")
-      ->required()
+  app.add_option("--save_path,--save-path", options.save_path,
+                 "folder to write; must be empty or absent")
       ->type_name("DIR");
   app.add_option("--dtype", dtype, "bfloat16 (default), float16 or float32")->type_name("NAME");
   app.add_flag("--overwrite", options.overwrite, "replace the model folder at --save_path");
@@ -47,6 +47,9 @@ int run_convert(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     throw UsageError(fmt::format("convert: {}", e.what()), "see msmodelslim convert --help");
   }
+  if (options.model_path.empty() || options.save_path.empty())
+    throw UsageError("convert: --model_path and --save_path are needed",
+                     "see msmodelslim convert --help");
   options.dtype = output_dtype_from_name(dtype);
   convert_gguf(options);
   log_info("convert", "{} is complete", options.save_path);

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -21,11 +22,11 @@ std::string full_name(const std::string& name, const std::vector<std::string>& k
     throw UsageError(
         fmt::format(
             "unknown option --{}{}", name,
-            nearest.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(nearest, " or "))),
+            nearest.empty() ? "" : fmt::format("; did you mean {}?", join_words(nearest, " or "))),
         "--help lists the options");
   }
   throw UsageError(
-      fmt::format("--{} is ambiguous: it could be --{}", name, fmt::join(matches, " or --")),
+      fmt::format("--{} is ambiguous: it could be --{}", name, join_words(matches, " or --")),
       "write more of the option's name");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cli/long_options.h"
+#include "recipe/join_words.h"
 
 namespace msmodelslim {
 namespace {
@@ -114,7 +115,7 @@ class Parser {
   void add_recipe_options() {
     add("--quant_type", raw_.quant_type, "TYPE",
         fmt::format("recipe to search (default w8a8, with a question):\n{}",
-                    fmt::join(quant_type_names(), " ")));
+                    join_words(quant_type_names(), " ")));
     add("--config_path", raw_.config_path, "FILE|ID",
         "recipe file, or the config_id of a recipe that comes with the program");
     app_.add_option("--tag", args_.tags, "only recipes verified for these, for example vLLM_Ascend")

@@ -33,7 +33,8 @@ void widen(const TensorView& view, float* out) {
 
 Linear::Linear(const LinearSpec& spec, const CheckpointReader& checkpoint)
     : spec_(spec), source_(checkpoint.at(spec.name + ".weight")) {
-  if (spec.bias) bias_ = read_vector(checkpoint, spec.name + ".bias");
+  if (spec.bias || checkpoint.has(spec.name + ".bias"))
+    bias_ = read_vector(checkpoint, spec.name + ".bias");
 }
 
 Linear::Linear(const LinearSpec& spec, const TensorView& source) : spec_(spec), source_(source) {}
@@ -61,7 +62,9 @@ void Linear::release() {
 }
 
 Norm::Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint)
-    : spec(norm_spec), weight(read_vector(checkpoint, norm_spec.name + ".weight")) {}
+    : spec(norm_spec), weight(read_vector(checkpoint, norm_spec.name + ".weight")) {
+  if (checkpoint.has(spec.name + ".bias")) bias = read_vector(checkpoint, spec.name + ".bias");
+}
 
 Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     : spec(&block_spec),

@@ -34,70 +34,95 @@ void report(const QuantJob& job, const std::string& message, const std::string& 
   log_warning("quant", "{}; {}", message, remedy);
 }
 
-}  // namespace
+std::vector<const LinearQuantStep*> linear_steps(const Plan& plan) {
+  std::vector<const LinearQuantStep*> linears;
+  std::vector<const NameFilter*> filters;
+  collect_filters(plan.steps, linears, filters);
+  return linears;
+}
 
-bool check_plan(const QuantJob& job, const ModelSpec& model) {
+// Type of every linear inside the blocks.
+std::map<std::string, std::string> planned_types(const QuantJob& job, const ModelSpec& model) {
+  const auto steps = linear_steps(job.plan);
+  const NameFilter exclude(job.exclude, {}, false);
+  std::map<std::string, std::string> types;
+  for (const BlockSpec& block : model.blocks)
+    for (const LinearSpec* linear : block.linears()) {
+      std::string& type = types[linear->name];
+      type = "FLOAT";
+      if (exclude.selects(linear->name)) continue;
+      for (const LinearQuantStep* step : steps)
+        if (step->filter.selects(linear->name)) {
+          type = step->type;
+          break;
+        }
+    }
+  return types;
+}
+
+std::vector<std::string> mixed_groups(const QuantJob& job, const ModelSpec& model) {
+  const auto types = planned_types(job, model);
+  std::vector<std::string> mixed;
+  for (const BlockSpec& block : model.blocks) {
+    std::map<std::string, std::set<std::string>> groups;
+    for (const LinearSpec* linear : block.linears())
+      if (!linear->group.empty()) groups[linear->group].insert(types.at(linear->name));
+    for (const auto& [group, kinds] : groups)
+      if (kinds.size() > 1)
+        mixed.push_back(fmt::format("{} ({})", group, joined({kinds.begin(), kinds.end()})));
+  }
+  return mixed;
+}
+
+void check_patterns(const QuantJob& job, const std::vector<std::string>& names) {
   std::vector<const LinearQuantStep*> linears;
   std::vector<const NameFilter*> filters;
   collect_filters(job.plan.steps, linears, filters);
-  const std::vector<std::string> names = module_names(model);
-
+  const NameFilter exclude(job.exclude, {}, false);
+  filters.push_back(&exclude);
   std::vector<std::string> unmatched;
   for (const NameFilter* filter : filters)
     for (const std::string& pattern : filter->unmatched_patterns(names))
       if (std::find(unmatched.begin(), unmatched.end(), pattern) == unmatched.end())
         unmatched.push_back(pattern);
-  const NameFilter exclude(job.exclude, {}, false);
-  for (const std::string& pattern : exclude.unmatched_patterns(names))
-    unmatched.push_back(pattern);
   if (!unmatched.empty())
-    report(job, fmt::format("these include/exclude patterns match no module: {}", joined(unmatched)),
+    report(job,
+           fmt::format("these include/exclude patterns match no module: {}", joined(unmatched)),
            "check their spelling if that is not meant");
+}
 
-  if (job.plan.v0) {
-    std::vector<std::string> unknown;
-    for (const std::string& name : job.plan.v0->disable_names)
-      if (std::find(names.begin(), names.end(), name) == names.end()) unknown.push_back(name);
-    if (!unknown.empty())
-      report(job,
-             fmt::format("disable_names of the recipe that this model does not have: {}",
-                         joined(unknown)),
-             "the recipe was made for another size of the model");
-  }
+void check_disable_names(const QuantJob& job, const std::vector<std::string>& names) {
+  if (!job.plan.v0) return;
+  std::vector<std::string> unknown;
+  for (const std::string& name : job.plan.v0->disable_names)
+    if (std::find(names.begin(), names.end(), name) == names.end()) unknown.push_back(name);
+  if (!unknown.empty())
+    report(job, fmt::format("the recipe's disable_names that this model does not have: {}",
+                            joined(unknown)),
+           "the recipe was made for another size of the model");
+}
 
-  std::map<std::string, std::string> types;
-  std::size_t quantized = 0;
-  for (const BlockSpec& block : model.blocks)
-    for (const LinearSpec* linear : block.linears()) {
-      types[linear->name] = "FLOAT";
-      if (exclude.selects(linear->name)) continue;
-      for (const LinearQuantStep* step : linears)
-        if (step->filter.selects(linear->name)) {
-          types[linear->name] = step->type;
-          ++quantized;
-          break;
-        }
-    }
-  if (quantized == 0)
+}  // namespace
+
+bool has_mixed_groups(const QuantJob& job, const ModelSpec& model) {
+  return !mixed_groups(job, model).empty();
+}
+
+void check_plan(const QuantJob& job, const ModelSpec& model) {
+  const std::vector<std::string> names = module_names(model);
+  check_patterns(job, names);
+  check_disable_names(job, names);
+  const auto types = planned_types(job, model);
+  if (std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",
                      "check include, exclude and --exclude; `*` matches every linear");
-
-  std::vector<std::string> mixed;
-  for (const BlockSpec& block : model.blocks) {
-    std::map<std::string, std::set<std::string>> groups;
-    for (const LinearSpec* linear : block.linears())
-      if (!linear->group.empty()) groups[linear->group].insert(types[linear->name]);
-    for (const auto& [group, kinds] : groups)
-      if (kinds.size() > 1)
-        mixed.push_back(
-            fmt::format("{} ({})", group, joined({kinds.begin(), kinds.end()})));
-  }
+  const std::vector<std::string> mixed = mixed_groups(job, model);
   if (!mixed.empty())
     report(job,
-           fmt::format("{} fused groups get more than one type, which vLLM-Ascend refuses to load: {}",
+           fmt::format("{} fused groups get more than one type, which vLLM-Ascend refuses to load; "
+                       "the first is {}",
                        mixed.size(), mixed.front()),
-           "include or exclude all linears of the group together");
-  return !mixed.empty();
+           "include or exclude all linears of a group together");
 }
 
 }  // namespace msmodelslim

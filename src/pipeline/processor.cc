@@ -101,7 +101,7 @@ class LinearQuantProcessor : public Processor {
   static LinearConfig config_of(const LinearQuantStep& step, const Plan& plan,
                                 const ProcessorContext& context) {
     LinearConfig config;
-    const auto type = quant_type_from_name(step.type);
+    const auto type = linear_type_from_name(step.type);
     if (!type) throw UsageError(fmt::format("the type {} is not built yet", step.type));
     config.type = *type;
     config.act = step.act.is_float()               ? ActKind::kFloat

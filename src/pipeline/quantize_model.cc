@@ -16,7 +16,7 @@
 #include "forward/run.h"
 #include "pipeline/processor.h"
 #include "save/copy_files.h"
-#include "save/output_folder.h"
+#include "base/output_folder.h"
 #include "save/saver.h"
 #include "save/verify.h"
 
@@ -49,7 +49,7 @@ class Run {
         checkpoint_(job.model_path),
         model_(build_model_spec(config_, checkpoint_)) {
     check_checkpoint(model_, checkpoint_);
-    mixed_groups_ = check_plan(job, model_);
+    mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
     ProcessorContext context{&model_, job.pedigree, {}};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
@@ -211,6 +211,14 @@ class Run {
 };
 
 }  // namespace
+
+void check_job(const QuantJob& job) {
+  check_output_path(job.save_path, job.model_path, job.overwrite);
+  const CheckpointReader checkpoint(job.model_path);
+  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
+  check_checkpoint(model, checkpoint);
+  check_plan(job, model);
+}
 
 QuantSummary quantize_model(const QuantJob& job) { return Run(job).run(); }
 

@@ -43,8 +43,14 @@ struct QuantSummary {
 
 // Checks the plan against the model before any work: patterns that match nothing, fused groups with
 // several types, unknown disable_names, a plan that quantizes nothing. Warnings, or one UsageError.
-// Returns true when a fused group has several types.
-bool check_plan(const QuantJob& job, const ModelSpec& model);
+void check_plan(const QuantJob& job, const ModelSpec& model);
+
+// True when linears that engines fuse (q/k/v, gate/up) would get several types.
+bool has_mixed_groups(const QuantJob& job, const ModelSpec& model);
+
+// Everything that can be wrong before the calibration set is read: model, recipe, save_path. Throws;
+// makes nothing.
+void check_job(const QuantJob& job);
 
 QuantSummary quantize_model(const QuantJob& job);
 

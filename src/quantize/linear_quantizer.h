@@ -19,7 +19,7 @@ enum class ActKind {
 };
 
 struct LinearConfig {
-  QuantType type = QuantType::kW8A8Dynamic;
+  LinearType type = LinearType::kW8A8Dynamic;
   ActKind act = ActKind::kPerToken;
   bool act_symmetric = true;
   RangeAggregation aggregation = RangeAggregation::kMax;

@@ -16,7 +16,7 @@ namespace msmodelslim {
 
 struct QuantizedLinear {
   LinearSpec spec;
-  QuantType type = QuantType::kW8A8Dynamic;
+  LinearType type = LinearType::kW8A8Dynamic;
   int weight_bits = 8;
   Tensor codes;                      // I8 [out, in], one code a byte
   std::vector<float> weight_scale;   // [out]
@@ -24,9 +24,9 @@ struct QuantizedLinear {
   QuantParam input;                  // static activations only
   std::vector<float> bias;           // [out] or empty
 
-  bool static_input() const { return type == QuantType::kW8A8; }
+  bool static_input() const { return type == LinearType::kW8A8; }
   bool dynamic_input() const {
-    return type == QuantType::kW8A8Dynamic || type == QuantType::kW4A8Dynamic;
+    return type == LinearType::kW8A8Dynamic || type == LinearType::kW4A8Dynamic;
   }
 };
 

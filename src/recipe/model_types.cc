@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -99,7 +100,7 @@ std::string unknown_model_type_warning(std::string_view name) {
   std::string warning = fmt::format(
       "model type '{}' is not in the support matrix; the generic recipes are used", name);
   if (!nearest.empty())
-    warning += fmt::format(" (nearest names, case counts: {})", fmt::join(nearest, ", "));
+    warning += fmt::format(" (nearest names, case counts: {})", join_words(nearest));
   return warning;
 }
 

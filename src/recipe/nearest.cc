@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "recipe/join_words.h"
+
 namespace msmodelslim {
 namespace {
 
@@ -49,7 +51,7 @@ std::vector<std::string> nearest_names(std::string_view wanted,
 std::string did_you_mean(std::string_view wanted, const std::vector<std::string>& names) {
   const auto nearest = nearest_names(wanted, names, 2);
   if (nearest.empty()) return "";
-  return fmt::format("; did you mean {}?", fmt::join(nearest, " or "));
+  return fmt::format("; did you mean {}?", join_words(nearest, " or "));
 }
 
 }  // namespace msmodelslim

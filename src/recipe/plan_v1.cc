@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "recipe/join_words.h"
 #include "recipe/plan_reader.h"
 
 namespace msmodelslim {
@@ -38,7 +39,7 @@ void read_saver(const YamlValue& item, const std::string& path, ReadContext cont
     std::vector<std::string_view> names;
     for (const NamedInfo& saver : known_savers()) names.push_back(saver.name);
     fields.problem("type", fmt::format("the saver '{}' is unknown; known savers: {}", step.type,
-                                       fmt::join(names, ", ")));
+                                       join_words(names)));
   } else if (info != nullptr && !info->built) {
     fields.problem("type", fmt::format("the saver {} is not built yet", step.type));
   }

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/resources.h"
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -119,7 +120,7 @@ Recipe PracticeLibrary::find(const std::string& config_path) const {
   throw UsageError(fmt::format("the recipe '{}' {}{}", config_path, what,
                                did_you_mean(wanted.stem().string(), ids)),
                    fmt::format("give a YAML file, a config_id, or one of the library's files: {}",
-                               fmt::join(files(), ", ")));
+                               join_words(files())));
 }
 
 }  // namespace msmodelslim

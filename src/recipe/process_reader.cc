@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 #include "recipe/plan_reader.h"
 
@@ -91,9 +92,8 @@ std::set<std::string> read_subgraph_types(Entry entry) {
     types.insert(name);
     if (std::find(kSubgraphTypes.begin(), kSubgraphTypes.end(), name) != kSubgraphTypes.end())
       continue;
-    entry.fields->problem(
-        "enable_subgraph_type",
-        fmt::format("'{}' is unknown; known values: {}", name, fmt::join(kSubgraphTypes, ", ")));
+    entry.fields->problem("enable_subgraph_type", fmt::format("'{}' is unknown; known values: {}",
+                                                              name, join_words(kSubgraphTypes)));
   }
   return types;
 }
@@ -152,7 +152,7 @@ const ProcessorInfo* read_type(const YamlValue& item, const std::string& path, P
   } else {
     problems->add(path + ".type", type->line,
                   fmt::format("the processor '{}' is unknown; known types: {}{}", name,
-                              fmt::join(types, ", "), did_you_mean(name, types)));
+                              join_words(types), did_you_mean(name, types)));
   }
   return nullptr;
 }

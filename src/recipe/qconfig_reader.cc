@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 #include "recipe/plan_reader.h"
 
@@ -45,8 +46,8 @@ std::optional<std::string> read_word(Fields* fields, std::string_view key,
   if (word.empty()) return std::nullopt;
   if (std::find(words.begin(), words.end(), word) != words.end()) return word;
   const std::vector<std::string> names(words.begin(), words.end());
-  fields->problem(key, fmt::format("'{}' is unknown; known values: {}{}", word,
-                                   fmt::join(words, ", "), did_you_mean(word, names)));
+  fields->problem(key, fmt::format("'{}' is unknown; known values: {}{}", word, join_words(words),
+                                   did_you_mean(word, names)));
   return std::nullopt;
 }
 
@@ -98,7 +99,7 @@ std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& p
         fmt::format("there is no {} quantizer ({}, {}, symmetric {}, {}); with {} there are: {}",
                     side == Side::kAct ? "activation" : "weight", config.dtype, config.scope,
                     config.symmetric, config.method, config.dtype,
-                    others.empty() ? "none" : fmt::format("{}", fmt::join(others, ", "))));
+                    others.empty() ? "none" : join_words(others)));
     return std::nullopt;
   }
   if (ext != nullptr) check_ext(config, *info, *ext, path + ".ext", context);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "recipe/fields.h"
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -54,7 +55,7 @@ QuantType parse_quant_type(std::string_view text) {
   if (std::find(names.begin(), names.end(), type.name) == names.end())
     throw UsageError(
         fmt::format("'{}' is not a quantization type{}", text, did_you_mean(type.name, names)),
-        fmt::format("use one of: {}", fmt::join(names, " ")));
+        fmt::format("use one of: {}", join_words(names, " ")));
   std::string_view rest = type.name;
   type.w_bit = take_bits(&rest, 'w');
   type.a_bit = take_bits(&rest, 'a');

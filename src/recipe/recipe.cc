@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "recipe/join_words.h"
 #include "recipe/nearest.h"
 #include "recipe/plan_reader.h"
 
@@ -100,7 +101,7 @@ void read_spec(const Recipe& recipe, ReadContext context, Plan* plan) {
     for (const NamedInfo& known : known_apiversions()) names.emplace_back(known.name);
     context.problems->add("apiversion", recipe.apiversion_line,
                           fmt::format("'{}' is unknown; known values: {}{}", apiversion,
-                                      fmt::join(names, ", "), did_you_mean(apiversion, names)));
+                                      join_words(names), did_you_mean(apiversion, names)));
   } else if (!info->built) {
     context.problems->add("apiversion", recipe.apiversion_line,
                           fmt::format("{} is not built yet", apiversion));

@@ -102,7 +102,7 @@ std::vector<OutputTensor> ascendv1_tensors(const QuantizedLinear& linear, DType 
   const auto add = [&](const char* suffix, Tensor tensor) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), linear.type});
   };
-  if (linear.type == QuantType::kW4A8Dynamic)
+  if (linear.type == LinearType::kW4A8Dynamic)
     add("weight", pack_rows(linear));
   else
     add("weight", Tensor::copy_of(linear.codes.view()));
@@ -116,22 +116,22 @@ std::vector<OutputTensor> ascendv1_tensors(const QuantizedLinear& linear, DType 
     add("weight_scale", float_tensor(linear.weight_scale, {n, 1}));
     add("weight_offset", weight_offset_tensor(linear, DType::kF32));
   }
-  if (linear.type == QuantType::kW4A8Dynamic) add("scale_bias", scale_bias_tensor(linear));
+  if (linear.type == LinearType::kW4A8Dynamic) add("scale_bias", scale_bias_tensor(linear));
   if (!linear.bias.empty())
-    out.push_back({linear.spec.name + ".bias", float_tensor(linear.bias, {n}), QuantType::kFloat});
+    out.push_back({linear.spec.name + ".bias", float_tensor(linear.bias, {n}), LinearType::kFloat});
   return out;
 }
 
 std::vector<OutputTensor> v0_tensors(const QuantizedLinear& linear, DType model_dtype) {
   std::vector<OutputTensor> out;
   const std::int64_t n = linear.spec.out;
-  const auto add = [&](const char* suffix, Tensor tensor, QuantType type) {
+  const auto add = [&](const char* suffix, Tensor tensor, LinearType type) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), type});
   };
   const std::vector<float> deq = dequant_scale(linear);
   add("weight", Tensor::copy_of(linear.codes.view()), linear.type);
   if (!linear.bias.empty())
-    add("bias", float_tensor(linear.bias, {n}, model_dtype), QuantType::kFloat);
+    add("bias", float_tensor(linear.bias, {n}, model_dtype), LinearType::kFloat);
   add("weight_scale", float_tensor(linear.weight_scale, {n, 1}, model_dtype), linear.type);
   add("weight_offset", weight_offset_tensor(linear, model_dtype), linear.type);
   add("input_scale", float_tensor({linear.input.scale}, {1}, model_dtype), linear.type);

@@ -14,7 +14,7 @@ namespace msmodelslim {
 struct OutputTensor {
   std::string name;
   Tensor tensor;
-  QuantType type;  // what the description says
+  LinearType type;  // what the description says
 };
 
 // AscendV1: scales and bias fp32. `model_dtype` decides the form of deq_scale.

@@ -12,10 +12,10 @@ Saver::Saver(std::string folder, const SaverOptions& options)
       writer_(folder_, options.layout == FolderLayout::kV1 ? kV1Stem : options.v0_stem,
               options.part_bytes) {}
 
-void Saver::add(const std::string& name, const TensorView& view, QuantType type) {
+void Saver::add(const std::string& name, const TensorView& view, LinearType type) {
   check_interrupted();
   writer_.add(name, view);
-  types_.emplace_back(name, quant_type_name(type));
+  types_.emplace_back(name, linear_type_name(type));
 }
 
 void Saver::write(const QuantizedLinear& linear) {
@@ -31,26 +31,26 @@ void Saver::write(Linear& linear) {
   const DType dtype = linear.source().dtype;
   if (linear.changed())
     add(spec.name + ".weight", from_f32(linear.weight(), {spec.out, spec.in}, dtype).view(),
-        QuantType::kFloat);
+        LinearType::kFloat);
   else
-    add(spec.name + ".weight", linear.source(), QuantType::kFloat);
+    add(spec.name + ".weight", linear.source(), LinearType::kFloat);
   if (!linear.bias().empty())
     add(spec.name + ".bias", from_f32(linear.bias().data(), {spec.out}, dtype).view(),
-        QuantType::kFloat);
-  model_type_.propose(QuantType::kFloat);
+        LinearType::kFloat);
+  model_type_.propose(LinearType::kFloat);
 }
 
 void Saver::write(const Norm& norm, DType dtype) {
   const Shape shape = {norm.spec.size};
   add(norm.spec.name + ".weight", from_f32(norm.weight.data(), shape, dtype).view(),
-      QuantType::kFloat);
+      LinearType::kFloat);
   if (!norm.bias.empty())
     add(norm.spec.name + ".bias", from_f32(norm.bias.data(), shape, dtype).view(),
-        QuantType::kFloat);
+        LinearType::kFloat);
 }
 
 void Saver::write_float(const std::string& name, const TensorView& view) {
-  add(name, view, QuantType::kFloat);
+  add(name, view, LinearType::kFloat);
 }
 
 void Saver::finish() {

@@ -40,7 +40,7 @@ class Saver {
   const Json& description() const { return description_; }
 
  private:
-  void add(const std::string& name, const TensorView& view, QuantType type);
+  void add(const std::string& name, const TensorView& view, LinearType type);
   std::string folder_;
   SaverOptions options_;
   ShardWriter writer_;

@@ -95,13 +95,13 @@ class Check {
 
   void linear(const LinearSpec& spec) {
     const std::string type_name = type_of(spec.name + ".weight");
-    const auto type = quant_type_from_name(type_name);
+    const auto type = linear_type_from_name(type_name);
     if (!type) {
       problem("{}.weight has the type \"{}\"", spec.name, type_name);
       return;
     }
     if (spec.bias && !reader_.has(spec.name + ".bias")) problem("{}.bias is missing", spec.name);
-    for (const std::string& suffix : quant_type_suffixes(*type)) {
+    for (const std::string& suffix : linear_type_suffixes(*type)) {
       const std::string name = spec.name + "." + suffix;
       if (!reader_.has(name))
         problem("{} is missing: a {} linear needs it", name, type_name);
@@ -112,14 +112,14 @@ class Check {
     }
   }
 
-  void shape(const LinearSpec& spec, QuantType type, const std::string& suffix,
+  void shape(const LinearSpec& spec, LinearType type, const std::string& suffix,
              const TensorView& view) {
     const std::string name = spec.name + "." + suffix;
     Shape expected;
     bool dtype_fits = view.dtype == DType::kF32;
     if (suffix == "weight") {
-      expected = {type == QuantType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
-      dtype_fits = type == QuantType::kFloat ? msmodelslim::is_float(view.dtype)
+      expected = {type == LinearType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
+      dtype_fits = type == LinearType::kFloat ? msmodelslim::is_float(view.dtype)
                                              : view.dtype == DType::kI8;
     } else if (suffix == "quant_bias") {
       expected = {spec.out};

@@ -1,0 +1,42 @@
+#pragma once
+// The output folder of a command appears under its final name only when it is whole.
+//
+// Files are made in a hidden folder ".<name>.msmodelslim-partial" beside the target, which is renamed at
+// the end. A mount point cannot be renamed: there the hidden folder lies inside it and its files are
+// moved out one by one, the description and config.json last. What an earlier run left is removed first.
+
+#include <cstdint>
+#include <string>
+
+#include "base/files.h"
+
+namespace msmodelslim {
+
+// Throws UsageError when `path` equals, lies in, or holds `source` (links resolved), is a file, or is
+// not empty without `overwrite`; with it only a folder that holds a config.json is replaced.
+void check_output_path(const std::string& path, const std::string& source, bool overwrite);
+
+class OutputFolder {
+ public:
+  // check_output_path(), then makes the working folder; ResourceError when that cannot be done.
+  OutputFolder(const std::string& path, const std::string& source, bool overwrite);
+  ~OutputFolder();  // removes what was not published
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  std::string working() const { return working_.string(); }  // where to write
+  std::string file(const std::string& name) const { return (working_ / name).string(); }
+  std::string final_path() const { return target_.string(); }
+  // Throws ResourceError when the file system has less room than that.
+  void require_space(std::uint64_t bytes) const;
+  void publish();  // gives the folder its name
+
+ private:
+  void move_into_place();
+
+  fs::path target_;
+  fs::path working_;
+  bool published_ = false;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,14 @@
+#pragma once
+// How long a run will take on this machine, roughly, before it starts.
+
+#include "model/spec.h"
+#include "recipe/plan.h"
+
+namespace msmodelslim {
+
+// Seconds: products of the calibration passes at the speed of a short probe, plus reading and writing
+// the weights at 1 GB/s.
+double estimate_seconds(const ModelSpec& model, const Plan& plan, std::int64_t tokens,
+                        std::uint64_t bytes);
+
+}  // namespace msmodelslim

@@ -1,0 +1,99 @@
+#include "cli/eval_command.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/threads.h"
+#include "cli/long_options.h"
+#include "eval/perplexity.h"
+#include "recipe/nearest.h"
+#include "text/tokenizer.h"
+
+namespace msmodelslim {
+namespace {
+
+struct EvalArgs {
+  PerplexityOptions options;
+  std::string float_path;
+  std::string text;
+  int threads = 0;
+};
+
+const char* const kAbout =
+    "Perplexity of a float or quantized folder on a text file; with --float_path also the mean KL\n"
+    "divergence per token and the top-1 agreement. A quantized folder is computed with the engine's\n"
+    "own integer arithmetic.\n"
+    "Example: msmodelslim eval ppl --model_path Q --float_path M --text wiki.txt --seqlen 1024 "
+    "--windows 10";
+
+void declare(CLI::App& app, EvalArgs& args) {
+  app.add_option("model,--model_path", args.options.model_path, "float or quantized model folder")
+      ->required();
+  app.add_option("--float_path", args.float_path, "the float folder to compare with");
+  app.add_option("--text", args.text, "UTF-8 text file")->required();
+  app.add_option("--seqlen", args.options.seqlen, "tokens per window (2048)")
+      ->check(CLI::Range(2, 1 << 20));
+  app.add_option("--windows", args.options.windows, "windows to use (default: all that fit)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
+      ->check(CLI::PositiveNumber);
+}
+
+void print(const PerplexityResult& result, double seconds) {
+  std::printf("windows            %lld (%lld predictions)\n",
+              static_cast<long long>(result.windows), static_cast<long long>(result.predictions));
+  if (result.float_perplexity)
+    std::printf("perplexity float   %.3f\n", *result.float_perplexity);
+  std::printf("perplexity         %.3f\n", result.perplexity);
+  if (result.nll_difference)
+    std::printf("mean NLL change    %+.5f +- %.5f\n", result.nll_difference->mean,
+                result.nll_difference->error);
+  if (result.kl)
+    std::printf("mean KL per token  %.5f +- %.5f\n", result.kl->mean, result.kl->error);
+  if (result.top1_agreement)
+    std::printf("top-1 agreement    %.2f %%\n", 100 * *result.top1_agreement);
+  std::printf("time               %.1f s\n", seconds);
+}
+
+}  // namespace
+
+int run_eval(const std::vector<std::string>& words) {
+  if (words.empty() || words[0] == "-h" || words[0] == "--help") {
+    std::printf("msmodelslim eval ppl OPTIONS\n\n%s\n", kAbout);
+    return 0;
+  }
+  if (words[0] != "ppl")
+    throw UsageError(
+        fmt::format("eval knows no \"{}\"{}", words[0], did_you_mean(words[0], {"ppl"})),
+        "available: eval ppl");
+  EvalArgs args;
+  CLI::App app(kAbout, "msmodelslim eval ppl");
+  declare(app, args);
+  std::vector<std::string> rest = expand_long_options(
+      {words.begin() + 1, words.end()},
+      {"model_path", "float_path", "text", "seqlen", "windows", "threads", "help"});
+  std::reverse(rest.begin(), rest.end());
+  try {
+    app.parse(rest);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what(), "see msmodelslim eval ppl --help");
+  }
+  if (!args.float_path.empty()) args.options.float_path = args.float_path;
+  if (args.threads > 0) set_thread_count(args.threads);
+  const auto start = std::chrono::steady_clock::now();
+  const Tokenizer tokenizer = Tokenizer::load(args.options.model_path);
+  const auto ids = tokenizer.encode(read_file(args.text), /*add_special_tokens=*/false);
+  const PerplexityResult result = evaluate_perplexity(args.options, ids);
+  print(result,
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  return 0;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,130 @@
+#include "cli/quant_command.h"
+
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "cli/estimate.h"
+#include "cli/model_choice.h"
+#include "cli/quant_args.h"
+#include "pipeline/quantize_model.h"
+#include "recipe/practice_search.h"
+#include "text/dataset.h"
+#include "text/tokenizer.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kLogger = "quant";
+
+Recipe choose(const QuantArgs& args, const ModelType& type) {
+  const PracticeLibrary library = PracticeLibrary::standard();
+  if (args.config_path) return library.find(*args.config_path);
+  const RecipeChoice choice = choose_recipe(library, type, args.quant_type, args.tags);
+  confirm_choice(choice, args.yes, ask_on_terminal);
+  return choice.recipe;
+}
+
+std::vector<std::vector<std::int32_t>> calibration_ids(const QuantArgs& args, const Plan& plan,
+                                                       const ModelConfig& config) {
+  if (!needs_data(plan)) {
+    if (args.calib_dataset) log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
+    return {};
+  }
+  const std::string path = resolve_calib_path(args.calib_dataset.value_or(plan.dataset));
+  const Tokenizer tokenizer = Tokenizer::load(args.model_path);
+  CalibOptions options;
+  options.max_samples = args.calib_samples;
+  options.max_tokens = args.calib_tokens;
+  options.vocab_size = config.size("vocab_size");
+  auto ids = tokenize_calib_set(read_calib_set(path), tokenizer, options);
+  std::size_t tokens = 0;
+  for (const auto& sample : ids) tokens += sample.size();
+  log_info(kLogger, "calibration set {}: {} samples, {} tokens", path, ids.size(), tokens);
+  return ids;
+}
+
+bool has_static_w8a8(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (const auto* linear = std::get_if<LinearQuantStep>(&step.value); linear && linear->type == "W8A8")
+      return true;
+    if (const auto* group = std::get_if<GroupStep>(&step.value);
+        group && has_static_w8a8(group->steps))
+      return true;
+  }
+  return false;
+}
+
+void warn_before_work(const QuantArgs& args, const QuantJob& job) {
+  const CheckpointReader checkpoint(job.model_path);
+  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
+  if (has_static_w8a8(job.plan.steps) && model.dtype == DType::kF32)
+    log_warning(kLogger,
+                "the weights are float32, so static W8A8 gets an int64 deq_scale that engines misread "
+                "when they choose the dtype themselves; for vLLM-Ascend use bfloat16 weights: "
+                "msmodelslim convert --dtype bfloat16");
+  if (args.device.kind != Device::Kind::kNpu) return;
+  std::int64_t tokens = 0;
+  for (const auto& sample : job.samples) tokens += static_cast<std::int64_t>(sample.size());
+  log_warning(kLogger,
+              "--device npu: this build computes on the host CPU with {} threads, about {:.0f} s; the "
+              "output does not depend on the device",
+              thread_count(),
+              estimate_seconds(model, job.plan, tokens, checkpoint.total_bytes()));
+  log_debug(kLogger, "ASCEND_RT_VISIBLE_DEVICES and PYTORCH_NPU_ALLOC_CONF have no effect");
+}
+
+void print_summary(const QuantSummary& summary) {
+  const double before = static_cast<double>(summary.bytes_before) / 1e6;
+  const double after = static_cast<double>(summary.bytes_after) / 1e6;
+  std::printf("folder             %s\n", summary.folder.c_str());
+  std::printf("weights            %.1f MB -> %.1f MB (%.2fx smaller)\n", before, after, before / after);
+  std::printf("linears            %lld of %lld quantized\n",
+              static_cast<long long>(summary.quantized), static_cast<long long>(summary.linears));
+  std::printf("calibration        %lld tokens\n", static_cast<long long>(summary.calibration_tokens));
+  std::printf("time               %.1f s wall, %.1f s CPU, %d threads\n", summary.wall_seconds,
+              summary.cpu_seconds, thread_count());
+  std::printf("peak memory        %.2f GB\n", static_cast<double>(summary.peak_bytes) / 1e9);
+}
+
+}  // namespace
+
+int run_quant(const std::vector<std::string>& words) {
+  const QuantArgs args = parse_quant_args(words);
+  if (args.help) {
+    std::fputs(quant_help().c_str(), stdout);
+    return 0;
+  }
+  if (args.debug) set_log_level(LogLevel::kDebug);
+  if (args.quiet) set_log_level(LogLevel::kWarning);
+  if (args.threads) set_thread_count(*args.threads);
+  const ModelConfig config = ModelConfig::read(args.model_path);
+  log_info(kLogger, "===========ANALYSE MODEL===========");
+  const ModelType type = choose_model_type(args.model_type, args.model_path, config);
+  log_info(kLogger, "===========GET BEST PRACTICE===========");
+  const Recipe recipe = choose(args, type);
+  log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
+  QuantJob job;
+  job.plan = make_plan(recipe);
+  job.model_path = args.model_path;
+  job.save_path = args.save_path;
+  job.pedigree = type.pedigrees.empty() ? std::string(kDefaultPedigree) : type.pedigrees.front();
+  job.exclude = args.exclude;
+  job.overwrite = args.overwrite;
+  job.strict = args.strict;
+  job.quiet = args.quiet;
+  job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));
+  job.recipe_text = recipe_to_yaml(recipe);
+  check_job(job);
+  job.samples = calibration_ids(args, job.plan, config);
+  warn_before_work(args, job);
+  log_info(kLogger, "===========QUANTIZE MODEL===========");
+  const QuantSummary summary = quantize_model(job);
+  log_info(kLogger, "===========SUCCESS===========");
+  if (!args.quiet) print_summary(summary);
+  return 0;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,186 @@
+#include "eval/perplexity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "checkpoint/ascendv1.h"
+#include "forward/run.h"
+#include "model/build.h"
+#include "runtime/engine_op.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr std::int64_t kHeadRows = 128;  // rows of logits held at once
+
+// A model folder and its hidden states after the last block.
+class ScoredModel {
+ public:
+  explicit ScoredModel(const std::string& folder)
+      : checkpoint_(folder), model_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
+    if (fs::exists(fs::path(folder) / kDescriptionFile)) {
+      op_ = std::make_unique<EngineOp>(model_, checkpoint_, model_.dtype);
+    } else {
+      check_checkpoint(model_, checkpoint_);
+      op_ = std::make_unique<FloatLinearOp>(model_.dtype);
+    }
+    head_ = std::make_unique<Head>(model_, checkpoint_);
+  }
+
+  void run(const std::vector<std::vector<std::int32_t>>& windows) {
+    states_ = embed_samples(model_, checkpoint_, windows);
+    std::int64_t longest = 1;
+    for (const auto& window : windows)
+      longest = std::max(longest, static_cast<std::int64_t>(window.size()));
+    const RopeTable rope(model_.rope, longest);
+    Workspace workspace;
+    for (const BlockSpec& spec : model_.blocks) {
+      check_interrupted();
+      Block block(spec, checkpoint_);
+      run_block_on(model_, block, states_, true, rope, *op_, {}, workspace);
+    }
+  }
+
+  std::int64_t vocab() const { return model_.vocab; }
+  // Log-probabilities of rows [begin, begin + rows), [rows, vocab].
+  void log_probabilities(std::int64_t begin, std::int64_t rows, std::vector<float>& out) {
+    std::vector<float> normed(static_cast<std::size_t>(rows * model_.hidden));
+    out.resize(static_cast<std::size_t>(rows * model_.vocab));
+    head_->run(states_.values.data() + begin * model_.hidden, rows, *op_, normed.data(),
+               out.data());
+    parallel_for(rows, [&](std::int64_t r) {
+      float* line = out.data() + r * model_.vocab;
+      const float top = *std::max_element(line, line + model_.vocab);
+      double sum = 0;
+      for (std::int64_t v = 0; v < model_.vocab; ++v)
+        sum += std::exp(static_cast<double>(line[v] - top));
+      const float shift = top + static_cast<float>(std::log(sum));
+      for (std::int64_t v = 0; v < model_.vocab; ++v) line[v] -= shift;
+    });
+  }
+
+ private:
+  CheckpointReader checkpoint_;
+  ModelSpec model_;
+  std::unique_ptr<LinearOp> op_;
+  std::unique_ptr<Head> head_;
+  PackedStates states_;
+};
+
+MeanError mean_error(const std::vector<double>& values) {
+  double sum = 0;
+  for (double value : values) sum += value;
+  const auto n = static_cast<double>(values.size());
+  const double mean = sum / n;
+  double squares = 0;
+  for (double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / std::max(n - 1, 1.0) / n)};
+}
+
+std::int64_t arg_max(const float* line, std::int64_t n) {
+  return std::max_element(line, line + n) - line;
+}
+
+double divergence(const float* p, const float* q, std::int64_t n) {
+  double sum = 0;
+  for (std::int64_t v = 0; v < n; ++v)
+    sum += std::exp(static_cast<double>(p[v])) *
+           (static_cast<double>(p[v]) - static_cast<double>(q[v]));
+  return sum;
+}
+
+std::vector<std::vector<std::int32_t>> cut_windows(const PerplexityOptions& options,
+                                                   std::span<const std::int32_t> ids) {
+  if (ids.size() < 2)
+    throw DataError("the text has fewer than two tokens", "give a longer --text");
+  const auto length = static_cast<std::size_t>(options.seqlen);
+  std::size_t count = ids.size() / length;
+  std::vector<std::vector<std::int32_t>> windows;
+  if (count == 0) {
+    log_warning("eval", "the text has {} tokens, less than one window of {}; it is one short window",
+                ids.size(), options.seqlen);
+    windows.emplace_back(ids.begin(), ids.end());
+    return windows;
+  }
+  if (options.windows > 0) count = std::min(count, static_cast<std::size_t>(options.windows));
+  if (options.windows > static_cast<std::int64_t>(count))
+    log_warning("eval", "the text holds {} windows of {}, {} were asked for", count, options.seqlen,
+                options.windows);
+  for (std::size_t w = 0; w < count; ++w)
+    windows.emplace_back(ids.begin() + static_cast<std::ptrdiff_t>(w * length),
+                         ids.begin() + static_cast<std::ptrdiff_t>((w + 1) * length));
+  return windows;
+}
+
+}  // namespace
+
+PerplexityResult evaluate_perplexity(const PerplexityOptions& options,
+                                     std::span<const std::int32_t> ids) {
+  const auto windows = cut_windows(options, ids);
+  ScoredModel model(options.model_path);
+  std::unique_ptr<ScoredModel> reference;
+  if (options.float_path) reference = std::make_unique<ScoredModel>(*options.float_path);
+  if (reference && reference->vocab() != model.vocab())
+    throw DataError(fmt::format("{} has {} vocabulary entries, {} has {}", *options.float_path,
+                                reference->vocab(), options.model_path, model.vocab()),
+                    "--float_path must be the model that was quantized");
+  model.run(windows);
+  if (reference) reference->run(windows);
+  std::vector<double> nll;
+  std::vector<double> float_nll;
+  std::vector<double> kl;
+  std::int64_t same = 0;
+  std::int64_t row = 0;
+  std::vector<float> mine;
+  std::vector<float> theirs;
+  for (const auto& window : windows) {
+    const auto length = static_cast<std::int64_t>(window.size());
+    for (std::int64_t begin = 0; begin + 1 < length; begin += kHeadRows) {
+      check_interrupted();
+      const std::int64_t rows = std::min(kHeadRows, length - 1 - begin);
+      model.log_probabilities(row + begin, rows, mine);
+      if (reference) reference->log_probabilities(row + begin, rows, theirs);
+      std::vector<double> kl_part(static_cast<std::size_t>(rows));
+      std::vector<char> same_part(static_cast<std::size_t>(rows));
+      if (reference)
+        parallel_for(rows, [&](std::int64_t r) {
+          const float* q = mine.data() + r * model.vocab();
+          const float* p = theirs.data() + r * model.vocab();
+          kl_part[static_cast<std::size_t>(r)] = divergence(p, q, model.vocab());
+          same_part[static_cast<std::size_t>(r)] =
+              arg_max(p, model.vocab()) == arg_max(q, model.vocab());
+        });
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const std::int64_t next = window[static_cast<std::size_t>(begin + r + 1)];
+        nll.push_back(-static_cast<double>(mine[static_cast<std::size_t>(r * model.vocab() + next)]));
+        if (!reference) continue;
+        float_nll.push_back(
+            -static_cast<double>(theirs[static_cast<std::size_t>(r * model.vocab() + next)]));
+        kl.push_back(kl_part[static_cast<std::size_t>(r)]);
+        same += same_part[static_cast<std::size_t>(r)];
+      }
+    }
+    row += length;
+  }
+  PerplexityResult result;
+  result.windows = static_cast<std::int64_t>(windows.size());
+  result.predictions = static_cast<std::int64_t>(nll.size());
+  result.perplexity = std::exp(mean_error(nll).mean);
+  if (reference) {
+    result.float_perplexity = std::exp(mean_error(float_nll).mean);
+    std::vector<double> difference(nll.size());
+    for (std::size_t i = 0; i < nll.size(); ++i) difference[i] = nll[i] - float_nll[i];
+    result.nll_difference = mean_error(difference);
+    result.kl = mean_error(kl);
+    result.top1_agreement = static_cast<double>(same) / static_cast<double>(nll.size());
+  }
+  return result;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,218 @@
+#include "runtime/engine_op.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "kernels/ops.h"
+#include "quantize/int8.h"
+
+namespace msmodelslim {
+namespace {
+
+std::vector<float> floats(const TensorView& view) {
+  std::vector<float> values(static_cast<std::size_t>(view.count()));
+  to_f32(view, values.data());
+  return values;
+}
+
+std::vector<float> rounded(const TensorView& view, DType dtype) {
+  std::vector<float> values = floats(view);
+  for (float& value : values) value = round_to_dtype(value, dtype);
+  return values;
+}
+
+std::vector<float> deq_scale(const TensorView& view) {
+  if (view.dtype != DType::kI64) return floats(view);
+  std::vector<float> values(static_cast<std::size_t>(view.count()));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = std::bit_cast<float>(static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
+  return values;
+}
+
+// Low nibble: even row, high nibble: odd row.
+Tensor unpack_rows(const TensorView& packed, const LinearSpec& spec) {
+  Tensor codes(DType::kI8, {spec.out, spec.in});
+  const auto* bytes = packed.as<std::int8_t>();
+  for (std::int64_t i = 0; i < spec.out / 2; ++i)
+    for (std::int64_t j = 0; j < spec.in; ++j) {
+      const std::int8_t byte = bytes[i * spec.in + j];
+      codes.as<std::int8_t>()[2 * i * spec.in + j] =
+          static_cast<std::int8_t>(static_cast<std::int8_t>(byte << 4) >> 4);
+      codes.as<std::int8_t>()[(2 * i + 1) * spec.in + j] = static_cast<std::int8_t>(byte >> 4);
+    }
+  return codes;
+}
+
+void require(const TensorView& view, DType dtype, const Shape& shape, const std::string& name) {
+  if (view.dtype == dtype && view.shape == shape) return;
+  throw DataError(fmt::format("{} is {} {}, expected {} {}", name, dtype_name(view.dtype),
+                              shape_text(view.shape), dtype_name(dtype), shape_text(shape)),
+                  "quantize the model again");
+}
+
+void require_length(const std::vector<float>& values, std::int64_t length,
+                    const std::string& name) {
+  if (values.size() == static_cast<std::size_t>(length)) return;
+  throw DataError(fmt::format("{} has {} entries, expected {}", name, values.size(), length),
+                  "quantize the model again");
+}
+
+}  // namespace
+
+EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint,
+                   DType compute_dtype)
+    : checkpoint_(checkpoint), model_dtype_(model.dtype), float_op_(compute_dtype) {
+  const SortedJson types(read_description(checkpoint.folder()));
+  const auto add = [&](const LinearSpec& spec) {
+    const std::string name = spec.name + ".weight";
+    if (!types.contains(name) || !types.at(name).is_string())
+      throw DataError(fmt::format("{}/{}: no entry for {}", checkpoint.folder(), kDescriptionFile,
+                                  name),
+                      "quantize the model again");
+    const auto type = linear_type_from_name(types.at(name).get<std::string>());
+    if (!type)
+      throw DataError(fmt::format("{} has the type {}, which eval cannot compute yet", name,
+                                  types.at(name).dump()),
+                      "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A16, W4A8_DYNAMIC");
+    load(spec, *type);
+  };
+  for (const BlockSpec& block : model.blocks) {
+    for (const LinearSpec* linear : block.linears()) add(*linear);
+    share_inputs({&block.q, &block.k, &block.v});
+    share_inputs({&block.gate, &block.up});
+  }
+  add(model.head);
+}
+
+void EngineOp::load(const LinearSpec& spec, LinearType type) {
+  Entry entry;
+  entry.type = type;
+  const auto name_of = [&](const char* suffix) { return spec.name + "." + suffix; };
+  const auto at = [&](const char* suffix) { return checkpoint_.at(name_of(suffix)); };
+  const TensorView weight = at("weight");
+  if (type == LinearType::kW4A8Dynamic) {
+    require(weight, DType::kI8, {spec.out / 2, spec.in}, name_of("weight"));
+    entry.unpacked = unpack_rows(weight, spec);
+    entry.codes = entry.unpacked.as<std::int8_t>();
+  } else if (type != LinearType::kFloat) {
+    require(weight, DType::kI8, {spec.out, spec.in}, name_of("weight"));
+    entry.codes = weight.as<std::int8_t>();
+  }
+  if (type == LinearType::kW8A8) {
+    require(at("quant_bias"), DType::kI32, {spec.out}, name_of("quant_bias"));
+    const auto* bias = at("quant_bias").as<std::int32_t>();
+    entry.quant_bias.assign(bias, bias + spec.out);
+    entry.deq_scale = deq_scale(at("deq_scale"));
+    require_length(entry.deq_scale, spec.out, name_of("deq_scale"));
+    const std::vector<float> scale = rounded(at("input_scale"), model_dtype_);
+    const std::vector<float> offset = floats(at("input_offset"));
+    require_length(scale, 1, name_of("input_scale"));
+    require_length(offset, 1, name_of("input_offset"));
+    entry.input_scale = scale[0];
+    entry.input_offset = offset[0];
+  } else if (type != LinearType::kFloat) {
+    entry.weight_scale = rounded(at("weight_scale"), model_dtype_);
+    require_length(entry.weight_scale, spec.out, name_of("weight_scale"));
+  }
+  if (type == LinearType::kW8A16) {
+    entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
+    require_length(entry.weight_offset, spec.out, name_of("weight_offset"));
+  }
+  entries_[spec.name] = std::move(entry);
+}
+
+void EngineOp::share_inputs(const std::vector<const LinearSpec*>& fused) {
+  const Entry& last = entries_.at(fused.back()->name);
+  if (last.type != LinearType::kW8A8) return;
+  for (const LinearSpec* member : fused) {
+    entries_.at(member->name).input_scale = last.input_scale;
+    entries_.at(member->name).input_offset = last.input_offset;
+  }
+}
+
+void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
+                     const std::vector<Sequence>& sequences, float* y) {
+  const Entry& entry = entries_.at(linear.name());
+  switch (entry.type) {
+    case LinearType::kFloat:
+      float_op_.apply(linear, x, rows, sequences, y);
+      return;
+    case LinearType::kW8A8:
+      apply_static(entry, linear, x, rows, y);
+      return;
+    case LinearType::kW8A16:
+      apply_weight_only(entry, linear, x, rows, y);
+      return;
+    case LinearType::kW8A8Dynamic:
+    case LinearType::kW4A8Dynamic:
+      apply_dynamic(entry, linear, x, rows, y);
+      return;
+  }
+}
+
+void EngineOp::apply_static(const Entry& entry, const Linear& linear, const float* x,
+                            std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  codes_.resize(static_cast<std::size_t>(rows * in));
+  sums_.resize(static_cast<std::size_t>(rows * out));
+  parallel_for(rows, [&](std::int64_t r) {
+    quantize_s8(x + r * in, entry.input_scale, entry.input_offset, -128.0F, codes_.data() + r * in,
+                in);
+  });
+  matmul_s8(codes_.data(), entry.codes, sums_.data(), rows, out, in);
+  parallel_for(rows, [&](std::int64_t r) {
+    const std::int32_t* sum = sums_.data() + r * out;
+    for (std::int64_t i = 0; i < out; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      y[r * out + i] = static_cast<float>(sum[i] + entry.quant_bias[at]) * entry.deq_scale[at];
+    }
+  });
+}
+
+void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const float* x,
+                             std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  codes_.resize(static_cast<std::size_t>(rows * in));
+  sums_.resize(static_cast<std::size_t>(rows * out));
+  std::vector<float> scales(static_cast<std::size_t>(rows));
+  parallel_for(rows, [&](std::int64_t r) {
+    const float largest = abs_max(x + r * in, in);
+    const float scale = largest > 0 ? largest / 127.0F : 1.0F;
+    scales[static_cast<std::size_t>(r)] = scale;
+    quantize_s8(x + r * in, scale, 0.0F, -128.0F, codes_.data() + r * in, in);
+  });
+  matmul_s8(codes_.data(), entry.codes, sums_.data(), rows, out, in);
+  const std::vector<float>& bias = linear.bias();
+  parallel_for(rows, [&](std::int64_t r) {
+    const std::int32_t* sum = sums_.data() + r * out;
+    const float scale = scales[static_cast<std::size_t>(r)];
+    for (std::int64_t i = 0; i < out; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      y[r * out + i] = static_cast<float>(sum[i]) * scale * entry.weight_scale[at] +
+                       (bias.empty() ? 0.0F : bias[at]);
+    }
+  });
+}
+
+void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
+                                 std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  std::vector<float> weight(static_cast<std::size_t>(in * out));
+  parallel_for(out, [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    for (std::int64_t j = 0; j < in; ++j)
+      weight[static_cast<std::size_t>(i * in + j)] =
+          (static_cast<float>(entry.codes[i * in + j]) - entry.weight_offset[at]) *
+          entry.weight_scale[at];
+  });
+  linear_f32(x, weight.data(), linear.bias().empty() ? nullptr : linear.bias().data(), y, rows, in,
+             out);
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,57 @@
+#pragma once
+// Linears of an AscendV1 folder, computed as the engine does it: from the folder's own tensors alone.
+//
+//   W8A8          xq = clamp(rne(x / sx + ox));  y = (xq q^T + quant_bias) * deq_scale
+//   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias      (W4A8_DYNAMIC: int4 codes)
+//   W8A16         y = x ((q - o) sw)^T + bias
+// sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears
+// that an engine fuses (q/k/v, gate/up) share one input scale and offset: those of the last one
+// loaded. Products are exact int32. Source: formats reference 6.4, 6.5.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "checkpoint/ascendv1.h"
+#include "forward/context.h"
+
+namespace msmodelslim {
+
+class EngineOp : public LinearOp {
+ public:
+  // `checkpoint` is the quantized folder and must outlive the object. Throws DataError when a linear
+  // lacks a tensor of its type.
+  EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype);
+  void apply(Linear& linear, const float* x, std::int64_t rows,
+             const std::vector<Sequence>& sequences, float* y) override;
+
+ private:
+  struct Entry {
+    LinearType type = LinearType::kFloat;
+    const std::int8_t* codes = nullptr;  // [out, in]
+    Tensor unpacked;                     // int4 codes, one a byte
+    std::vector<float> weight_scale;     // [out]
+    std::vector<float> weight_offset;    // [out], W8A16
+    std::vector<float> deq_scale;        // [out], W8A8
+    std::vector<std::int32_t> quant_bias;
+    float input_scale = 1;
+    float input_offset = 0;
+  };
+  void load(const LinearSpec& spec, LinearType type);
+  void share_inputs(const std::vector<const LinearSpec*>& fused);
+  void apply_static(const Entry& entry, const Linear& linear, const float* x, std::int64_t rows,
+                    float* y);
+  void apply_dynamic(const Entry& entry, const Linear& linear, const float* x, std::int64_t rows,
+                     float* y);
+  void apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
+                         std::int64_t rows, float* y);
+
+  const CheckpointReader& checkpoint_;
+  DType model_dtype_;
+  FloatLinearOp float_op_;
+  std::map<std::string, Entry> entries_;
+  std::vector<std::int8_t> codes_;
+  std::vector<std::int32_t> sums_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,284 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "recipe_samples.h"
+
+namespace msmodelslim {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+template <typename T>
+const T& step_at(const Plan& plan, std::size_t index) {
+  return std::get<T>(plan.steps.at(index).value);
+}
+
+TEST(PlanV1, DefaultsOfTheSpec) {
+  const Plan plan = plan_of(v1_recipe(kStaticLinear));
+  EXPECT_EQ(plan.apiversion, "modelslim_v1");
+  EXPECT_EQ(plan.config_id, "Unknown");
+  EXPECT_EQ(plan.dataset, "mix_calib.jsonl");
+  EXPECT_EQ(plan.runner, Runner::kAuto);
+  EXPECT_FALSE(plan.v0.has_value());
+  ASSERT_EQ(plan.saves.size(), 1U);
+  EXPECT_EQ(plan.saves[0].type, "ascendv1_saver");
+  EXPECT_EQ(plan.saves[0].part_file_size, 4);
+  EXPECT_THAT(plan.warnings, IsEmpty());
+  EXPECT_TRUE(needs_data(plan));
+}
+
+TEST(PlanV1, StaticLinear) {
+  const Plan plan = plan_of(v1_recipe(kStaticLinear));
+  const auto& linear = step_at<LinearQuantStep>(plan, 0);
+  EXPECT_EQ(linear.type, "W8A8");
+  EXPECT_EQ(linear.act.dtype, "int8");
+  EXPECT_FALSE(linear.act.symmetric);
+  EXPECT_EQ(aggregation_of(linear.act), Aggregation::kMax);
+  EXPECT_THAT(linear.filter.include(), ElementsAre("*"));
+  EXPECT_EQ(plan.steps[0].path, "spec.process.0.linear_quant");
+  EXPECT_EQ(plan.steps[0].line, 4);
+}
+
+TEST(PlanV1, WeightOnlyAndDynamicNeedNoData) {
+  const Plan weight_only = plan_of(v1_recipe(
+      "    - {type: linear_quant, qconfig: {weight: {dtype: int8, scope: per_channel, symmetric: "
+      "true, method: minmax}}}\n"));
+  EXPECT_EQ(step_at<LinearQuantStep>(weight_only, 0).type, "W8A16");
+  EXPECT_TRUE(step_at<LinearQuantStep>(weight_only, 0).act.is_float());
+  EXPECT_FALSE(needs_data(weight_only));
+  const Plan dynamic = plan_of(v1_recipe(
+      "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_token, symmetric: 'yes', "
+      "method: minmax}, weight: {dtype: int8, scope: per_channel, symmetric: 1, method: "
+      "minmax}}}\n"));
+  EXPECT_EQ(step_at<LinearQuantStep>(dynamic, 0).type, "W8A8_DYNAMIC");
+  EXPECT_FALSE(needs_data(dynamic));
+}
+
+TEST(PlanV1, MeanAggregation) {
+  const Plan plan = plan_of(v1_recipe(
+      "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_tensor, symmetric: true, "
+      "method: minmax, ext: {aggregation_type: mean}}, weight: {dtype: int8, scope: per_channel, "
+      "symmetric: true, method: minmax}}}\n"));
+  EXPECT_EQ(aggregation_of(step_at<LinearQuantStep>(plan, 0).act), Aggregation::kMean);
+}
+
+TEST(PlanV1, SmoothDefaults) {
+  const Plan plan = plan_of(v1_recipe(std::string("    - type: smooth_quant\n"
+                                                  "    - type: iter_smooth\n"
+                                                  "    - type: flex_smooth_quant\n") +
+                                      kStaticLinear));
+  const auto& smooth = step_at<SmoothStep>(plan, 0);
+  EXPECT_EQ(smooth.kind, SmoothKind::kSmoothQuant);
+  EXPECT_EQ(smooth.alpha, 0.5);
+  EXPECT_TRUE(smooth.symmetric);
+  EXPECT_THAT(smooth.subgraph_types, ElementsAre("norm-linear"));
+  EXPECT_TRUE(smooth.filter.selects("model.norm"));
+  const auto& iter = step_at<SmoothStep>(plan, 1);
+  EXPECT_EQ(iter.alpha, 0.9);
+  EXPECT_EQ(iter.scale_min, 1e-5);
+  EXPECT_THAT(iter.subgraph_types, ElementsAre("linear-linear", "norm-linear", "ov", "up-down"));
+  const auto& flex = step_at<SmoothStep>(plan, 2);
+  EXPECT_EQ(flex.alpha, std::nullopt);
+  EXPECT_EQ(flex.beta, std::nullopt);
+}
+
+TEST(PlanV1, SmoothValuesAreCoercedAsPydanticDoes) {
+  const Plan plan = plan_of(v1_recipe(
+      std::string("    - {type: iter_smooth, alpha: '0.7', scale_min: 1e-4, symmetric: 'off', "
+                  "enable_subgraph_type: [ov], include: null, exclude: ['*x']}\n") +
+      kStaticLinear));
+  const auto& iter = step_at<SmoothStep>(plan, 0);
+  EXPECT_EQ(iter.alpha, 0.7);
+  EXPECT_EQ(iter.scale_min, 1e-4);
+  EXPECT_FALSE(iter.symmetric);
+  EXPECT_THAT(iter.subgraph_types, ElementsAre("ov"));
+  EXPECT_THAT(iter.filter.exclude(), ElementsAre("*x"));
+}
+
+TEST(PlanV1, GroupsNest) {
+  std::string inner = kStaticLinear;
+  for (std::size_t at = 0; (at = inner.find("    ", at)) != std::string::npos;) {
+    inner.insert(at, "    ");
+    at = inner.find('\n', at);
+  }
+  const Plan plan = plan_of(v1_recipe("    - type: group\n      configs:\n" + inner));
+  const auto& group = step_at<GroupStep>(plan, 0);
+  ASSERT_EQ(group.steps.size(), 1U);
+  EXPECT_EQ(group.steps[0].path, "spec.process.0.group.configs.0.linear_quant");
+  EXPECT_TRUE(needs_data(plan.steps[0]));
+}
+
+TEST(PlanV1, RunnerDatasetAndSaver) {
+  const Plan plan = plan_of(
+      "apiversion: modelslim_v1\nspec:\n  runner: model_wise\n  dataset: x.jsonl\n"
+      "  prior: []\n  process:\n" +
+      std::string(kStaticLinear) +
+      "  save: [{type: ascendv1_saver, part_file_size: 8.0, ext: {a: 1}, save_directory: q}]\n");
+  EXPECT_EQ(plan.runner, Runner::kModelWise);
+  EXPECT_EQ(plan.dataset, "x.jsonl");
+  EXPECT_EQ(plan.saves[0].part_file_size, 8);
+}
+
+TEST(PlanV1, AllProblemsAreReportedTogether) {
+  const std::string text = problems_of(
+      "apiversion: modelslim_v1\n"
+      "spec:\n"
+      "  runner: fast\n"
+      "  process:\n"
+      "    - type: linear_quant\n"
+      "      includ: ['*']\n"
+      "      qconfig:\n"
+      "        weight: {dtype: int9, scope: per_channel, symmetric: maybe, method: minmax, x: 1}\n"
+      "    - type: iter_smoth\n"
+      "  save: [{type: ascendv1_saver, part_file_size: -1}]\n"
+      "  extra: 1\n");
+  EXPECT_THAT(text, HasSubstr("r.yaml: 8 problems found"));
+  EXPECT_THAT(text, HasSubstr("spec.runner (line 3)\n    'fast' is unknown"));
+  EXPECT_THAT(text, HasSubstr("spec.process.0.linear_quant.includ (line 6)\n    unknown field; did "
+                              "you mean include"));
+  EXPECT_THAT(text, HasSubstr("spec.process.0.linear_quant.qconfig.weight.dtype (line 8)\n    "
+                              "'int9' is unknown; known values: float, int8"));
+  EXPECT_THAT(text, HasSubstr("weight.symmetric (line 8)\n    must be true or false"));
+  EXPECT_THAT(text, HasSubstr("weight.x (line 8)\n    unknown field"));
+  EXPECT_THAT(text, HasSubstr("spec.process.1.type (line 9)\n    the processor 'iter_smoth' is "
+                              "unknown"));
+  EXPECT_THAT(text, HasSubstr("spec.save.0.part_file_size (line 10)\n    must be between 0"));
+  EXPECT_THAT(text, HasSubstr("spec.extra (line 11)\n    unknown field"));
+}
+
+TEST(PlanV1, MissingFieldsOfAQConfig) {
+  const std::string text =
+      problems_of(v1_recipe("    - {type: linear_quant, qconfig: {weight: {dtype: int8}}}\n"));
+  for (const char* key : {"scope", "symmetric", "method"})
+    EXPECT_THAT(text, HasSubstr(std::string("qconfig.weight.") + key)) << key;
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: linear_quant}\n")),
+              HasSubstr("spec.process.0.linear_quant.qconfig (line 4)\n    is required"));
+  EXPECT_THAT(
+      problems_of(v1_recipe("    - {type: linear_quant, qconfig: {act: null, weight: {dtype: "
+                            "int8, scope: per_channel, symmetric: true, method: minmax}}}\n")),
+      HasSubstr("qconfig.act (line 4)\n    must be a mapping"));
+}
+
+TEST(PlanV1, UnknownQuantizersArePlainlyUnknown) {
+  const std::string text = problems_of(
+      v1_recipe("    - {type: linear_quant, qconfig: {weight: {dtype: int8, scope: per_channel, "
+                "symmetric: false, method: minmax}}}\n"));
+  EXPECT_THAT(text, HasSubstr("there is no weight quantizer (int8, per_channel, symmetric false, "
+                              "minmax); with int8 there are: (int8, per_channel, symmetric true, "
+                              "minmax)"));
+  EXPECT_THAT(text, Not(HasSubstr("not built yet")));
+}
+
+TEST(PlanV1, PairsWithoutAFormatAreRefusedAtOnce) {
+  EXPECT_THAT(problems_of(v1_recipe(
+                  "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_token, "
+                  "symmetric: false, method: minmax}, weight: {dtype: int8, scope: per_channel, "
+                  "symmetric: true, method: minmax}}}\n")),
+              HasSubstr("no output format holds activations int8 per_token asymmetric minmax with "
+                        "weights int8 per_channel symmetric minmax"));
+  EXPECT_THAT(problems_of(v1_recipe(
+                  "    - {type: linear_quant, qconfig: {weight: {dtype: int4, scope: per_channel, "
+                  "symmetric: true, method: minmax}}}\n")),
+              HasSubstr("no output format"));
+}
+
+TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, block_size: 32}\n")),
+              HasSubstr("the processor quarot is not built yet"));
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, blok_size: 32}\n")),
+              HasSubstr("unknown field; did you mean block_size"));
+  EXPECT_THAT(
+      problems_of(v1_recipe(
+          "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_tensor, "
+          "symmetric: true, method: histogram}, weight: {dtype: int8, scope: per_channel, "
+          "symmetric: true, method: ssz}}}\n")),
+      testing::AllOf(
+          HasSubstr("activation quantization int8 per_tensor symmetric histogram is not "
+                    "built yet"),
+          HasSubstr("weight quantization int8 per_channel symmetric ssz is not built yet")));
+  EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
+              HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
+  EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  prior: [{}]\n  process:\n" +
+                          std::string(kStaticLinear) + "  save: [{type: compressed_tensors}]\n"),
+              testing::AllOf(HasSubstr("stages that run before the main one are not built yet"),
+                             HasSubstr("the saver compressed_tensors is not built yet")));
+}
+
+TEST(PlanV1, ARecipeThatQuantizesNothingIsRefused) {
+  for (const char* process :
+       {"    []\n", "    - {type: iter_smooth}\n", "    - {type: group, configs: []}\n",
+        "    - {type: linear_quant, include: [], qconfig: {weight: {dtype: int8, scope: "
+        "per_channel, "
+        "symmetric: true, method: minmax}}}\n"})
+    EXPECT_THAT(problems_of(v1_recipe(process)), HasSubstr("quantizes nothing")) << process;
+  EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec: {save: [{type: ascendv1_saver}]}\n"),
+              HasSubstr("quantizes nothing"));
+}
+
+TEST(PlanV1, ARecipeThatSavesNothingIsRefused) {
+  const std::string head =
+      "apiversion: modelslim_v1\nspec:\n  process:\n" + std::string(kStaticLinear);
+  EXPECT_THAT(problems_of(head), HasSubstr("nothing would be written"));
+  EXPECT_THAT(problems_of(head + "  save: []\n"), HasSubstr("nothing would be written"));
+  EXPECT_THAT(problems_of(head + "  save: [{type: ascendv1_saver}, {type: ascendv1_saver}]\n"),
+              HasSubstr("twice"));
+  EXPECT_THAT(problems_of(v1_recipe(std::string(kStaticLinear) + "    - type: ascendv1_saver\n")),
+              HasSubstr("belongs under spec.save"));
+}
+
+TEST(PlanV1, ProcessEntriesMustBeMappings) {
+  EXPECT_THAT(problems_of(v1_recipe("    - linear_quant\n")),
+              HasSubstr("spec.process.0 (line 4)\n    must be a mapping with a type"));
+  EXPECT_THAT(problems_of(v1_recipe("    - {alpha: 1}\n")),
+              HasSubstr("spec.process.0.type (line 4)\n    is required"));
+  EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec: {process: null}\n"),
+              HasSubstr("must be a list, found null"));
+}
+
+TEST(PlanV1, RangesOfSmoothing) {
+  const auto smooth = [](const std::string& fields) {
+    return problems_of(
+        v1_recipe("    - {type: flex_smooth_quant, " + fields + "}\n" + kStaticLinear));
+  };
+  EXPECT_EQ(smooth("alpha: 0.5, beta: 1.0e-3"), "");
+  EXPECT_THAT(smooth("alpha: 0"), HasSubstr("must be greater than 0 and less than 1"));
+  EXPECT_THAT(smooth("beta: 1.0"), HasSubstr("must be greater than 0 and less than 1"));
+  EXPECT_THAT(smooth("alpha: null"), HasSubstr("must be a number, found null"));
+  EXPECT_THAT(smooth("alpha: .nan"), HasSubstr("must be greater"));
+  EXPECT_THAT(smooth("symmetric: true"), HasSubstr("unknown field"));
+  EXPECT_THAT(smooth("enable_subgraph_type: [norm_linear]"),
+              HasSubstr("'norm_linear' is unknown; known values: norm-linear"));
+}
+
+TEST(PlanV1, Patterns) {
+  const auto linear = [](const std::string& fields) {
+    return problems_of(
+        v1_recipe("    - {type: linear_quant, qconfig: {weight: {dtype: int8, scope: per_channel, "
+                  "symmetric: true, method: minmax}}, " +
+                  fields + "}\n"));
+  };
+  EXPECT_EQ(linear("include: ['*'], exclude: []"), "");
+  EXPECT_THAT(linear("include: null"), HasSubstr("must be a list of text, found null"));
+  EXPECT_THAT(linear("include: '*'"), HasSubstr("must be a list of text, found the text '*'"));
+  EXPECT_THAT(linear("exclude: [1]"), HasSubstr("exclude.0 (line 4)\n    must be text"));
+  EXPECT_THAT(linear("exclude: ['{1..2000}']"), HasSubstr("more than 1000 names"));
+  EXPECT_THAT(linear("exclude: [" + std::string(201, 'a') + "]"), HasSubstr("longer than 200"));
+}
+
+TEST(PlanV1, ExtKeysWithoutEffectAreWarnings) {
+  const Plan plan = plan_of(v1_recipe(
+      "    - {type: linear_quant, qconfig: {weight: {dtype: int8, scope: per_channel, symmetric: "
+      "true, method: minmax, ext: {group_size: 64}}}}\n"));
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("ext.group_size (line 4) has no effect")));
+  EXPECT_THAT(problems_of(v1_recipe(
+                  "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_tensor, "
+                  "symmetric: true, method: minmax, ext: {aggregation_type: median}}, weight: "
+                  "{dtype: int8, scope: per_channel, symmetric: true, method: minmax}}}\n")),
+              HasSubstr("aggregation_type (line 4)\n    must be max or mean"));
+}
+
+}  // namespace
+}  // namespace msmodelslim
