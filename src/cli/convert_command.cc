@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "checkpoint/gguf_cast.h"
 #include "checkpoint/gguf_convert.h"
+#include "cli/long_options.h"
 
 namespace msmodelslim {
 namespace {
@@ -27,19 +28,17 @@ int run_convert(int argc, char** argv) {
   std::string dtype = "bfloat16";
   CLI::App app("Turn a GGUF file into a Hugging Face model folder, or change a folder's dtype",
                "msmodelslim convert");
-  app.option_defaults()->ignore_underscore();
-  app.add_option("model,--model_path,--model-path", options.model_path,
-                 "GGUF file (any part of a split one), or Hugging Face model folder; the option "
-                 "name may be left out")
+  app.add_option("model,--model_path", options.model_path,
+                 "GGUF file (any part of a split one), or Hugging Face model folder")
       ->type_name("PATH");
-  app.add_option("--save_path,--save-path", options.save_path,
-                 "folder to write; must be empty or absent")
+  app.add_option("--save_path", options.save_path, "folder to write; must be empty or absent")
       ->type_name("DIR");
   app.add_option("--dtype", dtype, "bfloat16 (default), float16 or float32")->type_name("NAME");
   app.add_flag("--overwrite", options.overwrite, "replace the model folder at --save_path");
   app.footer(kExamples);
   try {
-    std::vector<std::string> arguments(argv + 1, argv + argc);
+    std::vector<std::string> arguments = expand_long_options(
+        {argv + 1, argv + argc}, {"model_path", "save_path", "dtype", "overwrite", "help"});
     std::reverse(arguments.begin(), arguments.end());
     app.parse(arguments);
   } catch (const CLI::CallForHelp& e) {

@@ -112,13 +112,13 @@ MinMax MinMaxOf(const float* x, std::int64_t count) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   auto low = hn::Set(d, x[0]);
   auto high = low;
-  auto nan = hn::Zero(d);  // becomes NaN when any element is: x * 0 summed (inf * 0 too)
+  auto nan = hn::Zero(d);  // all bits set where an element is NaN
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const auto v = hn::LoadU(d, x + i);
     low = hn::Min(low, v);
     high = hn::Max(high, v);
-    nan = hn::Or(nan, hn::VecFromMask(d, hn::Ne(v, v)));
+    nan = hn::Or(nan, hn::VecFromMask(d, hn::IsNaN(v)));
   }
   MinMax result{hn::GetLane(hn::MinOfLanes(d, low)), hn::GetLane(hn::MaxOfLanes(d, high))};
   bool any_nan = !hn::AllTrue(d, hn::Eq(nan, nan));

@@ -8,6 +8,9 @@
 namespace msmodelslim {
 namespace {
 
+constexpr const char* kConfigRemedy =
+    "check that config.json is the one that came with the weights";
+
 bool has_bias(BiasRule rule, const ModelConfig& config, const char* key) {
   if (rule == BiasRule::kConfig) return config.flag_or(key, false);
   return rule == BiasRule::kAlways;
@@ -117,9 +120,11 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   spec.max_position = config.size_or("max_position_embeddings", 2048);
   if (spec.heads % spec.kv_heads != 0)
     throw DataError(fmt::format("{}: {} attention heads cannot share {} key/value heads",
-                                config.path(), spec.heads, spec.kv_heads));
+                                config.path(), spec.heads, spec.kv_heads),
+                    kConfigRemedy);
   if (spec.head_dim % 2 != 0)
-    throw DataError(fmt::format("{}: head_dim {} is odd", config.path(), spec.head_dim));
+    throw DataError(fmt::format("{}: head_dim {} is odd", config.path(), spec.head_dim),
+                    kConfigRemedy);
   spec.rope = read_rope(config, spec.head_dim);
   const double eps = config.number_or("rms_norm_eps", 1e-6);
   const std::int64_t layers = config.size("num_hidden_layers");

@@ -9,6 +9,8 @@
 namespace msmodelslim {
 namespace {
 
+constexpr const char* kRemedy = "check that config.json is the one that came with the weights";
+
 RopeKind kind_of(const std::string& name, const std::string& where) {
   if (name == "default" || name == "mrope") return RopeKind::kDefault;
   if (name == "linear") return RopeKind::kLinear;
@@ -24,10 +26,10 @@ std::vector<double> numbers(const ModelConfig& scaling, const std::string& key) 
   std::vector<double> values;
   if (!scaling.has(key)) return values;
   const Json& list = scaling.json().at(key);
-  if (!list.is_array()) throw DataError(scaling.path() + ": " + key + " must be a list of numbers");
+  if (!list.is_array()) throw DataError(scaling.path() + ": " + key + " must be a list of numbers", kRemedy);
   for (const Json& value : list) {
     if (!value.is_number())
-      throw DataError(scaling.path() + ": " + key + " must be a list of numbers");
+      throw DataError(scaling.path() + ": " + key + " must be a list of numbers", kRemedy);
     values.push_back(value.get<double>());
   }
   return values;
@@ -96,7 +98,7 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   const char* key = config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
   const bool scaled = config.has(key);
   if (scaled && !config.json().at(key).is_object())
-    throw DataError(fmt::format("{}: \"{}\" must be an object", config.path(), key));
+    throw DataError(fmt::format("{}: \"{}\" must be an object", config.path(), key), kRemedy);
   const ModelConfig scaling(scaled ? config.json().at(key) : Json::object(),
                             config.path() + ": " + key);
   rope.theta = config.number_or("rope_theta", scaling.number_or("rope_theta", 10000));
@@ -105,7 +107,8 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   rope.dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial) / 2 * 2;
   if (rope.dim < 2 || rope.dim > head_dim || rope.theta <= 1)
     throw DataError(fmt::format("{}: rope over {} of {} dimensions with theta {} is impossible",
-                                config.path(), rope.dim, head_dim, rope.theta));
+                                config.path(), rope.dim, head_dim, rope.theta),
+                    kRemedy);
   rope.kind = kind_of(scaling.text_or("rope_type", scaling.text_or("type", "default")),
                       config.path());
   rope.factor = scaling.number_or("factor", 1);
@@ -130,7 +133,8 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   if (rope.kind == RopeKind::kLongRope &&
       (rope.short_factor.size() != half || rope.long_factor.size() != half))
     throw DataError(fmt::format("{}: longrope needs {} short_factor and long_factor entries",
-                                config.path(), half));
+                                config.path(), half),
+                    kRemedy);
   return rope;
 }
 

@@ -25,7 +25,7 @@ void read_tags(const YamlValue& value, const std::string& path, Problems* proble
   Fields models(value, path, problems);
   if (!models.is_map()) return;
   for (const auto& entry : value.entries) {
-    const YamlValue* list = models.list(entry.first);
+    const YamlValue* list = models.list(entry.key);
     if (list == nullptr) continue;
     Scenarios scenarios;
     for (const YamlValue& scenario : list->items) {
@@ -33,11 +33,11 @@ void read_tags(const YamlValue& value, const std::string& path, Problems* proble
       for (const YamlValue& tag : scenario.items)
         if (tag.is(Kind::kString)) tags.push_back(tag.text);
       if (!scenario.is(Kind::kList) || tags.size() != scenario.items.size())
-        problems->add(models.path_of(entry.first), scenario.line,
+        problems->add(models.path_of(entry.key), scenario.line,
                       "must be a list of scenarios, each a list of tags");
       scenarios.push_back(std::move(tags));
     }
-    metadata->verified_tags.emplace_back(entry.first, std::move(scenarios));
+    metadata->verified_tags.emplace_back(entry.key, std::move(scenarios));
   }
 }
 
@@ -84,7 +84,7 @@ Recipe read_envelope(const YamlValue& document, const std::string& path, Problem
       recipe.spec = value;
       if (!value.is(Kind::kMap)) problems->add(key, value.line, "must be a mapping");
     } else {
-      recipe.rest.emplace_back(key, value);
+      recipe.rest.push_back({key, value});
     }
   }
   if (!has_spec) problems->add("spec", document.line, "is required and missing");

@@ -14,14 +14,14 @@ YamlValue metadata_value(const RecipeMetadata& metadata) {
   for (const auto& [model, scenarios] : metadata.verified_tags) {
     YamlValue list = YamlValue::list();
     for (const auto& scenario : scenarios) list.items.push_back(text_list(scenario));
-    tags.entries.emplace_back(model, std::move(list));
+    tags.add(model, std::move(list));
   }
   YamlValue value = YamlValue::map();
-  value.entries.emplace_back("config_id", YamlValue::of_text(metadata.config_id));
-  value.entries.emplace_back("score", YamlValue::of_real(metadata.score));
-  value.entries.emplace_back("label", metadata.label);
-  value.entries.emplace_back("verified_model_types", text_list(metadata.verified_model_types));
-  value.entries.emplace_back("verified_tags", std::move(tags));
+  value.add("config_id", YamlValue::of_text(metadata.config_id));
+  value.add("score", YamlValue::of_real(metadata.score));
+  value.add("label", metadata.label);
+  value.add("verified_model_types", text_list(metadata.verified_model_types));
+  value.add("verified_tags", std::move(tags));
   return value;
 }
 
@@ -29,9 +29,9 @@ YamlValue metadata_value(const RecipeMetadata& metadata) {
 
 std::string recipe_to_yaml(const Recipe& recipe) {
   YamlValue document = YamlValue::map();
-  document.entries.emplace_back("apiversion", YamlValue::of_text(recipe.apiversion));
-  document.entries.emplace_back("spec", recipe.spec);
-  document.entries.emplace_back("metadata", metadata_value(recipe.metadata));
+  document.add("apiversion", YamlValue::of_text(recipe.apiversion));
+  document.add("spec", recipe.spec);
+  document.add("metadata", metadata_value(recipe.metadata));
   for (const YamlValue::Entry& entry : recipe.rest) document.entries.push_back(entry);
   return dump_yaml(document);
 }

@@ -160,7 +160,7 @@ class TreeBuilder : public YAML::EventHandler {
       merge(&frame, std::move(value));
     } else {
       claim(&frame, frame.key, frame.key_line);
-      frame.value.entries.emplace_back(frame.key, std::move(value));
+      frame.value.add(frame.key, std::move(value));
     }
   }
 
@@ -178,7 +178,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
     if (!value.is(YamlValue::Kind::kMap)) fail(line, "<< needs a mapping or a list of mappings");
     for (YamlValue::Entry& entry : value.entries) {
-      claim(frame, entry.first, line);
+      claim(frame, entry.key, line);
       frame->merged.push_back(std::move(entry));
     }
   }

@@ -1,11 +1,17 @@
 #include "recipe/yaml_value.h"
 
+#include <utility>
+
 namespace msmodelslim {
 
 const YamlValue* YamlValue::find(std::string_view key) const {
   for (const Entry& entry : entries)
-    if (entry.first == key) return &entry.second;
+    if (entry.key == key) return &entry.value;
   return nullptr;
+}
+
+void YamlValue::add(std::string key, YamlValue value) {
+  entries.push_back({std::move(key), std::move(value)});
 }
 
 YamlValue YamlValue::of_bool(bool value) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace msmodelslim {
@@ -13,7 +12,7 @@ namespace msmodelslim {
 // a boolean, `0x1f` an integer, and `1e-5` (no dot) a string.
 struct YamlValue {
   enum class Kind { kNull, kBool, kInt, kFloat, kTime, kString, kList, kMap };
-  using Entry = std::pair<std::string, YamlValue>;
+  struct Entry;  // {key, value}
 
   Kind kind = Kind::kNull;
   bool boolean = false;
@@ -26,6 +25,7 @@ struct YamlValue {
 
   bool is(Kind wanted) const { return kind == wanted; }
   const YamlValue* find(std::string_view key) const;
+  void add(std::string key, YamlValue value);  // to a mapping
 
   static YamlValue of_bool(bool value);
   static YamlValue of_int(std::int64_t value);
@@ -33,6 +33,11 @@ struct YamlValue {
   static YamlValue of_text(std::string value);
   static YamlValue list();
   static YamlValue map();
+};
+
+struct YamlValue::Entry {
+  std::string key;
+  YamlValue value;
 };
 
 // "a number", "a list", ... for messages.

@@ -92,7 +92,7 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
     if (t.quant_bias_share == 0 && differ > 0) return name + ": differs";
   } else if (name.ends_with("input_offset")) {
     if (step > t.offset_steps) return fmt::format("{}: differs by {}", name, step);
-  } else if (worst > t.scale) {
+  } else if (worst > (name.ends_with("scale_bias") ? t.scale_bias : t.scale)) {
     return fmt::format("{}: relative error {:.2e}", name, worst);
   }
   return "";

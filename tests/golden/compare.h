@@ -15,6 +15,7 @@ struct Tolerance {
   double quant_bias_share = 0; // share of quant_bias entries that may differ
   double quant_bias_rel = 0;   // by how much, relative to the tensor's largest
   double scale = 0;            // relative error of scales, biases, norms
+  double scale_bias = 1e-5;    // relative error of W4A8's sums, which cancel
   double offset_steps = 0;     // input_offset, absolute
 };
 

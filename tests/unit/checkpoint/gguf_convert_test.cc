@@ -178,8 +178,9 @@ TEST(GgufConvert, FolderRules) {
     convert_gguf({model, to, DType::kF32, overwrite});
   };
   EXPECT_THAT([&] { convert(folder / "models", true); },
-              ThrowsMessage<UsageError>(HasSubstr("around the model")));
-  EXPECT_THAT([&] { convert(model, true); }, ThrowsMessage<UsageError>(HasSubstr("the same as")));
+              ThrowsMessage<UsageError>(HasSubstr("holds or lies in")));
+  EXPECT_THAT([&] { convert(model, true); },
+              ThrowsMessage<UsageError>(HasSubstr("holds or lies in")));
   fs::create_directory(folder / "full");
   std::ofstream(folder / "full/letter.txt") << "dear";
   EXPECT_THAT([&] { convert(folder / "full", false); },
@@ -217,7 +218,7 @@ TEST(GgufConvert, ModelFolderInAnotherDtype) {
       [&] {
         convert_gguf({folder / "f32", folder / "f32/x", DType::kBF16, false});
       },
-      ThrowsMessage<UsageError>(HasSubstr("inside")));
+      ThrowsMessage<UsageError>(HasSubstr("holds or lies in")));
   std::ofstream(folder / "bf16/quant_model_description.json") << "{}";
   EXPECT_THAT(
       [&] {

@@ -194,11 +194,11 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
       problems_of(v1_recipe(
           "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_tensor, "
           "symmetric: true, method: histogram}, weight: {dtype: int8, scope: per_channel, "
-          "symmetric: true, method: ssz}}}\n")),
+          "symmetric: true, method: gptq}}}\n")),
       testing::AllOf(
           HasSubstr("activation quantization int8 per_tensor symmetric histogram is not "
                     "built yet"),
-          HasSubstr("weight quantization int8 per_channel symmetric ssz is not built yet")));
+          HasSubstr("weight quantization int8 per_channel symmetric gptq is not built yet")));
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
               HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  prior: [{}]\n  process:\n" +

@@ -69,7 +69,7 @@ TEST(YamlScalarValues, AreThoseOfPyYaml) {
 TEST(YamlParse, KeepsOrderTypesAndLines) {
   const YamlValue value = parse_yaml("b: 1\na:\n  - x\n  - 'yes'\n  - yes\n", "r.yaml");
   ASSERT_EQ(value.entries.size(), 2U);
-  EXPECT_EQ(value.entries[0].first, "b");
+  EXPECT_EQ(value.entries[0].key, "b");
   const YamlValue* list = value.find("a");
   ASSERT_NE(list, nullptr);
   EXPECT_EQ(list->items[1].kind, Kind::kString);
@@ -108,7 +108,7 @@ TEST(YamlParse, SyntaxErrorsNameTheLine) {
 
 TEST(YamlParse, DepthIsLimited) {
   const auto nested = [](int depth) {
-    return "a: " + std::string(depth, '[') + std::string(depth, ']') + "\n";
+    return fmt::format("a: {}{}\n", std::string(depth, '['), std::string(depth, ']'));
   };
   EXPECT_EQ(error_of(nested(99)), "");
   EXPECT_THAT(error_of(nested(100)), HasSubstr("nested deeper than 100"));
@@ -122,12 +122,8 @@ TEST(YamlParse, DepthIsLimited) {
 
 TEST(YamlParse, AliasBombsAreRefusedBeforeTheyGrow) {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
-  for (int i = 1; i < 30; ++i) {
-    const std::string before = "*a" + std::to_string(i - 1);
-    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
-    for (int k = 0; k < 9; ++k) bomb += ", " + before;
-    bomb += "]\n";
-  }
+  for (int i = 1; i < 30; ++i)
+    bomb += fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
   EXPECT_THAT(error_of(bomb), HasSubstr("expands to more than"));
   EXPECT_THAT(error_of("a: &a [1, *a]\n"), HasSubstr("contains it"));
 }
@@ -159,7 +155,7 @@ TEST(YamlDump, EscapesWhatIsNotAscii) {
 TEST(YamlDump, BreaksLinesBehindColumnEighty) {
   const std::string word(30, 'w');
   const std::string text = word + ' ' + word + ' ' + word + ' ' + word;
-  EXPECT_EQ(round_trip("key: " + text + "\n"),
+  EXPECT_EQ(round_trip(fmt::format("key: {}\n", text)),
             "key: " + word + ' ' + word + ' ' + word + "\n  " + word + '\n');
   EXPECT_EQ(round_trip("- ': " + text + "'\n"),
             "- ': " + word + ' ' + word + ' ' + word + "\n  " + word + "'\n");

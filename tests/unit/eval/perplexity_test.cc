@@ -1,0 +1,119 @@
+// The folder is scored from its own tensors: damage to any of them shows.
+#include "eval/perplexity.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "checkpoint/reader.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+class EvalTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    float_ = golden_dir() + "/models/qwen2";
+    folder_ = testing::TempDir() + "eval_q";
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    const std::string source = golden_dir() + "/cases/qwen2-w8a8-static-asym/expected";
+    for (const auto& item : fs::directory_iterator(source)) {
+      fs::copy(item.path(), fs::path(folder_) / item.path().filename());
+      fs::permissions(fs::path(folder_) / item.path().filename(), fs::perms::owner_all);
+    }
+    std::mt19937 generator(3);
+    std::uniform_int_distribution<std::int32_t> token(0, 300);
+    for (int i = 0; i < 130; ++i) ids_.push_back(token(generator));
+  }
+
+  double kl() {
+    PerplexityOptions options;
+    options.model_path = folder_;
+    options.float_path = float_;
+    options.seqlen = 64;
+    return evaluate_perplexity(options, ids_).kl->mean;
+  }
+
+  template <typename Change>
+  void edit(const Change& change) {
+    const std::string path = folder_ + "/quant_model_weights-00001-of-00001.safetensors";
+    std::vector<std::pair<std::string, Tensor>> tensors;
+    {
+      const SafetensorsFile file(path);
+      for (const auto& entry : file.entries())
+        tensors.emplace_back(entry.name, Tensor::copy_of(file.view(entry)));
+    }
+    std::erase_if(tensors, [&](auto& t) { return change(t.first, t.second); });
+    std::vector<NamedTensor> views;
+    for (const auto& [name, tensor] : tensors) views.push_back({name, tensor.view()});
+    write_safetensors(path, views);
+  }
+
+  std::string float_;
+  std::string folder_;
+  std::vector<std::int32_t> ids_;
+};
+
+TEST_F(EvalTest, FloatModelAgreesWithItself) {
+  PerplexityOptions options;
+  options.model_path = float_;
+  options.float_path = float_;
+  options.seqlen = 64;
+  const PerplexityResult result = evaluate_perplexity(options, ids_);
+  EXPECT_EQ(result.windows, 2);
+  EXPECT_EQ(result.predictions, 126);
+  EXPECT_EQ(result.kl->mean, 0);
+  EXPECT_EQ(*result.top1_agreement, 1);
+  EXPECT_EQ(result.perplexity, *result.float_perplexity);
+}
+
+TEST_F(EvalTest, EveryKindOfDamageMovesTheDivergence) {
+  const double good = kl();
+  EXPECT_GT(good, 0);
+  EXPECT_LT(good, 0.2);
+  edit([](const std::string& name, Tensor& tensor) {
+    if (name == "model.layers.0.mlp.up_proj.deq_scale")
+      tensor.as<std::int64_t>()[3] ^= 1LL << 24;  // twice or half the scale
+    return false;
+  });
+  EXPECT_NE(kl(), good);
+}
+
+TEST_F(EvalTest, DroppedQuantBiasIsRefused) {
+  edit([](const std::string& name, Tensor&) {
+    return name == "model.layers.0.self_attn.q_proj.quant_bias";
+  });
+  EXPECT_THROW(kl(), DataError);
+}
+
+TEST_F(EvalTest, DesynchronisedInputScalesMoveTheDivergence) {
+  const double good = kl();
+  edit([](const std::string& name, Tensor& tensor) {
+    if (name == "model.layers.0.self_attn.v_proj.input_scale") tensor.as<float>()[0] *= 1.5F;
+    return false;
+  });
+  EXPECT_GT(kl(), good * 1.5);
+}
+
+TEST_F(EvalTest, ZeroedQuantBiasMovesTheDivergence) {
+  const double good = kl();
+  edit([](const std::string& name, Tensor& tensor) {
+    if (name == "model.layers.1.self_attn.o_proj.quant_bias")
+      for (std::int64_t i = 0; i < tensor.count(); ++i) tensor.as<std::int32_t>()[i] = 0;
+    return false;
+  });
+  EXPECT_GT(kl(), good);
+}
+
+TEST_F(EvalTest, RefusesATextOfOneToken) {
+  ids_.resize(1);
+  EXPECT_THROW(kl(), DataError);
+}
+
+}  // namespace
+}  // namespace msmodelslim

@@ -1,0 +1,80 @@
+#include "kernels/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "base/threads.h"
+
+namespace msmodelslim {
+namespace {
+
+std::vector<float> random_values(std::int64_t count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = normal(generator);
+  return values;
+}
+
+TEST(Gemm, AgreesWithTheDefinition) {
+  const std::int64_t m = 37;
+  const std::int64_t n = 530;
+  const std::int64_t k = 129;
+  const auto x = random_values(m * k, 1);
+  const auto w = random_values(n * k, 2);
+  std::vector<float> y(static_cast<std::size_t>(m * n));
+  matmul_nt(x.data(), k, w.data(), k, y.data(), n, m, n, k);
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (std::int64_t d = 0; d < k; ++d)
+        sum += static_cast<double>(x[static_cast<std::size_t>(i * k + d)]) *
+               static_cast<double>(w[static_cast<std::size_t>(j * k + d)]);
+      EXPECT_NEAR(y[static_cast<std::size_t>(i * n + j)], sum, 1e-4);
+    }
+}
+
+struct Depth {
+  std::int64_t k;
+  std::int64_t n;
+};
+class GemmThreads : public testing::TestWithParam<Depth> {};
+
+TEST_P(GemmThreads, SameBytesForAnyNumberOfThreads) {
+  const auto [k, n] = GetParam();
+  const std::int64_t m = 300;
+  const auto x = random_values(m * k, 3);
+  const auto w = random_values(n * k, 4);
+  std::vector<float> first;
+  for (int threads : {1, 2, 4, 7}) {
+    set_thread_count(threads);
+    std::vector<float> y(static_cast<std::size_t>(m * n));
+    matmul_nt(x.data(), k, w.data(), k, y.data(), n, m, n, k);
+    if (first.empty()) first = y;
+    EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)), 0) << threads;
+  }
+  set_thread_count(available_threads());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, GemmThreads,
+                         testing::Values(Depth{8960, 1536}, Depth{1536, 576}));
+
+TEST(GemmS8, IsExactForTheLargestCodesAndAnyDepth) {
+  for (std::int64_t k : {1, 1023, 1024, 1025, 5000}) {
+    const std::int64_t m = 3;
+    const std::int64_t n = 2;
+    std::vector<std::int8_t> x(static_cast<std::size_t>(m * k), -128);
+    std::vector<std::int8_t> w(static_cast<std::size_t>(n * k), -128);
+    w[static_cast<std::size_t>(k)] = 127;  // first weight of row 1
+    std::vector<std::int32_t> y(static_cast<std::size_t>(m * n));
+    matmul_s8(x.data(), w.data(), y.data(), m, n, k);
+    EXPECT_EQ(y[0], 16384 * k);
+    EXPECT_EQ(y[1], 16384 * (k - 1) - 128 * 127);
+  }
+}
+
+}  // namespace
+}  // namespace msmodelslim

@@ -1,0 +1,89 @@
+// Worked examples of the formats reference, section 3.2, and T-29.
+#include "save/linear_tensors.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace msmodelslim {
+namespace {
+
+QuantizedLinear linear_of(LinearType type, std::vector<int> codes, std::int64_t n, std::int64_t k,
+                          Role role = Role::kGate) {
+  QuantizedLinear linear;
+  linear.spec = {"model.layers.0.mlp.gate_proj", k, n, false, role, ""};
+  linear.type = type;
+  linear.codes = Tensor(DType::kI8, {n, k});
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    linear.codes.as<std::int8_t>()[i] = static_cast<std::int8_t>(codes[i]);
+  return linear;
+}
+
+const Tensor& tensor(const std::vector<OutputTensor>& all, const std::string& suffix) {
+  for (const OutputTensor& t : all)
+    if (t.name.ends_with("." + suffix)) return t.tensor;
+  throw std::runtime_error("no " + suffix);
+}
+
+TEST(AscendV1Tensors, StaticW8A8) {
+  QuantizedLinear linear =
+      linear_of(LinearType::kW8A8, {12, -34, 56, -78, 90, -12, 34, -56}, 2, 4);
+  linear.weight_scale = {0.01F, 0.02F};
+  linear.input = {0.05F, 3.0F};
+  linear.bias = {0.5F, -0.25F};
+  const auto half = ascendv1_tensors(linear, DType::kF16);
+  EXPECT_EQ(tensor(half, "quant_bias").as<std::int32_t>()[0], 1132);
+  EXPECT_EQ(tensor(half, "quant_bias").as<std::int32_t>()[1], -418);
+  EXPECT_EQ(tensor(half, "deq_scale").dtype(), DType::kI64);
+  EXPECT_EQ(tensor(half, "deq_scale").as<std::int64_t>()[0], 973279855);
+  EXPECT_EQ(tensor(half, "deq_scale").as<std::int64_t>()[1], 981668463);
+  EXPECT_EQ(tensor(half, "input_scale").as<float>()[0], 0.05F);
+  EXPECT_EQ(tensor(half, "input_offset").as<float>()[0], 3.0F);
+  std::vector<std::string> names;
+  for (const auto& t : half) names.push_back(t.name.substr(t.name.rfind('.') + 1));
+  EXPECT_EQ(names, (std::vector<std::string>{"weight", "quant_bias", "input_scale",
+                                             "input_offset", "deq_scale", "bias"}));
+  EXPECT_EQ(half.back().type, LinearType::kFloat);
+  const auto brain = ascendv1_tensors(linear, DType::kBF16);
+  EXPECT_EQ(tensor(brain, "deq_scale").dtype(), DType::kF32);
+}
+
+TEST(AscendV1Tensors, QuantBiasIsClampedForAZeroRow) {
+  QuantizedLinear linear = linear_of(LinearType::kW8A8, {0, 0}, 1, 2);
+  linear.weight_scale = {0x1p-23F};
+  linear.input = {1e-3F, 0.0F};
+  linear.bias = {1.0F};
+  const auto all = ascendv1_tensors(linear, DType::kBF16);
+  EXPECT_EQ(tensor(all, "quant_bias").as<std::int32_t>()[0], 2147483647);
+}
+
+TEST(AscendV1Tensors, W4A8PacksRowsAndSumsScaleBias) {
+  QuantizedLinear linear =
+      linear_of(LinearType::kW4A8Dynamic, {1, -2, 3, -4, 5, -6, 7, -8}, 2, 4);
+  linear.weight_scale = {0.5F, 0.25F};
+  const auto all = ascendv1_tensors(linear, DType::kF32);
+  const auto* packed = tensor(all, "weight").as<std::int8_t>();
+  EXPECT_EQ(std::vector<int>(packed, packed + 4), (std::vector<int>{81, -82, 115, -116}));
+  EXPECT_EQ(tensor(all, "scale_bias").shape(), Shape({2, 1}));
+  EXPECT_EQ(tensor(all, "scale_bias").as<float>()[0], -8.0F);
+  EXPECT_EQ(tensor(all, "scale_bias").as<float>()[1], -4.0F);
+  EXPECT_THROW(ascendv1_tensors(linear_of(LinearType::kW4A8Dynamic, {1, 2}, 1, 2), DType::kF32),
+               DataError);
+}
+
+TEST(V0Tensors, HaveWeightScalesToo) {
+  QuantizedLinear linear = linear_of(LinearType::kW8A8, {1, 2}, 1, 2);
+  linear.weight_scale = {0.01F};
+  linear.input = {0.05F, 3.0F};
+  std::vector<std::string> names;
+  for (const auto& t : v0_tensors(linear, DType::kBF16)) {
+    names.push_back(t.name.substr(t.name.rfind('.') + 1));
+    if (names.back() == "weight_scale") EXPECT_EQ(t.tensor.dtype(), DType::kBF16);
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"weight", "weight_scale", "weight_offset", "input_scale",
+                                      "input_offset", "quant_bias", "deq_scale"}));
+}
+
+}  // namespace
+}  // namespace msmodelslim
