@@ -1,5 +1,6 @@
 #include "base/usage.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -30,6 +31,13 @@ double cpu_seconds() {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void return_freed_memory() {
+#ifdef M_MMAP_THRESHOLD
+  constexpr int kLargeBlock = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+#endif
 }
 
 std::uint64_t peak_resident_bytes() { return status_bytes("VmHWM"); }

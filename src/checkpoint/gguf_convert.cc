@@ -8,11 +8,11 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/output_folder.h"
 #include "base/threads.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/gguf_arch.h"
 #include "checkpoint/gguf_cast.h"
-#include "base/output_folder.h"
 #include "checkpoint/gguf_tokenizer.h"
 #include "checkpoint/shard_writer.h"
 

@@ -8,9 +8,9 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/output_folder.h"
 #include "checkpoint/gguf_cast.h"
 #include "checkpoint/gguf_convert.h"
-#include "base/output_folder.h"
 #include "checkpoint/reader.h"
 #include "checkpoint/shard_writer.h"
 

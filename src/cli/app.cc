@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/usage.h"
 #include "cli/convert_command.h"
 #include "cli/eval_command.h"
 #include "cli/quant_command.h"
@@ -67,6 +68,7 @@ void report(const Error& error) {
 
 int run_app(int argc, char** argv) {
   try {
+    return_freed_memory();
     install_sigbus_handler();
     install_interrupt_handler();
     init_logging();

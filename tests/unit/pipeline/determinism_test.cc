@@ -1,0 +1,60 @@
+// The same bytes for any number of threads and for a second run.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "base/files.h"
+#include "base/threads.h"
+#include "pipeline/quantize_model.h"
+#include "recipe/recipe.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kRecipe = R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - {type: iter_smooth}
+    - {type: flex_smooth_quant}
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+  save: [{type: ascendv1_saver}]
+)";
+
+TEST(Determinism, BytesDoNotDependOnTheThreads) {
+  QuantJob job;
+  job.model_path = golden_dir() + "/models/qwen3";
+  job.plan = make_plan(parse_recipe(kRecipe, "test.yaml"));
+  job.pedigree = "qwen3";
+  job.quiet = true;
+  job.overwrite = true;
+  std::mt19937 generator(11);
+  std::uniform_int_distribution<std::int32_t> token(0, 300);
+  for (int length : {3, 700, 41})
+    for (job.samples.emplace_back(); job.samples.back().size() < static_cast<std::size_t>(length);)
+      job.samples.back().push_back(token(generator));
+  std::string first;
+  std::string first_description;
+  for (int threads : {1, 2, 4, 7, 1}) {
+    set_thread_count(threads);
+    job.save_path = testing::TempDir() + "determinism";
+    quantize_model(job);
+    const std::string weights =
+        read_file(job.save_path + "/quant_model_weights-00001-of-00001.safetensors");
+    const std::string description = read_file(job.save_path + "/quant_model_description.json");
+    if (first.empty()) {
+      first = weights;
+      first_description = description;
+    }
+    EXPECT_TRUE(weights == first) << threads << " threads";
+    EXPECT_TRUE(description == first_description);
+  }
+  set_thread_count(available_threads());
+}
+
+}  // namespace
+}  // namespace msmodelslim
