@@ -63,11 +63,12 @@ clean_up() {
 trap clean_up EXIT
 
 echo "== minimal Debian 12 in $folder"
-debootstrap --variant=minbase bookworm "$folder" "$mirror" >"$folder.log" 2>&1 || {
-  tail -n 20 "$folder.log" >&2
+log=$(mktemp)
+debootstrap --variant=minbase bookworm "$folder" "$mirror" >"$log" 2>&1 || {
+  tail -n 20 "$log" >&2
   exit 1
 }
-rm -f "$folder.log"
+rm -f "$log"
 
 echo "== settings of this machine"
 cp -L /etc/resolv.conf "$folder/etc/resolv.conf"

@@ -35,7 +35,7 @@ double cpu_seconds() {
 
 void return_freed_memory() {
 #ifdef M_MMAP_THRESHOLD
-  constexpr int kLargeBlock = 1 << 20;
+  constexpr int kLargeBlock = 32 << 20;
   mallopt(M_MMAP_THRESHOLD, kLargeBlock);
 #endif
 }

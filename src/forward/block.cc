@@ -42,7 +42,7 @@ Linear::Linear(const LinearSpec& spec, const TensorView& source) : spec_(spec), 
 const float* Linear::weight() {
   if (weight_.empty() && source_.dtype == DType::kF32) return source_.as<float>();
   if (weight_.empty()) {
-    weight_ = Tensor(DType::kF32, source_.shape);
+    weight_ = Tensor::uninitialized(DType::kF32, source_.shape);
     widen(source_, weight_.as<float>());
   }
   return weight_.as<float>();
@@ -50,7 +50,7 @@ const float* Linear::weight() {
 
 float* Linear::mutable_weight() {
   if (weight_.empty()) {
-    weight_ = Tensor(DType::kF32, source_.shape);
+    weight_ = Tensor::uninitialized(DType::kF32, source_.shape);
     widen(source_, weight_.as<float>());
   }
   changed_ = true;

@@ -173,7 +173,7 @@ class Run {
         return;
       }
       ++summary_.quantized;
-      saver.write(done->second);
+      saver.write(std::move(done->second));
       state.done.erase(done);
     };
     for (Linear* l : {&block.q, &block.k, &block.v, &block.o}) linear(*l);

@@ -119,7 +119,7 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
   out.weight_bits = config.bits;
-  out.codes = Tensor(DType::kI8, {n, k});
+  out.codes = Tensor::uninitialized(DType::kI8, {n, k});
   out.weight_scale.resize(static_cast<std::size_t>(n));
   std::atomic<bool> bad{false};
   parallel_ranges(n, kRows, [&](std::int64_t begin, std::int64_t end) {

@@ -96,23 +96,26 @@ Tensor weight_offset_tensor(const QuantizedLinear& linear, DType dtype) {
 
 }  // namespace
 
-std::vector<OutputTensor> ascendv1_tensors(const QuantizedLinear& linear, DType model_dtype) {
+std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_dtype) {
   std::vector<OutputTensor> out;
   const std::int64_t n = linear.spec.out;
   const auto add = [&](const char* suffix, Tensor tensor) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), linear.type});
   };
-  if (linear.type == LinearType::kW4A8Dynamic)
+  if (linear.type == LinearType::kW4A8Dynamic) {
     add("weight", pack_rows(linear));
-  else
-    add("weight", Tensor::copy_of(linear.codes.view()));
-  if (linear.static_input()) {
+  } else if (linear.static_input()) {
     const std::vector<float> deq = dequant_scale(linear);
-    add("quant_bias", quant_bias_tensor(linear, deq));
+    Tensor quant_bias = quant_bias_tensor(linear, deq);
+    add("weight", std::move(linear.codes));
+    add("quant_bias", std::move(quant_bias));
     add("input_scale", float_tensor({linear.input.scale}, {1}));
     add("input_offset", float_tensor({linear.input.offset}, {1}));
     add("deq_scale", deq_scale_tensor(deq, model_dtype));
   } else {
+    add("weight", std::move(linear.codes));
+  }
+  if (!linear.static_input()) {
     add("weight_scale", float_tensor(linear.weight_scale, {n, 1}));
     add("weight_offset", weight_offset_tensor(linear, DType::kF32));
   }
@@ -122,21 +125,22 @@ std::vector<OutputTensor> ascendv1_tensors(const QuantizedLinear& linear, DType 
   return out;
 }
 
-std::vector<OutputTensor> v0_tensors(const QuantizedLinear& linear, DType model_dtype) {
+std::vector<OutputTensor> v0_tensors(QuantizedLinear linear, DType model_dtype) {
   std::vector<OutputTensor> out;
   const std::int64_t n = linear.spec.out;
   const auto add = [&](const char* suffix, Tensor tensor, LinearType type) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), type});
   };
   const std::vector<float> deq = dequant_scale(linear);
-  add("weight", Tensor::copy_of(linear.codes.view()), linear.type);
+  Tensor quant_bias = quant_bias_tensor(linear, deq);
+  add("weight", std::move(linear.codes), linear.type);
   if (!linear.bias.empty())
     add("bias", float_tensor(linear.bias, {n}, model_dtype), LinearType::kFloat);
   add("weight_scale", float_tensor(linear.weight_scale, {n, 1}, model_dtype), linear.type);
   add("weight_offset", weight_offset_tensor(linear, model_dtype), linear.type);
   add("input_scale", float_tensor({linear.input.scale}, {1}, model_dtype), linear.type);
   add("input_offset", float_tensor({linear.input.offset}, {1}, model_dtype), linear.type);
-  add("quant_bias", quant_bias_tensor(linear, deq), linear.type);
+  add("quant_bias", std::move(quant_bias), linear.type);
   add("deq_scale", deq_scale_tensor(deq, model_dtype), linear.type);
   return out;
 }

@@ -18,9 +18,10 @@ struct OutputTensor {
 };
 
 // AscendV1: scales and bias fp32. `model_dtype` decides the form of deq_scale.
-std::vector<OutputTensor> ascendv1_tensors(const QuantizedLinear& linear, DType model_dtype);
+// The codes move out of `linear`.
+std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_dtype);
 
 // V0 W8A8: bias FLOAT in its own dtype, scales in the model's dtype, weight_scale and weight_offset too.
-std::vector<OutputTensor> v0_tensors(const QuantizedLinear& linear, DType model_dtype);
+std::vector<OutputTensor> v0_tensors(QuantizedLinear linear, DType model_dtype);
 
 }  // namespace msmodelslim

@@ -18,12 +18,13 @@ void Saver::add(const std::string& name, const TensorView& view, LinearType type
   types_.emplace_back(name, linear_type_name(type));
 }
 
-void Saver::write(const QuantizedLinear& linear) {
+void Saver::write(QuantizedLinear linear) {
+  const LinearType type = linear.type;
   const auto tensors = options_.layout == FolderLayout::kV1
-                           ? ascendv1_tensors(linear, options_.model_dtype)
-                           : v0_tensors(linear, options_.model_dtype);
+                           ? ascendv1_tensors(std::move(linear), options_.model_dtype)
+                           : v0_tensors(std::move(linear), options_.model_dtype);
   for (const OutputTensor& tensor : tensors) add(tensor.name, tensor.tensor.view(), tensor.type);
-  model_type_.propose(linear.type);
+  model_type_.propose(type);
 }
 
 void Saver::write(Linear& linear) {

@@ -26,7 +26,7 @@ class Saver {
  public:
   Saver(std::string folder, const SaverOptions& options);
 
-  void write(const QuantizedLinear& linear);
+  void write(QuantizedLinear linear);
   // A float linear or norm: the checkpoint's bytes, or the rewritten values in the source's dtype.
   void write(Linear& linear);
   void write(const Norm& norm, DType dtype);

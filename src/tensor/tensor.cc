@@ -21,17 +21,31 @@ std::string shape_text(const Shape& shape) {
   return text + "]";
 }
 
-Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
+// Plain malloc with room to align: glibc reuses such blocks, those of aligned_alloc it does not.
+void Tensor::allocate() {
   constexpr std::size_t kAlign = 64;
-  const std::size_t size = (byte_size() + kAlign) / kAlign * kAlign;
-  auto* data = static_cast<std::byte*>(std::aligned_alloc(kAlign, size));
-  if (data == nullptr) throw std::bad_alloc();
-  std::memset(data, 0, size);
-  data_.reset(data);
+  auto* block = static_cast<std::byte*>(std::malloc(byte_size() + kAlign));
+  if (block == nullptr) throw std::bad_alloc();
+  block_.reset(block);
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  data_ = block + (kAlign - address % kAlign) % kAlign;
+}
+
+Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
+  allocate();
+  std::memset(data_, 0, byte_size());
+}
+
+Tensor Tensor::uninitialized(DType dtype, Shape shape) {
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.shape_ = std::move(shape);
+  tensor.allocate();
+  return tensor;
 }
 
 Tensor Tensor::copy_of(const TensorView& view) {
-  Tensor tensor(view.dtype, view.shape);
+  Tensor tensor = uninitialized(view.dtype, view.shape);
   std::memcpy(tensor.bytes(), view.bytes, view.byte_size());
   return tensor;
 }
@@ -70,13 +84,13 @@ void to_f32(const TensorView& view, float* out) {
 }
 
 Tensor to_f32(const TensorView& view) {
-  Tensor out(DType::kF32, view.shape);
+  Tensor out = Tensor::uninitialized(DType::kF32, view.shape);
   to_f32(view, out.as<float>());
   return out;
 }
 
 Tensor from_f32(const float* values, const Shape& shape, DType dtype) {
-  Tensor out(dtype, shape);
+  Tensor out = Tensor::uninitialized(dtype, shape);
   const std::int64_t n = out.count();
   switch (dtype) {
     case DType::kF32:

@@ -8,6 +8,18 @@
 namespace msmodelslim {
 namespace {
 
+// Copies what a test needs twice.
+QuantizedLinear copy_of(const QuantizedLinear& linear) {
+  QuantizedLinear copy;
+  copy.spec = linear.spec;
+  copy.type = linear.type;
+  copy.codes = Tensor::copy_of(linear.codes.view());
+  copy.weight_scale = linear.weight_scale;
+  copy.input = linear.input;
+  copy.bias = linear.bias;
+  return copy;
+}
+
 QuantizedLinear linear_of(LinearType type, std::vector<int> codes, std::int64_t n, std::int64_t k,
                           Role role = Role::kGate) {
   QuantizedLinear linear;
@@ -31,7 +43,7 @@ TEST(AscendV1Tensors, StaticW8A8) {
   linear.weight_scale = {0.01F, 0.02F};
   linear.input = {0.05F, 3.0F};
   linear.bias = {0.5F, -0.25F};
-  const auto half = ascendv1_tensors(linear, DType::kF16);
+  const auto half = ascendv1_tensors(copy_of(linear), DType::kF16);
   EXPECT_EQ(tensor(half, "quant_bias").as<std::int32_t>()[0], 1132);
   EXPECT_EQ(tensor(half, "quant_bias").as<std::int32_t>()[1], -418);
   EXPECT_EQ(tensor(half, "deq_scale").dtype(), DType::kI64);
@@ -44,7 +56,7 @@ TEST(AscendV1Tensors, StaticW8A8) {
   EXPECT_EQ(names, (std::vector<std::string>{"weight", "quant_bias", "input_scale",
                                              "input_offset", "deq_scale", "bias"}));
   EXPECT_EQ(half.back().type, LinearType::kFloat);
-  const auto brain = ascendv1_tensors(linear, DType::kBF16);
+  const auto brain = ascendv1_tensors(copy_of(linear), DType::kBF16);
   EXPECT_EQ(tensor(brain, "deq_scale").dtype(), DType::kF32);
 }
 
@@ -53,7 +65,7 @@ TEST(AscendV1Tensors, QuantBiasIsClampedForAZeroRow) {
   linear.weight_scale = {0x1p-23F};
   linear.input = {1e-3F, 0.0F};
   linear.bias = {1.0F};
-  const auto all = ascendv1_tensors(linear, DType::kBF16);
+  const auto all = ascendv1_tensors(copy_of(linear), DType::kBF16);
   EXPECT_EQ(tensor(all, "quant_bias").as<std::int32_t>()[0], 2147483647);
 }
 
@@ -61,7 +73,7 @@ TEST(AscendV1Tensors, W4A8PacksRowsAndSumsScaleBias) {
   QuantizedLinear linear =
       linear_of(LinearType::kW4A8Dynamic, {1, -2, 3, -4, 5, -6, 7, -8}, 2, 4);
   linear.weight_scale = {0.5F, 0.25F};
-  const auto all = ascendv1_tensors(linear, DType::kF32);
+  const auto all = ascendv1_tensors(copy_of(linear), DType::kF32);
   const auto* packed = tensor(all, "weight").as<std::int8_t>();
   EXPECT_EQ(std::vector<int>(packed, packed + 4), (std::vector<int>{81, -82, 115, -116}));
   EXPECT_EQ(tensor(all, "scale_bias").shape(), Shape({2, 1}));
@@ -76,7 +88,7 @@ TEST(V0Tensors, HaveWeightScalesToo) {
   linear.weight_scale = {0.01F};
   linear.input = {0.05F, 3.0F};
   std::vector<std::string> names;
-  for (const auto& t : v0_tensors(linear, DType::kBF16)) {
+  for (const auto& t : v0_tensors(copy_of(linear), DType::kBF16)) {
     names.push_back(t.name.substr(t.name.rfind('.') + 1));
     if (names.back() == "weight_scale") EXPECT_EQ(t.tensor.dtype(), DType::kBF16);
   }
