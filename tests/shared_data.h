@@ -1,6 +1,6 @@
 #pragma once
-// The shared reference data: MSMODELSLIM_SHARED, else ../shared beside the source tree. Tests that need
-// it skip with a message when it is absent.
+// The shared reference data: MSMODELSLIM_SHARED, else ../shared beside the source tree. Tests that
+// need it skip with a message when it is absent.
 
 #include <cstdlib>
 #include <filesystem>
@@ -25,6 +25,6 @@ inline std::string golden_dir() {
 
 }  // namespace msmodelslim
 
-#define REQUIRE_SHARED(path)                                                          \
-  if (!msmodelslim::has_shared(path))                                                 \
+#define REQUIRE_SHARED(path)          \
+  if (!msmodelslim::has_shared(path)) \
   GTEST_SKIP() << "needs " << path << " of the shared reference data: set MSMODELSLIM_SHARED"

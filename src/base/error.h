@@ -2,7 +2,8 @@
 // The three kinds of failure of the program. They are thrown from anywhere and caught once, in cli.
 //
 // A message says what went wrong, where (file, tensor, line), what was expected and what was found;
-// the remedy says what the user can do next. Exit codes: UsageError 2, DataError 1, ResourceError 1.
+// the remedy says what the user can do next. Exit codes: UsageError 2, DataError 1,
+// ResourceError 1.
 
 #include <fmt/format.h>
 

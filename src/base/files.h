@@ -1,6 +1,6 @@
 #pragma once
-// Files: whole reads, memory maps, atomic writes. Every failure is a ResourceError or DataError that
-// names the path.
+// Files: whole reads, memory maps, atomic writes. Every failure is a ResourceError or DataError
+// that names the path.
 
 #include <cstddef>
 #include <cstdint>

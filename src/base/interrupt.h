@@ -1,5 +1,6 @@
 #pragma once
-// Ctrl-C and SIGTERM: the first one asks the run to stop at the next safe point, the second one kills.
+// Ctrl-C and SIGTERM: the first one asks the run to stop at the next safe point, the second one
+// kills.
 
 namespace msmodelslim {
 

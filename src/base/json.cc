@@ -22,9 +22,9 @@ J parse_checked(std::string_view text, const std::string& where) {
     if (event == J::parse_event_t::key) {
       const auto& key = parsed.template get_ref<const std::string&>();
       if (!keys.back().insert(key).second)
-        throw DataError(fmt::format("{}: the key \"{}\" appears twice in one JSON object", where,
-                                    key),
-                        "remove one of the two entries");
+        throw DataError(
+            fmt::format("{}: the key \"{}\" appears twice in one JSON object", where, key),
+            "remove one of the two entries");
     }
     return true;
   };

@@ -7,8 +7,8 @@
 
 namespace msmodelslim {
 
-using Json = nlohmann::ordered_json;   // keeps the key order of the file; lookups are linear
-using SortedJson = nlohmann::json;      // for objects with very many keys
+using Json = nlohmann::ordered_json;  // keeps the key order of the file; lookups are linear
+using SortedJson = nlohmann::json;    // for objects with very many keys
 
 // Parses `text`; `where` (a path) is named in the DataError. Nesting deeper than 200 levels and
 // duplicate keys are refused.

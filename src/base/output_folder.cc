@@ -67,9 +67,8 @@ void check_output_path(const std::string& path, const std::string& source, bool 
     throw UsageError(fmt::format("--save_path {} is not empty", target.string()),
                      "give --overwrite to replace it, or choose another folder");
   if (!fs::exists(target / "config.json", ec))
-    throw UsageError(
-        fmt::format("--save_path {} is not empty and holds no model", target.string()),
-        "--overwrite replaces only folders with a config.json; choose another folder");
+    throw UsageError(fmt::format("--save_path {} is not empty and holds no model", target.string()),
+                     "--overwrite replaces only folders with a config.json; choose another folder");
 }
 
 OutputFolder::OutputFolder(const std::string& path, const std::string& source, bool overwrite) {
@@ -112,9 +111,9 @@ void OutputFolder::publish() {
       fs::remove_all(old);
     }
   } catch (const fs::filesystem_error& e) {
-    throw ResourceError(fmt::format("{}: cannot be given its name: {}", target_.string(),
-                                    e.code().message()),
-                        "check the permissions of the folder that holds it");
+    throw ResourceError(
+        fmt::format("{}: cannot be given its name: {}", target_.string(), e.code().message()),
+        "check the permissions of the folder that holds it");
   }
   published_ = true;
 }
@@ -124,12 +123,9 @@ void OutputFolder::move_into_place() {
   for (const auto& item : fs::directory_iterator(target_))
     if (item.path() != working_ && item.path().filename() != "lost+found")
       fs::remove_all(item.path());
-  const auto is_last = [](const fs::path& name) {
-    return name == kLast[0] || name == kLast[1];
-  };
+  const auto is_last = [](const fs::path& name) { return name == kLast[0] || name == kLast[1]; };
   for (const auto& item : fs::directory_iterator(working_))
-    if (!is_last(item.path().filename()))
-      fs::rename(item.path(), target_ / item.path().filename());
+    if (!is_last(item.path().filename())) fs::rename(item.path(), target_ / item.path().filename());
   for (const char* name : kLast)
     if (fs::exists(working_ / name)) fs::rename(working_ / name, target_ / name);
   fs::remove_all(working_);

@@ -1,9 +1,10 @@
 #pragma once
 // The output folder of a command appears under its final name only when it is whole.
 //
-// Files are made in a hidden folder ".<name>.msmodelslim-partial" beside the target, which is renamed at
-// the end. A mount point cannot be renamed: there the hidden folder lies inside it and its files are
-// moved out one by one, the description and config.json last. What an earlier run left is removed first.
+// Files are made in a hidden folder ".<name>.msmodelslim-partial" beside the target, which is
+// renamed at the end. A mount point cannot be renamed: there the hidden folder lies inside it and
+// its files are moved out one by one, the description and config.json last. What an earlier run
+// left is removed first.
 
 #include <cstdint>
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace msmodelslim {
 
-// Throws UsageError when `path` equals, lies in, or holds `source` (links resolved), is a file, or is
-// not empty without `overwrite`; with it only a folder that holds a config.json is replaced.
+// Throws UsageError when `path` equals, lies in, or holds `source` (links resolved), is a file, or
+// is not empty without `overwrite`; with it only a folder that holds a config.json is replaced.
 void check_output_path(const std::string& path, const std::string& source, bool overwrite);
 
 class OutputFolder {

@@ -31,11 +31,10 @@ void Progress::at(std::int64_t index, const std::string& what) {
   std::string text = fmt::format("block {}/{}  {}", index + 1, blocks_, what);
   if (index > 0) {
     if (tokens_ > 0)
-      text += fmt::format("  {:.0f} tokens/s",
-                          static_cast<double>(tokens_ * index) / static_cast<double>(blocks_) /
-                              seconds);
-    text += fmt::format("  ETA {:.0f} s",
-                        seconds / static_cast<double>(index) * static_cast<double>(blocks_ - index));
+      text += fmt::format("  {:.0f} tokens/s", static_cast<double>(tokens_ * index) /
+                                                   static_cast<double>(blocks_) / seconds);
+    text += fmt::format("  ETA {:.0f} s", seconds / static_cast<double>(index) *
+                                              static_cast<double>(blocks_ - index));
   }
   text += fmt::format("  peak {:.2f} GB", static_cast<double>(peak_private_bytes()) / 1e9);
   if (terminal_)

@@ -32,7 +32,7 @@ const std::vector<Row>& rows() {
 
 // Rising priority of model_quant_type.
 constexpr std::array<LinearType, 4> kPriority = {LinearType::kFloat, LinearType::kW8A16,
-                                                LinearType::kW8A8Dynamic, LinearType::kW8A8};
+                                                 LinearType::kW8A8Dynamic, LinearType::kW8A8};
 
 }  // namespace
 

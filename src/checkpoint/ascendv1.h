@@ -6,7 +6,8 @@
 //
 // Per type, for a linear P with weight [n, k] (order = order of writing):
 //   W8A8          weight I8 [n,k] · quant_bias I32 [n] · input_scale F32 [1] · input_offset F32 [1]
-//                 · deq_scale [n] (F32 for a bf16 model, else I64 with the fp32 bits) · bias F32 [n]
+//                 · deq_scale [n] (F32 for a bf16 model, else I64 with the fp32 bits) · bias F32
+//                 [n]
 //   W8A8_DYNAMIC  weight I8 [n,k] · weight_scale F32 [n,1] · weight_offset F32 [n,1] zeros · bias
 //   W8A16         the same tensors; the offset is real
 //   W4A8_DYNAMIC  weight I8 [n/2,k] (two output rows a byte, even row low) · weight_scale ·
@@ -33,7 +34,8 @@ const std::vector<std::string>& linear_type_suffixes(LinearType type);
 inline constexpr const char* kDescriptionFile = "quant_model_description.json";
 inline constexpr const char* kV1Stem = "quant_model_weights";
 
-// The type that represents the whole model: msModelSlim's priority list, which W4A8_DYNAMIC is not in.
+// The type that represents the whole model: msModelSlim's priority list, which W4A8_DYNAMIC is not
+// in.
 class ModelQuantType {
  public:
   void propose(LinearType type);

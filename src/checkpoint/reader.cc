@@ -71,9 +71,9 @@ CheckpointReader::CheckpointReader(const std::string& folder) : folder_(folder) 
     const SafetensorsFile& opened = *files_.back();
     for (const SafetensorsEntry& entry : opened.entries()) {
       if (!tensors_.emplace(entry.name, Place{&opened, &entry}).second)
-        throw DataError(fmt::format("{}: tensor {} is also in {}", path, entry.name,
-                                    file_of(entry.name)),
-                        "remove the file that does not belong to this model");
+        throw DataError(
+            fmt::format("{}: tensor {} is also in {}", path, entry.name, file_of(entry.name)),
+            "remove the file that does not belong to this model");
       names_.push_back(entry.name);
       total_bytes_ += entry.end - entry.begin;
     }

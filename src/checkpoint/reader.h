@@ -15,9 +15,10 @@ namespace msmodelslim {
 
 class CheckpointReader {
  public:
-  // Opens every weight file of `folder`: model.safetensors when there is one (as transformers does),
-  // else the files of the only *.safetensors.index.json, else every *.safetensors at the top level. Throws DataError for a missing shard, a tensor that the
-  // index names and no file has, a tensor that two files have, or no weights at all.
+  // Opens every weight file of `folder`: model.safetensors when there is one (as transformers
+  // does), else the files of the only *.safetensors.index.json, else every *.safetensors at the top
+  // level. Throws DataError for a missing shard, a tensor that the index names and no file has, a
+  // tensor that two files have, or no weights at all.
   explicit CheckpointReader(const std::string& folder);
 
   const std::string& folder() const { return folder_; }

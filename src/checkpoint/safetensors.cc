@@ -27,8 +27,8 @@ std::uint64_t checked_bytes(const Shape& shape, DType dtype, const std::string& 
   return total;
 }
 
-SafetensorsEntry parse_entry(const std::string& name, const SortedJson& value, std::uint64_t data_size,
-                             const std::string& file) {
+SafetensorsEntry parse_entry(const std::string& name, const SortedJson& value,
+                             std::uint64_t data_size, const std::string& file) {
   const std::string where = fmt::format("{}: tensor {}", file, name);
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets") || !value["dtype"].is_string() || !value["shape"].is_array())
@@ -37,9 +37,10 @@ SafetensorsEntry parse_entry(const std::string& name, const SortedJson& value, s
   entry.name = name;
   const auto dtype = dtype_from_name(value["dtype"].get_ref<const std::string&>());
   if (!dtype)
-    throw DataError(fmt::format("{}: unknown dtype {}", where, value["dtype"].dump()),
-                    "known: BOOL U8 I8 U16 I16 U32 I32 U64 I64 F8_E4M3 F8_E5M2 F8_E8M0 F16 BF16 F32 "
-                    "F64; convert the checkpoint");
+    throw DataError(
+        fmt::format("{}: unknown dtype {}", where, value["dtype"].dump()),
+        "known: BOOL U8 I8 U16 I16 U32 I32 U64 I64 F8_E4M3 F8_E5M2 F8_E8M0 F16 BF16 F32 "
+        "F64; convert the checkpoint");
   entry.dtype = *dtype;
   for (const SortedJson& extent : value["shape"]) {
     if (!extent.is_number_unsigned())
@@ -70,10 +71,10 @@ void check_layout(const std::vector<SafetensorsEntry>& entries, std::uint64_t da
   std::uint64_t position = 0;
   for (const SafetensorsEntry& entry : entries) {
     if (entry.begin != position)
-      throw DataError(fmt::format("{}: tensor {} begins at {}, {} was expected: tensors {}", where,
-                                  entry.name, entry.begin, position,
-                                  entry.begin < position ? "overlap" : "leave a hole"),
-                      kRemedy);
+      throw DataError(
+          fmt::format("{}: tensor {} begins at {}, {} was expected: tensors {}", where, entry.name,
+                      entry.begin, position, entry.begin < position ? "overlap" : "leave a hole"),
+          kRemedy);
     position = entry.end;
   }
   if (position != data_size)
@@ -87,15 +88,14 @@ void check_layout(const std::vector<SafetensorsEntry>& entries, std::uint64_t da
 SafetensorsHeader parse_safetensors_header(std::string_view bytes, std::uint64_t file_size,
                                            const std::string& where) {
   if (file_size < 10 || bytes.size() < 8)
-    throw DataError(fmt::format("{}: {} bytes are too few for a safetensors file", where, file_size),
-                    kRemedy);
+    throw DataError(
+        fmt::format("{}: {} bytes are too few for a safetensors file", where, file_size), kRemedy);
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   if (length < 2 || length > kMaxHeader || length > file_size - 8 || length > bytes.size() - 8)
-    throw DataError(
-        fmt::format("{}: the header claims {} bytes, the file has {} (limit {})", where, length,
-                    file_size, kMaxHeader),
-        "the file is no safetensors file, or it is damaged or cut; download it again");
+    throw DataError(fmt::format("{}: the header claims {} bytes, the file has {} (limit {})", where,
+                                length, file_size, kMaxHeader),
+                    "the file is no safetensors file, or it is damaged or cut; download it again");
   const SortedJson header = parse_sorted_json(bytes.substr(8, length), where + " (header)");
   if (!header.is_object()) throw DataError(where + ": the header is no JSON object", kRemedy);
   SafetensorsHeader result;

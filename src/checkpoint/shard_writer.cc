@@ -55,10 +55,9 @@ class ShardWriter::Shard {
       return;
     }
     std::string header = safetensors_header_text(entries_);
-    const bool aligned =
-        std::all_of(entries_.begin(), entries_.end(), [](const SafetensorsEntry& entry) {
-          return entry.begin % dtype_size(entry.dtype) == 0;
-        });
+    const bool aligned = std::all_of(
+        entries_.begin(), entries_.end(),
+        [](const SafetensorsEntry& entry) { return entry.begin % dtype_size(entry.dtype) == 0; });
     if (header.size() > kHeaderReserve || !aligned) {
       rewrite_sorted();
       return;
@@ -94,7 +93,8 @@ class ShardWriter::Shard {
     }
   }
 
-  // Header too long for its place, or a tensor not aligned: lay the file out anew, as the library does.
+  // Header too long for its place, or a tensor not aligned: lay the file out anew, as the library
+  // does.
   void rewrite_sorted() {
     const std::string streamed = path_ + ".data";
     close_file();
@@ -103,8 +103,8 @@ class ShardWriter::Shard {
       const MappedFile map(streamed);
       std::vector<NamedTensor> tensors;
       for (const SafetensorsEntry& entry : entries_)
-        tensors.push_back({entry.name,
-                           {entry.dtype, entry.shape, map.data() + kHeaderReserve + entry.begin}});
+        tensors.push_back(
+            {entry.name, {entry.dtype, entry.shape, map.data() + kHeaderReserve + entry.begin}});
       write_safetensors(path_, std::move(tensors));
     }
     fs::remove(streamed);

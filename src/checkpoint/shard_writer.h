@@ -1,6 +1,6 @@
 #pragma once
-// Streams tensors into shards "<stem>-00001-of-00002.safetensors" with "<stem>.safetensors.index.json",
-// or into one file "<stem>.safetensors" without an index.
+// Streams tensors into shards "<stem>-00001-of-00002.safetensors" with
+// "<stem>.safetensors.index.json", or into one file "<stem>.safetensors" without an index.
 //
 // A shard is closed before a tensor when payload + tensor >= limit (msModelSlim's rule), so a shard
 // payload is always < limit, except for one tensor that is larger by itself. More than 99999 shards

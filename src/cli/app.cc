@@ -25,8 +25,10 @@ constexpr const char* kHelp =
     " (native): makes large language models small\n"
     "\n"
     "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
-    "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, agreement\n"
-    "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model folder\n"
+    "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
+    "agreement\n"
+    "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model "
+    "folder\n"
     "  msmodelslim --version\n"
     "\n"
     "`msmodelslim COMMAND --help` explains each. Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO,\n"
@@ -47,8 +49,8 @@ int dispatch(int argc, char** argv) {
   if (command == "quant") return run_quant(words);
   if (command == "eval") return run_eval(words);
   if (command == "convert") return run_convert(argc - 1, argv + 1);
-  for (const char* later : {"analyze", "tune", "traditional", "generate", "serve", "diff", "inspect",
-                            "models", "doctor"})
+  for (const char* later : {"analyze", "tune", "traditional", "generate", "serve", "diff",
+                            "inspect", "models", "doctor"})
     if (command == later)
       throw UsageError(fmt::format("the command {} is not built yet", command),
                        "available: quant, eval, convert");
@@ -78,8 +80,9 @@ int run_app(int argc, char** argv) {
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     log_error("cli", "[ResourceError] out of memory");
-    std::fputs("Remedy: use fewer calibration tokens (--calib_tokens) or a machine with more memory\n",
-               stderr);
+    std::fputs(
+        "Remedy: use fewer calibration tokens (--calib_tokens) or a machine with more memory\n",
+        stderr);
     return 1;
   } catch (const std::exception& error) {
     log_error("cli", "[UnexpectedError] {}", error.what());

@@ -6,8 +6,8 @@
 
 namespace msmodelslim {
 
-// Seconds: products of the calibration passes at the speed of a short probe, plus reading and writing
-// the weights at 1 GB/s.
+// Seconds: products of the calibration passes at the speed of a short probe, plus reading and
+// writing the weights at 1 GB/s.
 double estimate_seconds(const ModelSpec& model, const Plan& plan, std::int64_t tokens,
                         std::uint64_t bytes);
 

@@ -25,7 +25,8 @@ struct EvalArgs {
 
 const char* const kAbout =
     "Perplexity of a float or quantized folder on a text file; with --float_path also the mean KL\n"
-    "divergence per token and the top-1 agreement. A quantized folder is computed with the engine's\n"
+    "divergence per token and the top-1 agreement. A quantized folder is computed with the "
+    "engine's\n"
     "own integer arithmetic.\n"
     "Example: msmodelslim eval ppl --model_path Q --float_path M --text wiki.txt --seqlen 1024 "
     "--windows 10";
@@ -46,8 +47,7 @@ void declare(CLI::App& app, EvalArgs& args) {
 void print(const PerplexityResult& result, double seconds) {
   std::printf("windows            %lld (%lld predictions)\n",
               static_cast<long long>(result.windows), static_cast<long long>(result.predictions));
-  if (result.float_perplexity)
-    std::printf("perplexity float   %.3f\n", *result.float_perplexity);
+  if (result.float_perplexity) std::printf("perplexity float   %.3f\n", *result.float_perplexity);
   std::printf("perplexity         %.3f\n", result.perplexity);
   if (result.nll_difference)
     std::printf("mean NLL change    %+.5f +- %.5f\n", result.nll_difference->mean,
@@ -91,8 +91,7 @@ int run_eval(const std::vector<std::string>& words) {
   const Tokenizer tokenizer = Tokenizer::load(args.options.model_path);
   const auto ids = tokenizer.encode(read_file(args.text), /*add_special_tokens=*/false);
   const PerplexityResult result = evaluate_perplexity(args.options, ids);
-  print(result,
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  print(result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return 0;
 }
 

@@ -30,7 +30,8 @@ Recipe choose(const QuantArgs& args, const ModelType& type) {
 std::vector<std::vector<std::int32_t>> calibration_ids(const QuantArgs& args, const Plan& plan,
                                                        const ModelConfig& config) {
   if (!needs_data(plan)) {
-    if (args.calib_dataset) log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
+    if (args.calib_dataset)
+      log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
     return {};
   }
   const std::string path = resolve_calib_path(args.calib_dataset.value_or(plan.dataset));
@@ -48,7 +49,8 @@ std::vector<std::vector<std::int32_t>> calibration_ids(const QuantArgs& args, co
 
 bool has_static_w8a8(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
-    if (const auto* linear = std::get_if<LinearQuantStep>(&step.value); linear && linear->type == "W8A8")
+    if (const auto* linear = std::get_if<LinearQuantStep>(&step.value);
+        linear && linear->type == "W8A8")
       return true;
     if (const auto* group = std::get_if<GroupStep>(&step.value);
         group && has_static_w8a8(group->steps))
@@ -61,18 +63,19 @@ void warn_before_work(const QuantArgs& args, const QuantJob& job) {
   const CheckpointReader checkpoint(job.model_path);
   const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
   if (has_static_w8a8(job.plan.steps) && model.dtype == DType::kF32)
-    log_warning(kLogger,
-                "the weights are float32, so static W8A8 gets an int64 deq_scale that engines misread "
-                "when they choose the dtype themselves; for vLLM-Ascend use bfloat16 weights: "
-                "msmodelslim convert --dtype bfloat16");
+    log_warning(
+        kLogger,
+        "the weights are float32, so static W8A8 gets an int64 deq_scale that engines misread "
+        "when they choose the dtype themselves; for vLLM-Ascend use bfloat16 weights: "
+        "msmodelslim convert --dtype bfloat16");
   if (args.device.kind != Device::Kind::kNpu) return;
   std::int64_t tokens = 0;
   for (const auto& sample : job.samples) tokens += static_cast<std::int64_t>(sample.size());
-  log_warning(kLogger,
-              "--device npu: this build computes on the host CPU with {} threads, about {:.0f} s; the "
-              "output does not depend on the device",
-              thread_count(),
-              estimate_seconds(model, job.plan, tokens, checkpoint.total_bytes()));
+  log_warning(
+      kLogger,
+      "--device npu: this build computes on the host CPU with {} threads, about {:.0f} s; the "
+      "output does not depend on the device",
+      thread_count(), estimate_seconds(model, job.plan, tokens, checkpoint.total_bytes()));
   log_debug(kLogger, "ASCEND_RT_VISIBLE_DEVICES and PYTORCH_NPU_ALLOC_CONF have no effect");
 }
 
@@ -80,10 +83,12 @@ void print_summary(const QuantSummary& summary) {
   const double before = static_cast<double>(summary.bytes_before) / 1e6;
   const double after = static_cast<double>(summary.bytes_after) / 1e6;
   std::printf("folder             %s\n", summary.folder.c_str());
-  std::printf("weights            %.1f MB -> %.1f MB (%.2fx smaller)\n", before, after, before / after);
+  std::printf("weights            %.1f MB -> %.1f MB (%.2fx smaller)\n", before, after,
+              before / after);
   std::printf("linears            %lld of %lld quantized\n",
               static_cast<long long>(summary.quantized), static_cast<long long>(summary.linears));
-  std::printf("calibration        %lld tokens\n", static_cast<long long>(summary.calibration_tokens));
+  std::printf("calibration        %lld tokens\n",
+              static_cast<long long>(summary.calibration_tokens));
   std::printf("time               %.1f s wall, %.1f s CPU, %d threads\n", summary.wall_seconds,
               summary.cpu_seconds, thread_count());
   std::printf("peak memory        %.2f GB\n", static_cast<double>(summary.peak_bytes) / 1e9);

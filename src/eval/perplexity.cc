@@ -97,13 +97,13 @@ double divergence(const float* p, const float* q, std::int64_t n) {
 
 std::vector<std::vector<std::int32_t>> cut_windows(const PerplexityOptions& options,
                                                    std::span<const std::int32_t> ids) {
-  if (ids.size() < 2)
-    throw DataError("the text has fewer than two tokens", "give a longer --text");
+  if (ids.size() < 2) throw DataError("the text has fewer than two tokens", "give a longer --text");
   const auto length = static_cast<std::size_t>(options.seqlen);
   std::size_t count = ids.size() / length;
   std::vector<std::vector<std::int32_t>> windows;
   if (count == 0) {
-    log_warning("eval", "the text has {} tokens, less than one window of {}; it is one short window",
+    log_warning("eval",
+                "the text has {} tokens, less than one window of {}; it is one short window",
                 ids.size(), options.seqlen);
     windows.emplace_back(ids.begin(), ids.end());
     return windows;
@@ -158,7 +158,8 @@ PerplexityResult evaluate_perplexity(const PerplexityOptions& options,
         });
       for (std::int64_t r = 0; r < rows; ++r) {
         const std::int64_t next = window[static_cast<std::size_t>(begin + r + 1)];
-        nll.push_back(-static_cast<double>(mine[static_cast<std::size_t>(r * model.vocab() + next)]));
+        nll.push_back(
+            -static_cast<double>(mine[static_cast<std::size_t>(r * model.vocab() + next)]));
         if (!reference) continue;
         float_nll.push_back(
             -static_cast<double>(theirs[static_cast<std::size_t>(r * model.vocab() + next)]));

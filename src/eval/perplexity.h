@@ -1,8 +1,8 @@
 #pragma once
 // Perplexity of a model folder, and its distance from a float model, on a text.
 //
-// The text is tokenized once without special tokens and cut into consecutive windows; every token of a
-// window but the first is predicted from those before it in the window.
+// The text is tokenized once without special tokens and cut into consecutive windows; every token
+// of a window but the first is predicted from those before it in the window.
 //   NLL  mean of -log p(token);  perplexity = exp(NLL)
 //   KL   mean over predictions of sum_v pf(v) (log pf(v) - log pq(v)), f: float, q: the model
 //   top1 share of predictions for which both put the same token first
@@ -16,10 +16,10 @@
 namespace msmodelslim {
 
 struct PerplexityOptions {
-  std::string model_path;                // float folder or AscendV1 folder
-  std::optional<std::string> float_path; // also gives KL and agreement
+  std::string model_path;                 // float folder or AscendV1 folder
+  std::optional<std::string> float_path;  // also gives KL and agreement
   std::int64_t seqlen = 2048;
-  std::int64_t windows = 0;              // 0: all that fit
+  std::int64_t windows = 0;  // 0: all that fit
 };
 
 struct MeanError {

@@ -26,7 +26,10 @@ class Linear {
   // The weight for rewriting; it is no longer the checkpoint's.
   float* mutable_weight();
   bool changed() const { return changed_; }
-  std::vector<float>& mutable_bias() { changed_ = true; return bias_; }
+  std::vector<float>& mutable_bias() {
+    changed_ = true;
+    return bias_;
+  }
   const std::vector<float>& bias() const { return bias_; }  // [out] or empty
   // Gives the fp32 copy back unless it was rewritten.
   void release();

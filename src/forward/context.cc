@@ -11,8 +11,8 @@
 
 namespace msmodelslim {
 
-void linear_f32(const float* x, const float* weight, const float* bias, float* y,
-                std::int64_t rows, std::int64_t in, std::int64_t out) {
+void linear_f32(const float* x, const float* weight, const float* bias, float* y, std::int64_t rows,
+                std::int64_t in, std::int64_t out) {
   matmul_nt(x, in, weight, in, y, out, rows, out, in);
   if (bias == nullptr) return;
   parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
@@ -50,10 +50,10 @@ RopeTable::RopeTable(const RopeSpec& rope, std::int64_t length)
     for (std::int64_t i = 0; i < half_; ++i) {
       const float angle = static_cast<float>(p) * frequencies.inverse[static_cast<std::size_t>(i)];
       const auto at = static_cast<std::size_t>(p * half_ + i);
-      cos_[at] = static_cast<float>(std::cos(static_cast<double>(angle))) *
-                 frequencies.attention_factor;
-      sin_[at] = static_cast<float>(std::sin(static_cast<double>(angle))) *
-                 frequencies.attention_factor;
+      cos_[at] =
+          static_cast<float>(std::cos(static_cast<double>(angle))) * frequencies.attention_factor;
+      sin_[at] =
+          static_cast<float>(std::sin(static_cast<double>(angle))) * frequencies.attention_factor;
     }
   }
 }

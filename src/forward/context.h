@@ -1,6 +1,6 @@
 #pragma once
-// What a run of the decoder block needs besides weights: which rows belong together, how a linear is
-// computed, and who looks on.
+// What a run of the decoder block needs besides weights: which rows belong together, how a linear
+// is computed, and who looks on.
 
 #include <cstdint>
 #include <string>
@@ -19,7 +19,8 @@ struct Sequence {
   std::int64_t position = 0;
 };
 
-// Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in order.
+// Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in
+// order.
 class Tap {
  public:
   virtual ~Tap() = default;
@@ -55,8 +56,8 @@ class FloatLinearOp : public LinearOp {
 };
 
 // y = x W^T + b for any fp32 weight [out, in]; bias may be null.
-void linear_f32(const float* x, const float* weight, const float* bias, float* y,
-                std::int64_t rows, std::int64_t in, std::int64_t out);
+void linear_f32(const float* x, const float* weight, const float* bias, float* y, std::int64_t rows,
+                std::int64_t in, std::int64_t out);
 
 class RopeTable {
  public:

@@ -29,7 +29,8 @@ void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) 
 }
 
 bool wanted(const Context& context, const Linear& linear) {
-  return context.linear_op->wants(linear) || std::any_of(context.taps.begin(), context.taps.end(),
+  return context.linear_op->wants(linear) ||
+         std::any_of(context.taps.begin(), context.taps.end(),
                      [&](const Tap* tap) { return tap->wants(linear); });
 }
 
@@ -91,15 +92,15 @@ void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_
 
 }  // namespace
 
-void run_block(const ModelSpec& model, Block& block, const float* in, float* out,
-               std::int64_t rows, Context& context, Workspace& ws) {
+void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
+               Context& context, Workspace& ws) {
   const std::int64_t h = model.hidden;
   const std::int64_t inner = block.gate.spec().out;
   float* normed = sized(ws.normed, rows * h);
   normalize(block.input_norm, in, normed, rows);
   attend(model, block, rows, context, ws);
-  const bool mlp_seen = wanted(context, block.gate) || wanted(context, block.up) ||
-                        wanted(context, block.down);
+  const bool mlp_seen =
+      wanted(context, block.gate) || wanted(context, block.up) || wanted(context, block.down);
   if (out == nullptr && !mlp_seen && !context.linear_op->wants(block.o)) {
     show(context, block.o, ws.attention.data(), rows);
     return;
@@ -119,8 +120,7 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   apply(context, block.gate, normed, rows, gate);
   apply(context, block.up, normed, rows, up);
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner,
-             (end - begin) * inner);
+    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner, (end - begin) * inner);
   });
   if (out == nullptr && !context.linear_op->wants(block.down)) {
     show(context, block.down, gate, rows);
@@ -138,9 +138,9 @@ void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
   const std::size_t row_bytes = static_cast<std::size_t>(model.hidden) * dtype_size(table.dtype);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || ids[i] >= model.vocab)
-      throw DataError(fmt::format("token id {} is outside the vocabulary of {} entries", ids[i],
-                                  model.vocab),
-                      "the tokenizer and the weights do not belong together");
+      throw DataError(
+          fmt::format("token id {} is outside the vocabulary of {} entries", ids[i], model.vocab),
+          "the tokenizer and the weights do not belong together");
     const std::byte* row = table.bytes + static_cast<std::size_t>(ids[i]) * row_bytes;
     to_f32(TensorView{table.dtype, {model.hidden}, row}, out + i * model.hidden);
   }
@@ -151,8 +151,7 @@ Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
       linear_(model.tied ? Linear(model.head, checkpoint.at(model.embedding + ".weight"))
                          : Linear(model.head, checkpoint)) {}
 
-void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed,
-               float* logits) {
+void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits) {
   normalize(norm_, hidden, normed, rows);
   op.apply(linear_, normed, rows, {{0, rows, 0}}, logits);
 }

@@ -15,10 +15,10 @@ struct Workspace {
   std::vector<float> normed, q, k, v, attention, hidden, gate, up;
 };
 
-// One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs the
-// result, only taps look; what no tap wants is not computed.
-void run_block(const ModelSpec& model, Block& block, const float* in, float* out,
-               std::int64_t rows, Context& context, Workspace& workspace);
+// One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs
+// the result, only taps look; what no tap wants is not computed.
+void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
+               Context& context, Workspace& workspace);
 
 // Rows of the embedding, fp32 [ids, hidden]. Throws DataError for an id outside the vocabulary.
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,

@@ -9,10 +9,10 @@ struct AttentionShape {
   std::int64_t query_rows = 0;  // new tokens
   std::int64_t key_rows = 0;    // cached + new tokens; query i sees keys <= key_rows-query_rows+i
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;    // divides heads; query head j reads kv head j / (heads / kv_heads)
+  std::int64_t kv_heads = 0;  // divides heads; query head j reads kv head j / (heads / kv_heads)
   std::int64_t head_dim = 0;
-  float scale = 0;              // scores are multiplied by it
-  std::int64_t window = 0;      // > 0: a query sees the last `window` keys, itself included
+  float scale = 0;          // scores are multiplied by it
+  std::int64_t window = 0;  // > 0: a query sees the last `window` keys, itself included
 };
 
 // q [query_rows, heads*head_dim], k and v [key_rows, kv_heads*head_dim], out like q. All threads;

@@ -1,9 +1,9 @@
 #pragma once
-// Matrix products. Everything above calls these; the library behind them (oneDNN on x86) is named in
-// gemm.cc only.
+// Matrix products. Everything above calls these; the library behind them (oneDNN on x86) is named
+// in gemm.cc only.
 //
-// A product is cut into tiles whose size depends on the shapes alone, and each tile is computed by one
-// thread: the result has the same bits for any number of threads.
+// A product is cut into tiles whose size depends on the shapes alone, and each tile is computed by
+// one thread: the result has the same bits for any number of threads.
 
 #include <cstdint>
 
@@ -21,7 +21,8 @@ void matmul_nt_tile(const float* x, std::int64_t ldx, const float* w, std::int64
 void matmul_nn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
                     std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k);
 
-// y[m,n] = x[m,k] * w[n,k]^T of signed 8-bit codes, exact int32 sums (k up to 131 000). All threads.
+// y[m,n] = x[m,k] * w[n,k]^T of signed 8-bit codes, exact int32 sums (k up to 131 000). All
+// threads.
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k);
 

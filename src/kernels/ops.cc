@@ -45,8 +45,7 @@ void RmsNorm(const float* x, const float* weight, const float* bias, float eps, 
       if (bias != nullptr) v = hn::Add(v, hn::LoadU(d, bias + i));
       hn::StoreU(v, d, to + i);
     }
-    for (; i < width; ++i)
-      to[i] = in[i] * inverse * weight[i] + (bias != nullptr ? bias[i] : 0.0F);
+    for (; i < width; ++i) to[i] = in[i] * inverse * weight[i] + (bias != nullptr ? bias[i] : 0.0F);
   }
 }
 
@@ -273,8 +272,7 @@ float abs_max(const float* x, std::int64_t count) {
   const MinMax range = min_max(x, count);
   return std::isnan(range.min) ? range.min : std::fmax(std::fabs(range.min), std::fabs(range.max));
 }
-void column_min_max(const float* x, std::int64_t rows, std::int64_t width, float* min,
-                    float* max) {
+void column_min_max(const float* x, std::int64_t rows, std::int64_t width, float* min, float* max) {
   HWY_DYNAMIC_DISPATCH(ColumnMinMax)(x, rows, width, min, max);
 }
 void quantize_s8(const float* x, float scale, float offset, float low, std::int8_t* codes,

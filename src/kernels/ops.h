@@ -1,7 +1,7 @@
 #pragma once
 // Elementwise and row operations of the forward pass and of the statistics, fp32, row-major.
-// Vector code is written once with Highway (ops.cc); kernels/reference.h has the plain versions that
-// the tests compare with. Functions run on the calling thread; callers cut rows into pieces.
+// Vector code is written once with Highway (ops.cc); kernels/reference.h has the plain versions
+// that the tests compare with. Functions run on the calling thread; callers cut rows into pieces.
 
 #include <cstddef>
 #include <cstdint>

@@ -35,7 +35,7 @@ std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::
   }
   const bool used = config.flag_or("use_sliding_window", false) && windowed;
   return used && layer >= config.size_or("max_window_layers", 28) ? config.size("sliding_window")
-                                                                   : 0;
+                                                                  : 0;
 }
 
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
@@ -171,10 +171,10 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
   std::string text;
   for (std::size_t i = 0; i < problems.size() && i < kShown; ++i) text += "\n  " + problems[i];
   if (problems.size() > kShown) text += fmt::format("\n  and {} more", problems.size() - kShown);
-  throw DataError(fmt::format("{}: the weights do not fit config.json:{}", checkpoint.folder(),
-                              text),
-                  "fetch the missing or damaged files again, or the config.json that belongs to "
-                  "these weights");
+  throw DataError(
+      fmt::format("{}: the weights do not fit config.json:{}", checkpoint.folder(), text),
+      "fetch the missing or damaged files again, or the config.json that belongs to "
+      "these weights");
 }
 
 std::vector<std::string> module_names(const ModelSpec& spec) {

@@ -16,7 +16,7 @@ class ModelConfig {
 
   const Json& json() const { return json_; }
   const std::string& path() const { return path_; }
-  bool has(const std::string& key) const;  // present and not null
+  bool has(const std::string& key) const;           // present and not null
   std::int64_t size(const std::string& key) const;  // required, >= 1
   std::int64_t size_or(const std::string& key, std::int64_t fallback) const;
   double number_or(const std::string& key, double fallback) const;

@@ -26,7 +26,8 @@ std::vector<double> numbers(const ModelConfig& scaling, const std::string& key) 
   std::vector<double> values;
   if (!scaling.has(key)) return values;
   const Json& list = scaling.json().at(key);
-  if (!list.is_array()) throw DataError(scaling.path() + ": " + key + " must be a list of numbers", kRemedy);
+  if (!list.is_array())
+    throw DataError(scaling.path() + ": " + key + " must be a list of numbers", kRemedy);
   for (const Json& value : list) {
     if (!value.is_number())
       throw DataError(scaling.path() + ": " + key + " must be a list of numbers", kRemedy);
@@ -47,8 +48,8 @@ void apply_llama3(const RopeSpec& rope, std::vector<double>& inverse) {
     if (wave > original / rope.low_freq_factor) {
       f /= rope.factor;
     } else if (wave >= original / rope.high_freq_factor) {
-      const double t = (original / wave - rope.low_freq_factor) /
-                       (rope.high_freq_factor - rope.low_freq_factor);
+      const double t =
+          (original / wave - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
       f = (1 - t) * f / rope.factor + t * f;
     }
   }
@@ -81,8 +82,7 @@ double apply_yarn(const RopeSpec& rope, std::vector<double>& inverse) {
 }
 
 double apply_longrope(const RopeSpec& rope, std::int64_t length, std::vector<double>& inverse) {
-  const auto& factors =
-      length <= rope.original_max_position ? rope.short_factor : rope.long_factor;
+  const auto& factors = length <= rope.original_max_position ? rope.short_factor : rope.long_factor;
   for (std::size_t i = 0; i < inverse.size(); ++i) inverse[i] /= factors[i];
   if (rope.attention_factor) return *rope.attention_factor;
   if (rope.factor <= 1) return 1;
@@ -109,15 +109,15 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
     throw DataError(fmt::format("{}: rope over {} of {} dimensions with theta {} is impossible",
                                 config.path(), rope.dim, head_dim, rope.theta),
                     kRemedy);
-  rope.kind = kind_of(scaling.text_or("rope_type", scaling.text_or("type", "default")),
-                      config.path());
+  rope.kind =
+      kind_of(scaling.text_or("rope_type", scaling.text_or("type", "default")), config.path());
   rope.factor = scaling.number_or("factor", 1);
-  rope.original_max_position = scaling.size_or(
-      "original_max_position_embeddings",
-      config.size_or("original_max_position_embeddings", rope.max_position));
+  rope.original_max_position =
+      scaling.size_or("original_max_position_embeddings",
+                      config.size_or("original_max_position_embeddings", rope.max_position));
   if (rope.kind == RopeKind::kLongRope && config.has("original_max_position_embeddings"))
-    rope.factor = static_cast<double>(rope.max_position) /
-                  static_cast<double>(rope.original_max_position);
+    rope.factor =
+        static_cast<double>(rope.max_position) / static_cast<double>(rope.original_max_position);
   rope.low_freq_factor = scaling.number_or("low_freq_factor", 1);
   rope.high_freq_factor = scaling.number_or("high_freq_factor", 4);
   rope.beta_fast = scaling.number_or("beta_fast", 32);
@@ -144,8 +144,8 @@ RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t length) {
   double theta = rope.theta;
   if (rope.kind == RopeKind::kDynamic) {
     const auto longest = static_cast<double>(std::max(length, rope.max_position));
-    const double stretch = rope.factor * longest / static_cast<double>(rope.max_position) -
-                           (rope.factor - 1);
+    const double stretch =
+        rope.factor * longest / static_cast<double>(rope.max_position) - (rope.factor - 1);
     theta *= std::pow(stretch, dim / (dim - 2));
   }
   std::vector<double> inverse(static_cast<std::size_t>(half));

@@ -69,9 +69,9 @@ struct BlockSpec {
 };
 
 struct ModelSpec {
-  std::string model_type;    // of config.json
-  std::string architecture;  // architectures[0]
-  DType dtype = DType::kF32; // the checkpoint's: products take their inputs in it
+  std::string model_type;     // of config.json
+  std::string architecture;   // architectures[0]
+  DType dtype = DType::kF32;  // the checkpoint's: products take their inputs in it
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
   std::int64_t heads = 0;

@@ -2,8 +2,7 @@
 
 namespace msmodelslim {
 
-std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree,
-                                          SmoothAlgorithm algorithm) {
+std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm) {
   using K = SubgraphKind;
   if (algorithm == SmoothAlgorithm::kSmoothQuant) return {K::kNormLinear};
   if (pedigree == "qwen3") return {K::kNormLinear, K::kOv, K::kUpDown};

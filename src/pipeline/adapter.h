@@ -1,6 +1,6 @@
 #pragma once
-// What the Python tool's model adapters declare for smoothing: which pairs of weights a scale may move
-// between (reference: outlier-suppression 16, models 4.2-4.3).
+// What the Python tool's model adapters declare for smoothing: which pairs of weights a scale may
+// move between (reference: outlier-suppression 16, models 4.2-4.3).
 
 #include <set>
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace msmodelslim {
 
-// `pedigree` of the model_type ("qwen3", "qwq", "default", ...). An adapter without a declaration of
-// its own smooths the norm-linear pairs.
+// `pedigree` of the model_type ("qwen3", "qwq", "default", ...). An adapter without a declaration
+// of its own smooths the norm-linear pairs.
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm);
 
 }  // namespace msmodelslim

@@ -97,8 +97,9 @@ void check_disable_names(const QuantJob& job, const std::vector<std::string>& na
   for (const std::string& name : job.plan.v0->disable_names)
     if (std::find(names.begin(), names.end(), name) == names.end()) unknown.push_back(name);
   if (!unknown.empty())
-    report(job, fmt::format("the recipe's disable_names that this model does not have: {}",
-                            joined(unknown)),
+    report(job,
+           fmt::format("the recipe's disable_names that this model does not have: {}",
+                       joined(unknown)),
            "the recipe was made for another size of the model");
 }
 

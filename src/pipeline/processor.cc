@@ -104,7 +104,7 @@ class LinearQuantProcessor : public Processor {
     const auto type = linear_type_from_name(step.type);
     if (!type) throw UsageError(fmt::format("the type {} is not built yet", step.type));
     config.type = *type;
-    config.act = step.act.is_float()               ? ActKind::kFloat
+    config.act = step.act.is_float()              ? ActKind::kFloat
                  : step.act.scope == "per_tensor" ? ActKind::kStatic
                                                   : ActKind::kPerToken;
     config.act_symmetric = step.act.symmetric;

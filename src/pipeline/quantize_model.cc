@@ -10,13 +10,13 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/output_folder.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "base/usage.h"
 #include "forward/run.h"
 #include "pipeline/processor.h"
 #include "save/copy_files.h"
-#include "base/output_folder.h"
 #include "save/saver.h"
 #include "save/verify.h"
 
@@ -31,8 +31,9 @@ void check_finite(const std::string& name, const TensorView& view) {
   const std::size_t size = dtype_size(view.dtype);
   parallel_ranges(view.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> values(static_cast<std::size_t>(end - begin));
-    to_f32(TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
-           values.data());
+    to_f32(
+        TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
+        values.data());
     for (float value : values)
       if (!std::isfinite(value)) bad = true;
   });
@@ -63,8 +64,7 @@ class Run {
     const auto start = std::chrono::steady_clock::now();
     OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite);
     if (!job_.recipe_file.empty())
-      write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(),
-                        job_.recipe_text);
+      write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working());
     Saver saver(folder.working(), saver_options());
     if (saver_layout() == FolderLayout::kV0) write_embedding(saver);
@@ -86,9 +86,7 @@ class Run {
   }
 
  private:
-  FolderLayout saver_layout() const {
-    return job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1;
-  }
+  FolderLayout saver_layout() const { return job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1; }
 
   SaverOptions saver_options() const {
     SaverOptions options;
@@ -96,7 +94,8 @@ class Run {
     options.model_dtype = model_.dtype;
     constexpr std::uint64_t kGiB = 1ULL << 30;
     if (job_.plan.v0) {
-      options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.v0->part_file_size.value_or(0));
+      options.part_bytes =
+          kGiB * static_cast<std::uint64_t>(job_.plan.v0->part_file_size.value_or(0));
     } else if (!job_.plan.saves.empty()) {
       options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
     }
@@ -125,8 +124,8 @@ class Run {
       states = embed_samples(model_, checkpoint_, job_.samples);
       for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
       if (longest > model_.max_position)
-        log_warning("quant", "a calibration sample has {} tokens, the model was made for {}", longest,
-                    model_.max_position);
+        log_warning("quant", "a calibration sample has {} tokens, the model was made for {}",
+                    longest, model_.max_position);
       summary_.calibration_tokens = states.rows;
     }
     const RopeTable rope(model_.rope, longest);

@@ -18,14 +18,14 @@ struct QuantJob {
   std::string model_path;
   std::string save_path;
   Plan plan;
-  std::string pedigree = "default";         // decides which pairs smoothing may use
-  std::vector<std::string> exclude;         // patterns kept float whatever the recipe says
+  std::string pedigree = "default";                // decides which pairs smoothing may use
+  std::vector<std::string> exclude;                // patterns kept float whatever the recipe says
   std::vector<std::vector<std::int32_t>> samples;  // token ids; empty for a data-free plan
   bool overwrite = false;
-  bool strict = false;                      // warnings about the recipe become errors
+  bool strict = false;  // warnings about the recipe become errors
   bool quiet = false;
-  std::optional<DType> compute_dtype;       // default: the checkpoint's
-  std::string recipe_file;                  // "<model_type>_best_practice.yaml", or "" for none
+  std::optional<DType> compute_dtype;  // default: the checkpoint's
+  std::string recipe_file;             // "<model_type>_best_practice.yaml", or "" for none
   std::string recipe_text;
 };
 
@@ -33,12 +33,12 @@ struct QuantSummary {
   std::string folder;
   std::uint64_t bytes_before = 0;
   std::uint64_t bytes_after = 0;
-  std::int64_t linears = 0;            // in the model, head included
+  std::int64_t linears = 0;  // in the model, head included
   std::int64_t quantized = 0;
   std::int64_t calibration_tokens = 0;
   double wall_seconds = 0;
   double cpu_seconds = 0;
-  std::uint64_t peak_bytes = 0;        // resident, less mapped file pages
+  std::uint64_t peak_bytes = 0;  // resident, less mapped file pages
 };
 
 // Checks the plan against the model before any work: patterns that match nothing, fused groups with
@@ -48,8 +48,8 @@ void check_plan(const QuantJob& job, const ModelSpec& model);
 // True when linears that engines fuse (q/k/v, gate/up) would get several types.
 bool has_mixed_groups(const QuantJob& job, const ModelSpec& model);
 
-// Everything that can be wrong before the calibration set is read: model, recipe, save_path. Throws;
-// makes nothing.
+// Everything that can be wrong before the calibration set is read: model, recipe, save_path.
+// Throws; makes nothing.
 void check_job(const QuantJob& job);
 
 QuantSummary quantize_model(const QuantJob& job);

@@ -68,8 +68,9 @@ QuantizedLinear LinearQuantizer::finish() {
                       "use a larger calibration set, or exclude it from static quantization");
     const MinMax range = range_.range();
     if (!std::isfinite(range.min) || !std::isfinite(range.max))
-      throw DataError(fmt::format("{}: its input has NaN or infinite values", result_.spec.name),
-                      "a weight before it is damaged, or the model overflows; check the checkpoint");
+      throw DataError(
+          fmt::format("{}: its input has NaN or infinite values", result_.spec.name),
+          "a weight before it is damaged, or the model overflows; check the checkpoint");
     result_.input = param_of(range);
   }
   return std::move(result_);

@@ -1,5 +1,6 @@
 #pragma once
-// Quantizes the linears of a block as one recipe entry says, and computes them so during calibration.
+// Quantizes the linears of a block as one recipe entry says, and computes them so during
+// calibration.
 
 #include <map>
 #include <memory>
@@ -30,15 +31,15 @@ struct LinearConfig {
 // One linear under calibration (reference: quantizers 5.1, 8.1, 9).
 //
 // For every sample, in order: the running range takes it in, the scale follows, the sample is
-// quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees the
-// range of samples 0..i, as in the Python tool. A per-token linear uses one scale per sample here (the
-// Python tool's rule; it is data-free and only matters beside a static neighbour in a group).
+// quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees
+// the range of samples 0..i, as in the Python tool. A per-token linear uses one scale per sample
+// here (the Python tool's rule; it is data-free and only matters beside a static neighbour in a
+// group).
 class LinearQuantizer {
  public:
   LinearQuantizer(const LinearConfig& config, Linear& linear);
   bool needs_data() const { return config_.act == ActKind::kStatic; }
-  void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences,
-               float* y);
+  void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
   // Throws DataError when a static range never saw a token or saw NaN.
   QuantizedLinear finish();
 

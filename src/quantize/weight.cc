@@ -60,8 +60,8 @@ void refine_ssz(const WeightConfig& config, const WeightRows& source, QuantizedL
   std::vector<RowFit> fits(static_cast<std::size_t>(n));
   parallel_for(n, [&](std::int64_t r) {
     const float scale = out.weight_scale[static_cast<std::size_t>(r)];
-    fits[static_cast<std::size_t>(r)] = {
-        scale, squared_error(weight + r * k, codes + r * k, scale, k)};
+    fits[static_cast<std::size_t>(r)] = {scale,
+                                         squared_error(weight + r * k, codes + r * k, scale, k)};
   });
   std::vector<float> scales(static_cast<std::size_t>(n));
   std::vector<float> errors(static_cast<std::size_t>(n));
@@ -97,8 +97,7 @@ void refine_ssz(const WeightConfig& config, const WeightRows& source, QuantizedL
 }  // namespace
 
 WeightRows::WeightRows(Linear& linear)
-    : source_(linear.changed() ? TensorView{DType::kF32,
-                                            linear.source().shape,
+    : source_(linear.changed() ? TensorView{DType::kF32, linear.source().shape,
                                             reinterpret_cast<const std::byte*>(linear.weight())}
                                : linear.source()) {}
 

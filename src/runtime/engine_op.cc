@@ -62,16 +62,15 @@ void require_length(const std::vector<float>& values, std::int64_t length,
 
 }  // namespace
 
-EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint,
-                   DType compute_dtype)
+EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype)
     : checkpoint_(checkpoint), model_dtype_(model.dtype), float_op_(compute_dtype) {
   const SortedJson types(read_description(checkpoint.folder()));
   const auto add = [&](const LinearSpec& spec) {
     const std::string name = spec.name + ".weight";
     if (!types.contains(name) || !types.at(name).is_string())
-      throw DataError(fmt::format("{}/{}: no entry for {}", checkpoint.folder(), kDescriptionFile,
-                                  name),
-                      "quantize the model again");
+      throw DataError(
+          fmt::format("{}/{}: no entry for {}", checkpoint.folder(), kDescriptionFile, name),
+          "quantize the model again");
     const auto type = linear_type_from_name(types.at(name).get<std::string>());
     if (!type)
       throw DataError(fmt::format("{} has the type {}, which eval cannot compute yet", name,

@@ -1,9 +1,10 @@
 #pragma once
-// Linears of an AscendV1 folder, computed as the engine does it: from the folder's own tensors alone.
+// Linears of an AscendV1 folder, computed as the engine does it: from the folder's own tensors
+// alone.
 //
 //   W8A8          xq = clamp(rne(x / sx + ox));  y = (xq q^T + quant_bias) * deq_scale
-//   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias      (W4A8_DYNAMIC: int4 codes)
-//   W8A16         y = x ((q - o) sw)^T + bias
+//   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias      (W4A8_DYNAMIC: int4
+//   codes) W8A16         y = x ((q - o) sw)^T + bias
 // sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears
 // that an engine fuses (q/k/v, gate/up) share one input scale and offset: those of the last one
 // loaded. Products are exact int32. Source: formats reference 6.4, 6.5.
@@ -19,8 +20,8 @@ namespace msmodelslim {
 
 class EngineOp : public LinearOp {
  public:
-  // `checkpoint` is the quantized folder and must outlive the object. Throws DataError when a linear
-  // lacks a tensor of its type.
+  // `checkpoint` is the quantized folder and must outlive the object. Throws DataError when a
+  // linear lacks a tensor of its type.
   EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype);
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;

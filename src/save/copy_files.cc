@@ -11,8 +11,8 @@
 namespace msmodelslim {
 namespace {
 
-constexpr std::array<const char*, 6> kSuffixes = {".json", ".py", ".txt", ".jinja", ".model",
-                                                  ".tiktoken"};
+constexpr std::array<const char*, 6> kSuffixes = {".json",  ".py",    ".txt",
+                                                  ".jinja", ".model", ".tiktoken"};
 
 bool travels(const std::string& name) {
   if (name.ends_with("index.json") || name == kDescriptionFile) return false;

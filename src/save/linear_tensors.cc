@@ -54,9 +54,9 @@ Tensor pack_rows(const QuantizedLinear& linear) {
   const std::int64_t n = linear.spec.out;
   const std::int64_t k = linear.spec.in;
   if (n % 2 != 0)
-    throw DataError(fmt::format("{}: W4A8 packs pairs of output rows, it has {}", linear.spec.name,
-                                n),
-                    "exclude it from the int4 entry of the recipe");
+    throw DataError(
+        fmt::format("{}: W4A8 packs pairs of output rows, it has {}", linear.spec.name, n),
+        "exclude it from the int4 entry of the recipe");
   Tensor packed(DType::kI8, {n / 2, k});
   const auto* codes = linear.codes.as<std::int8_t>();
   for (std::int64_t i = 0; i < n / 2; ++i)
@@ -73,9 +73,9 @@ Tensor scale_bias_tensor(const QuantizedLinear& linear) {
       linear.spec.role == Role::kDown || linear.spec.role == Role::kAttentionOut;
   const std::int64_t parts = row_parallel ? 16 : 1;
   if (k % parts != 0)
-    throw DataError(fmt::format("{}: W4A8 cuts its {} inputs into 16 equal parts",
-                                linear.spec.name, k),
-                    "exclude it from the int4 entry of the recipe");
+    throw DataError(
+        fmt::format("{}: W4A8 cuts its {} inputs into 16 equal parts", linear.spec.name, k),
+        "exclude it from the int4 entry of the recipe");
   Tensor result(DType::kF32, {n, parts});
   const std::int64_t width = k / parts;
   for (std::int64_t i = 0; i < n; ++i)

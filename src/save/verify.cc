@@ -1,8 +1,8 @@
 #include "save/verify.h"
 
 #include <bit>
-#include <cstring>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -38,9 +38,9 @@ class Check {
     parallel_for(static_cast<std::int64_t>(written.size()), [&](std::int64_t i) {
       const WrittenTensor& tensor = written[static_cast<std::size_t>(i)];
       const auto view = reader_.find(tensor.name);
-      bad[static_cast<std::size_t>(i)] =
-          !view || view->dtype != tensor.dtype || view->shape != tensor.shape ||
-          hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
+      bad[static_cast<std::size_t>(i)] = !view || view->dtype != tensor.dtype ||
+                                         view->shape != tensor.shape ||
+                                         hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
     });
     for (std::size_t i = 0; i < written.size(); ++i)
       if (bad[i] != 0) problem("{} was not written as it was computed", written[i].name);
@@ -119,8 +119,8 @@ class Check {
     bool dtype_fits = view.dtype == DType::kF32;
     if (suffix == "weight") {
       expected = {type == LinearType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
-      dtype_fits = type == LinearType::kFloat ? msmodelslim::is_float(view.dtype)
-                                             : view.dtype == DType::kI8;
+      dtype_fits =
+          type == LinearType::kFloat ? msmodelslim::is_float(view.dtype) : view.dtype == DType::kI8;
     } else if (suffix == "quant_bias") {
       expected = {spec.out};
       dtype_fits = view.dtype == DType::kI32;

@@ -1,5 +1,6 @@
 #pragma once
-// Reads a finished folder back and checks that an engine can load it (formats reference, section 7).
+// Reads a finished folder back and checks that an engine can load it (formats reference, section
+// 7).
 
 #include <string>
 #include <vector>
@@ -12,10 +13,11 @@ namespace msmodelslim {
 // Problems found, each naming the tensor or file; empty when the folder is sound.
 //
 // Checks: every tensor of `written` is there with its dtype, shape and hash; the description has an
-// entry for every tensor and the reverse; every linear of the model has exactly the tensors of its type
-// with the right shapes and dtypes; scales are positive and finite; fused groups (qkv, gate_up) share one
-// type and, when static, one input scale and offset; config.json carries no quantization_config.
-// `allow_mixed_groups`: the user was warned that a fused group has several types and goes on.
+// entry for every tensor and the reverse; every linear of the model has exactly the tensors of its
+// type with the right shapes and dtypes; scales are positive and finite; fused groups (qkv,
+// gate_up) share one type and, when static, one input scale and offset; config.json carries no
+// quantization_config. `allow_mixed_groups`: the user was warned that a fused group has several
+// types and goes on.
 std::vector<std::string> find_problems(const std::string& folder, const ModelSpec& model,
                                        const std::vector<WrittenTensor>& written,
                                        bool allow_mixed_groups);

@@ -60,7 +60,12 @@ double sum_of_squares(const float* a, const float* b, std::int64_t rows, std::in
 class Scorer {
  public:
   Scorer(const float* x, std::int64_t rows, const float* w, std::int64_t n, std::int64_t k)
-      : x_(x), w_(w), rows_(rows), n_(n), k_(k), x_max_(column_abs_max(x, rows, k)),
+      : x_(x),
+        w_(w),
+        rows_(rows),
+        n_(n),
+        k_(k),
+        x_max_(column_abs_max(x, rows, k)),
         w_max_(column_abs_max(w, n, k)),
         exact_(static_cast<std::size_t>(std::min(rows, kRows) * n)),
         quantized_(exact_.size()),

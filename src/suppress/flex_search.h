@@ -14,8 +14,8 @@ namespace msmodelslim {
 struct FlexChoice {
   double alpha = 0;
   double beta = 0;
-  double score = 0;        // of the choice; infinity when no score was a number
-  bool found = false;      // false: every score was NaN (a zero row), nothing is smoothed
+  double score = 0;    // of the choice; infinity when no score was a number
+  bool found = false;  // false: every score was NaN (a zero row), nothing is smoothed
 };
 
 // x [rows, k]: every calibration row; w [n, k]: the targets' weights, one below the other.

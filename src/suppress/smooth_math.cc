@@ -59,10 +59,8 @@ std::vector<float> reduce_heads(const std::vector<float>& values, const HeadShap
 }
 }  // namespace
 
-std::vector<float> mean_over_query_heads(const std::vector<float>& values,
-                                         const HeadShape& shape) {
-  std::vector<float> sums =
-      reduce_heads(values, shape, [](float a, float b) { return a + b; });
+std::vector<float> mean_over_query_heads(const std::vector<float>& values, const HeadShape& shape) {
+  std::vector<float> sums = reduce_heads(values, shape, [](float a, float b) { return a + b; });
   const auto group = static_cast<float>(shape.heads / shape.kv_heads);
   for (float& value : sums) value /= group;
   return sums;

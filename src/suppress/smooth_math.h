@@ -29,8 +29,7 @@ struct HeadShape {
 };
 std::vector<float> mean_over_query_heads(const std::vector<float>& values, const HeadShape& shape);
 std::vector<float> max_over_query_heads(const std::vector<float>& values, const HeadShape& shape);
-std::vector<float> repeat_for_query_heads(const std::vector<float>& values,
-                                          const HeadShape& shape);
+std::vector<float> repeat_for_query_heads(const std::vector<float>& values, const HeadShape& shape);
 
 // Fusions; the float output of the block stays the same.
 void scale_columns(Linear& linear, const std::vector<float>& scales);  // W[:,j] *= s[j]

@@ -51,8 +51,8 @@ std::vector<Tap*> Smoother::prepare(Block& block) {
   if (graphs_.empty()) return {};
   channels_ = std::make_unique<ChannelTap>(watched);
   std::vector<Tap*> taps = {channels_.get()};
-  const bool searched = config_.algorithm == SmoothAlgorithm::kFlexSmooth &&
-                        (!config_.alpha || !config_.beta);
+  const bool searched =
+      config_.algorithm == SmoothAlgorithm::kFlexSmooth && (!config_.alpha || !config_.beta);
   rows_ = searched ? std::make_unique<RowsTap>(watched) : nullptr;
   if (rows_) taps.push_back(rows_.get());
   return taps;
@@ -82,12 +82,14 @@ std::vector<float> Smoother::scales_of(const Subgraph& graph, SmoothResult& resu
       const std::string& name = graph.targets.front()->name();
       const std::int64_t k = graph.targets.front()->spec().in;
       const std::vector<float>& x = rows_->rows(name);
-      const FlexChoice choice = search_flex(x.data(), static_cast<std::int64_t>(x.size()) / k,
-                                            stacked.data(), n, k);
+      const FlexChoice choice =
+          search_flex(x.data(), static_cast<std::int64_t>(x.size()) / k, stacked.data(), n, k);
       rows_->drop(name);
       if (!choice.found)
-        log_warning("suppress", "{}: a zero token or weight row makes every score undefined; it is "
-                    "not smoothed", name);
+        log_warning("suppress",
+                    "{}: a zero token or weight row makes every score undefined; it is "
+                    "not smoothed",
+                    name);
       result.alpha = choice.alpha;
       result.beta = choice.beta;
     }

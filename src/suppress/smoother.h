@@ -1,8 +1,8 @@
 #pragma once
 // smooth_quant, iter_smooth and flex_smooth_quant on one block.
 //
-// Subgraphs are handled in the order up-down, ov, linear-linear, norm-linear. Activation statistics are
-// those of the untouched block; weight statistics are read from the current weights.
+// Subgraphs are handled in the order up-down, ov, linear-linear, norm-linear. Activation statistics
+// are those of the untouched block; weight statistics are read from the current weights.
 
 #include <functional>
 #include <memory>
@@ -23,17 +23,17 @@ struct SmoothConfig {
   std::optional<double> alpha;
   std::optional<double> beta;  // flex only; with alpha or beta absent both are searched
   double scale_min = 1e-5;
-  bool symmetric = true;  // false: norm-linear also shifts the activation to its middle
-  std::set<SubgraphKind> kinds;                         // what the recipe and the adapter allow
-  std::function<bool(const std::string&)> selects;      // by the source module's name
+  bool symmetric = true;         // false: norm-linear also shifts the activation to its middle
+  std::set<SubgraphKind> kinds;  // what the recipe and the adapter allow
+  std::function<bool(const std::string&)> selects;  // by the source module's name
 };
 
 struct Subgraph {
   SubgraphKind kind;
   std::string source;  // what include / exclude is matched against
   Norm* norm = nullptr;
-  Linear* from = nullptr;         // v or up
-  std::vector<Linear*> targets;   // share one input
+  Linear* from = nullptr;        // v or up
+  std::vector<Linear*> targets;  // share one input
 };
 
 std::vector<Subgraph> subgraphs_of(Block& block);

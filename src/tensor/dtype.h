@@ -27,9 +27,9 @@ enum class DType : std::uint8_t {
   kF64,
 };
 
-std::size_t dtype_size(DType dtype);        // bytes of one element
-std::string_view dtype_name(DType dtype);   // "BF16", "F8_E4M3", "I8", ...
+std::size_t dtype_size(DType dtype);       // bytes of one element
+std::string_view dtype_name(DType dtype);  // "BF16", "F8_E4M3", "I8", ...
 std::optional<DType> dtype_from_name(std::string_view name);
-bool is_float(DType dtype);                 // F16, BF16, F32, F64 (not the 8-bit forms)
+bool is_float(DType dtype);  // F16, BF16, F32, F64 (not the 8-bit forms)
 
 }  // namespace msmodelslim

@@ -64,8 +64,8 @@ double value_at(const TensorView& view, std::int64_t i) {
 std::string compare_tensor(const std::string& name, const TensorView& e, const TensorView& a,
                            const Tolerance& t) {
   if (e.dtype != a.dtype || e.shape != a.shape)
-    return fmt::format("{}: {} {}, expected {} {}", name, dtype_name(a.dtype),
-                       shape_text(a.shape), dtype_name(e.dtype), shape_text(e.shape));
+    return fmt::format("{}: {} {}, expected {} {}", name, dtype_name(a.dtype), shape_text(a.shape),
+                       dtype_name(e.dtype), shape_text(e.shape));
   double largest = 0;
   for (std::int64_t i = 0; i < e.count(); ++i)
     largest = std::max(largest, std::fabs(value_at(e, i)));
@@ -81,7 +81,8 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
     step = std::max(step, d);
     worst = std::max(worst, d / std::max({std::fabs(x), 1e-3 * largest, 1e-30}));
   }
-  const double share = static_cast<double>(differ) / static_cast<double>(std::max<std::int64_t>(1, e.count()));
+  const double share =
+      static_cast<double>(differ) / static_cast<double>(std::max<std::int64_t>(1, e.count()));
   if (e.dtype == DType::kI8 || e.dtype == DType::kU8) {
     if (share > t.code_share || (differ > 0 && step > t.code_step))
       return fmt::format("{}: {}/{} codes differ, by up to {}", name, differ, e.count(), step);
@@ -119,7 +120,8 @@ std::vector<std::string> compare_folders(const std::string& expected, const std:
     auto w = want.begin();
     for (auto g = got.begin(); g != got.end(); ++g, ++w)
       if (g.key() != w.key()) {
-        problems.push_back(fmt::format("description order: {} where {} was expected", g.key(), w.key()));
+        problems.push_back(
+            fmt::format("description order: {} where {} was expected", g.key(), w.key()));
         break;
       }
   }

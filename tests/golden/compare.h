@@ -10,13 +10,13 @@
 namespace msmodelslim {
 
 struct Tolerance {
-  double code_share = 0;       // share of int8 / int4 codes of one tensor that may differ
-  int code_step = 1;           // by how much
-  double quant_bias_share = 0; // share of quant_bias entries that may differ
-  double quant_bias_rel = 0;   // by how much, relative to the tensor's largest
-  double scale = 0;            // relative error of scales, biases, norms
-  double scale_bias = 1e-5;    // relative error of W4A8's sums, which cancel
-  double offset_steps = 0;     // input_offset, absolute
+  double code_share = 0;        // share of int8 / int4 codes of one tensor that may differ
+  int code_step = 1;            // by how much
+  double quant_bias_share = 0;  // share of quant_bias entries that may differ
+  double quant_bias_rel = 0;    // by how much, relative to the tensor's largest
+  double scale = 0;             // relative error of scales, biases, norms
+  double scale_bias = 1e-5;     // relative error of W4A8's sums, which cancel
+  double offset_steps = 0;      // input_offset, absolute
 };
 
 // Problems, empty when within tolerance. `model`: the source folder, for tensors that

@@ -1,5 +1,5 @@
-// Every case of the golden set: what msModelSlim gave for a tiny model, against what we give for the
-// same recipe and the same token ids. cases.tsv names the rule of each case; none is absent.
+// Every case of the golden set: what msModelSlim gave for a tiny model, against what we give for
+// the same recipe and the same token ids. cases.tsv names the rule of each case; none is absent.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -27,8 +27,8 @@ const FamilyRow* find_family(const std::string& model_type, const std::string& a
 std::string supported_families_text() {
   std::string text;
   for (const FamilyRow& row : families())
-    text += (text.empty() ? "" : ", ") + std::string(row.model_type) + " (" + row.architecture +
-            ")";
+    text +=
+        (text.empty() ? "" : ", ") + std::string(row.model_type) + " (" + row.architecture + ")";
   return text;
 }
 

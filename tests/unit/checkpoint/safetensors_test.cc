@@ -54,18 +54,14 @@ TEST(SafetensorsHeader, RefusesWhatTheFormatForbids) {
   EXPECT_THAT(error_of(with_length("{}", 3)), HasSubstr("header claims"));
   EXPECT_THAT(error_of(container("[]", 0)), HasSubstr("no JSON object"));
   EXPECT_THAT(error_of(container("{\"a\":", 0)), HasSubstr("not valid JSON"));
-  EXPECT_THAT(
-      error_of(container(R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})", 4)),
-      HasSubstr("tensor a: unknown dtype"));
-  EXPECT_THAT(
-      error_of(container(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4)),
-      HasSubstr("needs 8 bytes"));
-  EXPECT_THAT(
-      error_of(container(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 2)),
-      HasSubstr("ends at byte 4"));
-  EXPECT_THAT(
-      error_of(container(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8)),
-      HasSubstr("describes 4 data bytes"));
+  EXPECT_THAT(error_of(container(R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})", 4)),
+              HasSubstr("tensor a: unknown dtype"));
+  EXPECT_THAT(error_of(container(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4)),
+              HasSubstr("needs 8 bytes"));
+  EXPECT_THAT(error_of(container(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 2)),
+              HasSubstr("ends at byte 4"));
+  EXPECT_THAT(error_of(container(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8)),
+              HasSubstr("describes 4 data bytes"));
   EXPECT_THAT(error_of(container(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                                  R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
                                  6)),

@@ -47,8 +47,7 @@ TEST_P(GoldenForward, EveryHiddenStateAndTheLogits) {
     const std::string prefix = "seq" + std::to_string(s) + ".";
     const TensorView ids_view = want(prefix + "input_ids");
     std::vector<std::int32_t> ids;
-    for (std::int64_t i = 0; i < ids_view.count(); ++i)
-      ids.push_back(id_at(ids_view, i));
+    for (std::int64_t i = 0; i < ids_view.count(); ++i) ids.push_back(id_at(ids_view, i));
     PackedStates states = embed_samples(model, checkpoint, {ids});
     EXPECT_LT(relative_error(states.values.data(), want(prefix + "embed")), 1e-6);
     FloatLinearOp op(DType::kF32);

@@ -59,8 +59,7 @@ TEST_P(GemmThreads, SameBytesForAnyNumberOfThreads) {
   set_thread_count(available_threads());
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, GemmThreads,
-                         testing::Values(Depth{8960, 1536}, Depth{1536, 576}));
+INSTANTIATE_TEST_SUITE_P(Shapes, GemmThreads, testing::Values(Depth{8960, 1536}, Depth{1536, 576}));
 
 TEST(GemmS8, IsExactForTheLargestCodesAndAnyDepth) {
   for (std::int64_t k : {1, 1023, 1024, 1025, 5000}) {

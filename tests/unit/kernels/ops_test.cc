@@ -76,7 +76,8 @@ TEST(Ops, MinMaxSeesNanAnywhere) {
 }
 
 TEST(Ops, QuantizeRoundsHalfToEvenAndClamps) {
-  const std::vector<float> x = {0.5F, 1.5F, 2.5F, -0.5F, -1.5F, 300.0F, -300.0F, 126.5F, 0.49999997F};
+  const std::vector<float> x = {0.5F,   1.5F,    2.5F,   -0.5F,      -1.5F,
+                                300.0F, -300.0F, 126.5F, 0.49999997F};
   std::vector<std::int8_t> codes(x.size());
   quantize_s8(x.data(), 1.0F, 0.0F, -128.0F, codes.data(), static_cast<std::int64_t>(x.size()));
   const std::vector<std::int8_t> expected = {0, 2, 2, 0, -2, 127, -128, 126, 0};

@@ -1,4 +1,5 @@
-// Damaged models and impossible targets: one clear error each, and no folder that an engine would load.
+// Damaged models and impossible targets: one clear error each, and no folder that an engine would
+// load.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>

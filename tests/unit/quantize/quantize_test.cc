@@ -92,8 +92,8 @@ TEST(WeightMinmax, ErrorStaysWithinHalfAStep) {
 }
 
 TEST(WeightMinmax, RefusesNanAndNamesTheTensor) {
-  for (float bad : {std::numeric_limits<float>::quiet_NaN(),
-                    std::numeric_limits<float>::infinity()}) {
+  for (float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     try {
       quantize({1, 2, bad, 4}, 1, 4, {8, "minmax", 0, kF32});
       FAIL();

@@ -38,8 +38,7 @@ const Tensor& tensor(const std::vector<OutputTensor>& all, const std::string& su
 }
 
 TEST(AscendV1Tensors, StaticW8A8) {
-  QuantizedLinear linear =
-      linear_of(LinearType::kW8A8, {12, -34, 56, -78, 90, -12, 34, -56}, 2, 4);
+  QuantizedLinear linear = linear_of(LinearType::kW8A8, {12, -34, 56, -78, 90, -12, 34, -56}, 2, 4);
   linear.weight_scale = {0.01F, 0.02F};
   linear.input = {0.05F, 3.0F};
   linear.bias = {0.5F, -0.25F};
@@ -53,8 +52,8 @@ TEST(AscendV1Tensors, StaticW8A8) {
   EXPECT_EQ(tensor(half, "input_offset").as<float>()[0], 3.0F);
   std::vector<std::string> names;
   for (const auto& t : half) names.push_back(t.name.substr(t.name.rfind('.') + 1));
-  EXPECT_EQ(names, (std::vector<std::string>{"weight", "quant_bias", "input_scale",
-                                             "input_offset", "deq_scale", "bias"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"weight", "quant_bias", "input_scale", "input_offset",
+                                             "deq_scale", "bias"}));
   EXPECT_EQ(half.back().type, LinearType::kFloat);
   const auto brain = ascendv1_tensors(copy_of(linear), DType::kBF16);
   EXPECT_EQ(tensor(brain, "deq_scale").dtype(), DType::kF32);
@@ -70,8 +69,7 @@ TEST(AscendV1Tensors, QuantBiasIsClampedForAZeroRow) {
 }
 
 TEST(AscendV1Tensors, W4A8PacksRowsAndSumsScaleBias) {
-  QuantizedLinear linear =
-      linear_of(LinearType::kW4A8Dynamic, {1, -2, 3, -4, 5, -6, 7, -8}, 2, 4);
+  QuantizedLinear linear = linear_of(LinearType::kW4A8Dynamic, {1, -2, 3, -4, 5, -6, 7, -8}, 2, 4);
   linear.weight_scale = {0.5F, 0.25F};
   const auto all = ascendv1_tensors(copy_of(linear), DType::kF32);
   const auto* packed = tensor(all, "weight").as<std::int8_t>();

@@ -142,17 +142,17 @@ TEST_P(Invariance, FloatOutputOfTheBlockIsUnchanged) {
   double worst = 0;
   for (std::size_t i = 0; i < after.values.size(); ++i) {
     largest = std::max(largest, std::fabs(static_cast<double>(before.values[i])));
-    worst = std::max(worst,
-                     std::fabs(static_cast<double>(before.values[i]) - after.values[i]));
+    worst = std::max(worst, std::fabs(static_cast<double>(before.values[i]) - after.values[i]));
   }
   EXPECT_LT(worst, 1e-4 * largest);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Algorithms, Invariance,
-    testing::Combine(testing::Values(SmoothAlgorithm::kSmoothQuant, SmoothAlgorithm::kIterSmooth,
-                                     SmoothAlgorithm::kFlexSmooth),
-                     testing::Bool(), testing::Values("qwen2", "qwen3", "llama")));
+INSTANTIATE_TEST_SUITE_P(Algorithms, Invariance,
+                         testing::Combine(testing::Values(SmoothAlgorithm::kSmoothQuant,
+                                                          SmoothAlgorithm::kIterSmooth,
+                                                          SmoothAlgorithm::kFlexSmooth),
+                                          testing::Bool(),
+                                          testing::Values("qwen2", "qwen3", "llama")));
 
 }  // namespace
 }  // namespace msmodelslim

@@ -33,12 +33,12 @@ TEST(Codec, EveryBfloat16SurvivesTheRoundTrip) {
 }
 
 TEST(Codec, RoundsToNearestEven) {
-  EXPECT_EQ(round_to_bf16(1.00390625F), 1.0F);         // tie: 1 + 2^-8, even mantissa below
-  EXPECT_EQ(round_to_bf16(1.01171875F), 1.015625F);    // tie: even mantissa above
-  EXPECT_EQ(round_to_f16(1.00048828125F), 1.0F);       // tie: 1 + 2^-11
+  EXPECT_EQ(round_to_bf16(1.00390625F), 1.0F);       // tie: 1 + 2^-8, even mantissa below
+  EXPECT_EQ(round_to_bf16(1.01171875F), 1.015625F);  // tie: even mantissa above
+  EXPECT_EQ(round_to_f16(1.00048828125F), 1.0F);     // tie: 1 + 2^-11
   EXPECT_EQ(round_to_f16(65520.0F), std::numeric_limits<float>::infinity());
   EXPECT_EQ(round_to_f16(65519.0F), 65504.0F);
-  EXPECT_EQ(round_to_f16(0x1p-25F), 0.0F);             // tie of the smallest subnormal goes to 0
+  EXPECT_EQ(round_to_f16(0x1p-25F), 0.0F);  // tie of the smallest subnormal goes to 0
   EXPECT_EQ(round_to_f16(0x1.8p-24F), 0x1p-23F);
 }
 

@@ -1,0 +1,69 @@
+// Products and attention: GFLOP/s, to hold against the product of the same size that oneDNN runs on
+// all threads by itself (Roof).
+#include <benchmark/benchmark.h>
+#include <dnnl.h>
+
+#include <vector>
+
+#include "kernels/attention.h"
+#include "kernels/gemm.h"
+#include "kernels/ops.h"
+
+namespace {
+
+using benchmark::Counter;
+
+void report(benchmark::State& state, double flop) {
+  state.counters["GFLOP/s"] =
+      Counter(flop * static_cast<double>(state.iterations()) / 1e9, Counter::kIsRate);
+}
+
+void roof(benchmark::State& state) {
+  const std::int64_t m = 2048;
+  const std::int64_t n = state.range(0);
+  const std::int64_t k = state.range(1);
+  const std::vector<float> x(static_cast<std::size_t>(m * k), 0.5F);
+  const std::vector<float> w(static_cast<std::size_t>(n * k), 0.25F);
+  std::vector<float> y(static_cast<std::size_t>(m * n));
+  for (auto _ : state) dnnl_sgemm('N', 'T', m, n, k, 1, x.data(), k, w.data(), k, 0, y.data(), n);
+  report(state, 2.0 * m * n * k);
+}
+
+void product(benchmark::State& state) {
+  const std::int64_t m = 2048;
+  const std::int64_t n = state.range(0);
+  const std::int64_t k = state.range(1);
+  const std::vector<float> x(static_cast<std::size_t>(m * k), 0.5F);
+  const std::vector<float> w(static_cast<std::size_t>(n * k), 0.25F);
+  std::vector<float> y(static_cast<std::size_t>(m * n));
+  for (auto _ : state) msmodelslim::matmul_nt(x.data(), k, w.data(), k, y.data(), n, m, n, k);
+  report(state, 2.0 * m * n * k);
+}
+
+void causal_attention(benchmark::State& state) {
+  const std::int64_t rows = state.range(0);
+  const msmodelslim::AttentionShape shape{rows, rows, 9, 3, 64, 0.125F, 0};
+  const std::vector<float> q(static_cast<std::size_t>(rows * 9 * 64), 0.1F);
+  const std::vector<float> k(static_cast<std::size_t>(rows * 3 * 64), 0.1F);
+  std::vector<float> out(q.size());
+  for (auto _ : state) msmodelslim::attention(shape, q.data(), k.data(), k.data(), out.data());
+  report(state, 2.0 * 9 * 64 * static_cast<double>(rows) * static_cast<double>(rows));
+}
+
+void weight_codes(benchmark::State& state) {
+  const std::int64_t count = 1 << 20;
+  const std::vector<float> x(static_cast<std::size_t>(count), 0.5F);
+  std::vector<std::int8_t> codes(x.size());
+  for (auto _ : state)
+    msmodelslim::quantize_s8(x.data(), 0.01F, 0.0F, -128.0F, codes.data(), count);
+  state.SetBytesProcessed(state.iterations() * count * 5);
+}
+
+BENCHMARK(roof)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
+BENCHMARK(product)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
+BENCHMARK(causal_attention)->Arg(700)->Arg(2048)->UseRealTime();
+BENCHMARK(weight_codes);
+
+}  // namespace
+
+BENCHMARK_MAIN();
