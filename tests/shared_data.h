@@ -2,6 +2,9 @@
 // The shared reference data: MSMODELSLIM_SHARED, else ../shared beside the source tree. Tests that
 // need it skip with a message when it is absent.
 
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -15,6 +18,11 @@ inline std::string shared_dir() {
 
 inline bool has_shared(const std::string& path) {
   return std::filesystem::exists(std::filesystem::path(shared_dir()) / path);
+}
+
+// A path for one test of one process: tests of a fixture run side by side.
+inline std::string temp_path(const std::string& name) {
+  return testing::TempDir() + "msmodelslim_" + name + "_" + std::to_string(::getpid());
 }
 
 // The golden set: the shared one, else the subset that is committed here.

@@ -151,7 +151,7 @@ std::string library_recipe(const std::string& expected) {
 // The Python tool replaces smoothed norms by one with eps 1e-6 whatever the model says; we keep the
 // model's. To compare everything else, the model is read with eps 1e-6.
 std::string with_eps_1e6(const std::string& model) {
-  const std::string copy = testing::TempDir() + "eps_" + fs::path(model).filename().string();
+  const std::string copy = temp_path("eps_" + fs::path(model).filename().string());
   fs::remove_all(copy);
   fs::create_directories(copy);
   for (const auto& item : fs::directory_iterator(model))
@@ -178,7 +178,7 @@ TEST_P(Golden, Case) {
   QuantJob job;
   job.model_path = model_of(root, c.name);
   if (c.rule == "smooth-eps" || c.rule == "chaotic") job.model_path = with_eps_1e6(job.model_path);
-  job.save_path = testing::TempDir() + "golden_" + c.name;
+  job.save_path = temp_path("golden_" + c.name);
   job.overwrite = true;
   job.quiet = true;
   const std::string recipe =
@@ -200,12 +200,14 @@ TEST_P(Golden, Case) {
   if (!HasFailure()) fs::remove_all(job.save_path);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(read_cases()), [](const auto& info) {
-  std::string name = info.param.name;
+std::string test_name(const testing::TestParamInfo<Case>& param) {
+  std::string name = param.param.name;
   for (char& ch : name)
     if (!isalnum(static_cast<unsigned char>(ch))) ch = '_';
   return name;
-});
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(read_cases()), test_name);
 
 TEST(GoldenList, NoCaseOfTheSetIsAbsent) {
   REQUIRE_SHARED("golden/cases");

@@ -5,14 +5,16 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
 
 class OutputFolderTest : public testing::Test {
  protected:
+  void TearDown() override { fs::remove_all(root_); }
   void SetUp() override {
-    root_ = testing::TempDir() + "output folder 中文 @~";
+    root_ = temp_path("output folder 中文 @~");
     fs::remove_all(root_);
     fs::create_directories(root_ + "/model");
   }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "checkpoint/reader.h"
 #include "checkpoint/shard_writer.h"
+#include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
@@ -82,8 +83,9 @@ TEST(SafetensorsHeader, RefusesWhatTheFormatForbids) {
 
 class ShardWriterTest : public testing::Test {
  protected:
+  void TearDown() override { fs::remove_all(folder_); }
   void SetUp() override {
-    folder_ = testing::TempDir() + "shards";
+    folder_ = temp_path("shards");
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }

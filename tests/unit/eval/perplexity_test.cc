@@ -16,9 +16,10 @@ namespace {
 
 class EvalTest : public testing::Test {
  protected:
+  void TearDown() override { fs::remove_all(folder_); }
   void SetUp() override {
     float_ = golden_dir() + "/models/qwen2";
-    folder_ = testing::TempDir() + "eval_q";
+    folder_ = temp_path("eval_q");
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     const std::string source = golden_dir() + "/cases/qwen2-w8a8-static-asym/expected";

@@ -38,8 +38,9 @@ spec:
 
 class BadInput : public testing::Test {
  protected:
+  void TearDown() override { fs::remove_all(root_); }
   void SetUp() override {
-    root_ = testing::TempDir() + "bad_input";
+    root_ = temp_path("bad_input");
     fs::remove_all(root_);
     fs::create_directories(root_ + "/model");
     const std::string source = golden_dir() + "/models/qwen2";

@@ -41,7 +41,7 @@ TEST(Determinism, BytesDoNotDependOnTheThreads) {
   std::string first_description;
   for (int threads : {1, 2, 4, 7, 1}) {
     set_thread_count(threads);
-    job.save_path = testing::TempDir() + "determinism";
+    job.save_path = temp_path("determinism");
     quantize_model(job);
     const std::string weights =
         read_file(job.save_path + "/quant_model_weights-00001-of-00001.safetensors");

@@ -88,7 +88,9 @@ TEST(V0Tensors, HaveWeightScalesToo) {
   std::vector<std::string> names;
   for (const auto& t : v0_tensors(copy_of(linear), DType::kBF16)) {
     names.push_back(t.name.substr(t.name.rfind('.') + 1));
-    if (names.back() == "weight_scale") EXPECT_EQ(t.tensor.dtype(), DType::kBF16);
+    if (names.back() == "weight_scale") {
+      EXPECT_EQ(t.tensor.dtype(), DType::kBF16);
+    }
   }
   EXPECT_EQ(names,
             (std::vector<std::string>{"weight", "weight_scale", "weight_offset", "input_scale",
