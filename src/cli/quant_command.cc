@@ -103,7 +103,7 @@ int run_quant(const std::vector<std::string>& words) {
     return 0;
   }
   if (args.debug) set_log_level(LogLevel::kDebug);
-  if (args.quiet) set_log_level(LogLevel::kWarning);
+  if (args.quiet && log_level() < LogLevel::kWarning) set_log_level(LogLevel::kWarning);
   if (args.threads) set_thread_count(*args.threads);
   const ModelConfig config = ModelConfig::read(args.model_path);
   log_info(kLogger, "===========ANALYSE MODEL===========");
