@@ -1,0 +1,75 @@
+// The command as users type it, from words to the folder.
+#include "cli/quant_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/eval_command.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+class QuantCommand : public testing::Test {
+ protected:
+  void SetUp() override { out_ = temp_path("quant 命令 @~"); }
+  void TearDown() override { fs::remove_all(out_); }
+
+  std::set<std::string> files() const {
+    std::set<std::string> names;
+    for (const auto& item : fs::directory_iterator(out_))
+      names.insert(item.path().filename().string());
+    return names;
+  }
+
+  std::string model_ = golden_dir() + "/models/qwen2";
+  std::string out_;
+};
+
+TEST_F(QuantCommand, V0RecipeGivesTheQuickStartsTree) {
+  const std::string recipe = golden_dir() + "/cases/qwen2-v0-w8a8-minmax/recipe.yaml";
+  EXPECT_EQ(
+      run_quant({"--model_path", model_, "--save_path", out_, "--device", "npu:0,1", "--model_type",
+                 "Qwen2.5-7B-Instruct", "--config_path", recipe, "--trust_remote_code", "True",
+                 "--calib_dataset", "boolq.jsonl", "--calib_samples", "2", "--quiet"}),
+      0);
+  EXPECT_THAT(files(),
+              testing::IsSupersetOf({"Qwen2.5-7B-Instruct_best_practice.yaml", "config.json",
+                                     "generation_config.json", "quant_model_description.json",
+                                     "quant_model_weight_w8a8.safetensors", "tokenizer.json",
+                                     "tokenizer_config.json"}));
+}
+
+TEST_F(QuantCommand, GenericRecipeAndEvaluationByTheShortestWords) {
+  EXPECT_EQ(run_quant({model_, "--save-path=" + out_, "--quant_t", "W8A16", "--yes", "--quiet"}),
+            0);
+  EXPECT_THAT(files(), testing::IsSupersetOf({"quant_model_weights-00001-of-00001.safetensors",
+                                              "quant_model_weights.safetensors.index.json"}));
+  EXPECT_EQ(run_eval({"ppl", "--model_path", out_, "--float_path", model_, "--text",
+                      model_ + "/config.json", "--seqlen", "64"}),
+            0);
+  // The same folder again: refused, then replaced.
+  EXPECT_THROW(run_quant({model_, "--save_path", out_, "--quant_type", "w8a16", "--yes"}),
+               UsageError);
+  EXPECT_EQ(run_quant({model_, "--save_path", out_, "--quant_type", "w8a16", "--yes", "--quiet",
+                       "--overwrite"}),
+            0);
+}
+
+TEST_F(QuantCommand, WrongWordsAreUsageErrors) {
+  EXPECT_THROW(run_quant({"--model_path", model_}), UsageError);
+  EXPECT_THROW(run_quant({model_, "--save_path", out_, "--device", "cuda"}), UsageError);
+  EXPECT_THROW(run_quant({model_, "--save_path", out_, "--quant_type", "w9a9"}), UsageError);
+  EXPECT_THROW(run_quant({model_, "--save_path", out_, "--quant_type", "w8a8", "--yes",
+                          "--calib_dataset", "no_such_set"}),
+               UsageError);
+  EXPECT_THROW(run_eval({"bleu"}), UsageError);
+  EXPECT_FALSE(fs::exists(out_));
+}
+
+}  // namespace
+}  // namespace msmodelslim
