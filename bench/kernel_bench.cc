@@ -18,26 +18,26 @@ void report(benchmark::State& state, double flop) {
       Counter(flop * static_cast<double>(state.iterations()) / 1e9, Counter::kIsRate);
 }
 
-void roof(benchmark::State& state) {
+template <typename Multiply>
+void run_product(benchmark::State& state, const Multiply& multiply) {
   const std::int64_t m = 2048;
   const std::int64_t n = state.range(0);
   const std::int64_t k = state.range(1);
   const std::vector<float> x(static_cast<std::size_t>(m * k), 0.5F);
   const std::vector<float> w(static_cast<std::size_t>(n * k), 0.25F);
   std::vector<float> y(static_cast<std::size_t>(m * n));
-  for (auto _ : state) dnnl_sgemm('N', 'T', m, n, k, 1, x.data(), k, w.data(), k, 0, y.data(), n);
+  for (auto _ : state) multiply(x.data(), w.data(), y.data(), m, n, k);
   report(state, 2.0 * m * n * k);
 }
 
+void roof(benchmark::State& state) {
+  run_product(state, [](const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
+                        std::int64_t k) { dnnl_sgemm('N', 'T', m, n, k, 1, x, k, w, k, 0, y, n); });
+}
+
 void product(benchmark::State& state) {
-  const std::int64_t m = 2048;
-  const std::int64_t n = state.range(0);
-  const std::int64_t k = state.range(1);
-  const std::vector<float> x(static_cast<std::size_t>(m * k), 0.5F);
-  const std::vector<float> w(static_cast<std::size_t>(n * k), 0.25F);
-  std::vector<float> y(static_cast<std::size_t>(m * n));
-  for (auto _ : state) msmodelslim::matmul_nt(x.data(), k, w.data(), k, y.data(), n, m, n, k);
-  report(state, 2.0 * m * n * k);
+  run_product(state, [](const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
+                        std::int64_t k) { msmodelslim::matmul_nt(x, k, w, k, y, n, m, n, k); });
 }
 
 void causal_attention(benchmark::State& state) {

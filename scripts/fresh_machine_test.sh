@@ -86,8 +86,8 @@ if [[ -f /etc/pip.conf ]]; then
 fi
 environment=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=dumb)
 if [[ -f /etc/ssl/certs/ca-certificates.crt ]]; then
-  cp /etc/ssl/certs/ca-certificates.crt "$folder/root/host-certificates.crt"
-  environment+=(PIP_CERT=/root/host-certificates.crt)
+  cp /etc/ssl/certs/ca-certificates.crt "$folder/opt/host-certificates.crt"
+  environment+=(PIP_CERT=/opt/host-certificates.crt)
 fi
 for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_DEFAULT_TIMEOUT; do
   if [[ -n ${!variable:-} ]]; then
@@ -97,13 +97,13 @@ done
 mount -t proc proc "$folder/proc"
 
 echo "== clone of $(git -C "$repo" log -1 --format='%h %s')"
-git clone --quiet --no-hardlinks "$repo" "$folder/root/msmodelslim"
+git clone --quiet --no-hardlinks "$repo" "$folder/opt/msmodelslim"
 
 inside() {  # inside NAME COMMAND: runs it in the clone, prints its exit code and time
   local code=0 start=$SECONDS
   echo
   echo "== $1"
-  chroot "$folder" env -i "${environment[@]}" bash -c "cd /root/msmodelslim && $2" || code=$?
+  chroot "$folder" env -i "${environment[@]}" bash -c "cd /opt/msmodelslim && $2" || code=$?
   echo "== $1: exit code $code after $((SECONDS - start)) s"
   return "$code"
 }
