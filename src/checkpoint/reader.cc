@@ -108,12 +108,6 @@ std::string CheckpointReader::file_of(const std::string& name) const {
   return it == tensors_.end() ? "" : it->second.file->path();
 }
 
-void CheckpointReader::will_need(const std::string& name) const {
-  const Place& found = place(name);
-  found.file->map().will_need(found.file->data_start() + found.entry->begin,
-                              found.entry->end - found.entry->begin);
-}
-
 void CheckpointReader::dont_need(const std::string& name) const {
   const Place& found = place(name);
   found.file->map().dont_need(found.file->data_start() + found.entry->begin,

@@ -30,8 +30,7 @@ class CheckpointReader {
   // The file that holds `name` ("" when absent), for messages.
   std::string file_of(const std::string& name) const;
   std::uint64_t total_bytes() const { return total_bytes_; }
-  // Hints for the page cache.
-  void will_need(const std::string& name) const;
+  // The page cache may drop this tensor.
   void dont_need(const std::string& name) const;
 
  private:

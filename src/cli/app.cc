@@ -60,9 +60,11 @@ int dispatch(int argc, char** argv) {
 }
 
 void report(const Error& error) {
-  log_error("cli", "[{}] {}", error.kind(), error.what());
+  // A log line holds one line; what a list of problems says further stands below it.
   const std::string text = error.what();
-  if (text.find('\n') != std::string::npos) std::fprintf(stderr, "%s\n", text.c_str());
+  const std::size_t end = text.find('\n');
+  log_error("cli", "[{}] {}", error.kind(), text.substr(0, end));
+  if (end != std::string::npos) std::fprintf(stderr, "%s\n", text.c_str() + end + 1);
   if (!error.remedy().empty()) std::fprintf(stderr, "Remedy: %s\n", error.remedy().c_str());
 }
 

@@ -1,6 +1,5 @@
 #include "forward/block.h"
 
-#include "base/error.h"
 #include "base/threads.h"
 #include "kernels/ops.h"
 
@@ -79,21 +78,6 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
       down(block_spec.down, checkpoint) {
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
   if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);
-}
-
-Linear& Block::linear(const std::string& name) {
-  for (Linear* l : linears())
-    if (l->name() == name) return *l;
-  throw DataError(fmt::format("{} has no linear {}", spec->name, name));
-}
-
-std::vector<Norm*> Block::norms() {
-  std::vector<Norm*> list;
-  if (q_norm) list.push_back(q_norm.get());
-  if (k_norm) list.push_back(k_norm.get());
-  list.push_back(&input_norm);
-  list.push_back(&post_attention_norm);
-  return list;
 }
 
 }  // namespace msmodelslim

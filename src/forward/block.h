@@ -61,9 +61,6 @@ struct Block {
   Linear q, k, v, o, gate, up, down;
 
   std::vector<Linear*> linears() { return {&q, &k, &v, &o, &gate, &up, &down}; }
-  Linear& linear(const std::string& name);  // throws DataError for an unknown name
-  // Norms in the order of the module tree: q_norm, k_norm, input, post attention.
-  std::vector<Norm*> norms();
 };
 
 }  // namespace msmodelslim

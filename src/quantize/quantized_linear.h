@@ -17,7 +17,6 @@ namespace msmodelslim {
 struct QuantizedLinear {
   LinearSpec spec;
   LinearType type = LinearType::kW8A8Dynamic;
-  int weight_bits = 8;
   Tensor codes;                      // I8 [out, in], one code a byte
   std::vector<float> weight_scale;   // [out]
   std::vector<float> weight_offset;  // [out] or empty (zeros)

@@ -117,7 +117,6 @@ const float* WeightRows::row(std::int64_t i, float* buffer) const {
 void quantize_weight(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out) {
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
-  out.weight_bits = config.bits;
   out.codes = Tensor::uninitialized(DType::kI8, {n, k});
   out.weight_scale.resize(static_cast<std::size_t>(n));
   std::atomic<bool> bad{false};
