@@ -15,6 +15,7 @@ struct Tolerance {
   double quant_bias_share = 0;  // share of quant_bias entries that may differ
   double quant_bias_rel = 0;    // by how much, relative to the tensor's largest
   double scale = 0;             // relative error of scales, biases, norms
+  double scale_share = 0;       // share of their elements that may be further off
   double scale_bias = 1e-5;     // relative error of W4A8's sums, which cancel
   double offset_steps = 0;      // input_offset, absolute
 };
@@ -23,5 +24,11 @@ struct Tolerance {
 // expected/stripped.json lists.
 std::vector<std::string> compare_folders(const std::string& expected, const std::string& actual,
                                          const std::string& model, const Tolerance& tolerance);
+
+// The same against a run on a real model, which is kept as `small.safetensors` (some tensors) and
+// `tensors.json` (type, shape and sum of each). Tensors that only have a sum: codes may move it by
+// code_share of their count, floats by `scale` of their absolute sum.
+std::vector<std::string> compare_with_digest(const std::string& expected, const std::string& actual,
+                                             const Tolerance& tolerance);
 
 }  // namespace msmodelslim
