@@ -1,43 +1,21 @@
 #include "forward/context.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
-#include "base/threads.h"
-#include "kernels/gemm.h"
-#include "kernels/ops.h"
-#include "tensor/codec.h"
 
 namespace msmodelslim {
 
-void linear_f32(const float* x, const float* weight, const float* bias, float* y, std::int64_t rows,
-                std::int64_t in, std::int64_t out) {
-  matmul_nt(x, in, weight, in, y, out, rows, out, in);
-  if (bias == nullptr) return;
-  parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
-    add_bias(y + begin * out, bias, end - begin, out);
-  });
-}
-
 void FloatLinearOp::apply(Linear& linear, const float* x, std::int64_t rows,
                           const std::vector<Sequence>&, float* y) {
-  const std::int64_t in = linear.spec().in;
-  const float* input = x;
-  if (compute_dtype_ != DType::kF32) {
-    rounded_.resize(static_cast<std::size_t>(rows * in));
-    parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
-      const float* from = x + begin * in;
-      float* to = rounded_.data() + begin * in;
-      if (compute_dtype_ == DType::kBF16)
-        round_bf16(from, to, (end - begin) * in);
-      else
-        std::transform(from, from + (end - begin) * in, to, round_to_f16);
-    });
-    input = rounded_.data();
-  }
   const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
-  linear_f32(input, linear.weight(), bias, y, rows, in, linear.spec().out);
+  if (const auto it = rounded_.find(linear.name()); it != rounded_.end()) {
+    it->second.multiply(x, rows, bias, y);
+    return;
+  }
+  ProductWeight weight(linear, compute_dtype_);
+  weight.multiply(x, rows, bias, y);
+  if (!weight.borrowed()) rounded_.emplace(linear.name(), std::move(weight));
 }
 
 RopeTable::RopeTable(const RopeSpec& rope, std::int64_t length)

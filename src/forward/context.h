@@ -3,10 +3,12 @@
 // is computed, and who looks on.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "forward/block.h"
+#include "forward/product.h"
 #include "model/rope.h"
 
 namespace msmodelslim {
@@ -42,8 +44,8 @@ class LinearOp {
   virtual bool wants(const Linear&) const { return false; }
 };
 
-// Products in fp32 accumulation; inputs are rounded to `compute_dtype` first (BF16, F16: the
-// checkpoint's; F32: not rounded).
+// y = x W^T + b of the linear's own weight, as a ProductWeight of `compute_dtype` does it. For one
+// block: rounded copies of changed weights are kept.
 class FloatLinearOp : public LinearOp {
  public:
   explicit FloatLinearOp(DType compute_dtype) : compute_dtype_(compute_dtype) {}
@@ -52,12 +54,8 @@ class FloatLinearOp : public LinearOp {
 
  private:
   DType compute_dtype_;
-  std::vector<float> rounded_;
+  std::map<std::string, ProductWeight> rounded_;
 };
-
-// y = x W^T + b for any fp32 weight [out, in]; bias may be null.
-void linear_f32(const float* x, const float* weight, const float* bias, float* y, std::int64_t rows,
-                std::int64_t in, std::int64_t out);
 
 class RopeTable {
  public:

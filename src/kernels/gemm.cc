@@ -1,9 +1,11 @@
 #include "kernels/gemm.h"
 
-#include <dnnl.h>
 #include <omp.h>
 
 #include <algorithm>
+#include <dnnl.hpp>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -46,6 +48,53 @@ void sgemm(char trans_b, const float* a, std::int64_t lda, const float* b, std::
                                     static_cast<int>(status)));
 }
 
+using dnnl::memory;
+
+const dnnl::engine& cpu() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+// y[rows,cols] = x[rows,k] * w[cols,k]^T on the calling thread, x and w of type `dtype`, y fp32.
+class TileProduct {
+ public:
+  TileProduct(memory::data_type dtype, std::int64_t rows, std::int64_t cols, std::int64_t k,
+              std::int64_t ldx, std::int64_t ldw, std::int64_t ldy) {
+    const OneThread one_thread;
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    description_ = dnnl::matmul::primitive_desc(
+        dnnl::matmul::desc(
+            memory::desc({rows, k}, dtype, memory::dims{ldx, 1}),
+            memory::desc({k, cols}, dtype, memory::dims{1, ldw}),
+            memory::desc({rows, cols}, memory::data_type::f32, memory::dims{ldy, 1})),
+        attributes, cpu());
+    product_ = dnnl::matmul(description_);
+  }
+
+  std::string implementation() const { return description_.impl_info_str(); }
+
+  // Any number of threads at once.
+  void run(const void* x, const void* w, float* y) const {
+    const OneThread one_thread;
+    dnnl::stream stream(cpu());
+    std::vector<char> scratch(description_.scratchpad_desc().get_size() + 64);
+    const auto at = [](const memory::desc& desc, const void* data) {
+      return memory(desc, cpu(), const_cast<void*>(data));
+    };
+    product_.execute(stream,
+                     {{DNNL_ARG_SRC, at(description_.src_desc(), x)},
+                      {DNNL_ARG_WEIGHTS, at(description_.weights_desc(), w)},
+                      {DNNL_ARG_DST, at(description_.dst_desc(), y)},
+                      {DNNL_ARG_SCRATCHPAD, at(description_.scratchpad_desc(), scratch.data())}});
+    stream.wait();
+  }
+
+ private:
+  dnnl::matmul::primitive_desc description_;
+  dnnl::matmul product_;
+};
+
 template <typename Body>
 void for_each_tile(std::int64_t m, std::int64_t n, const Body& body) {
   const std::int64_t row_tiles = (m + kTileRows - 1) / kTileRows;
@@ -57,7 +106,48 @@ void for_each_tile(std::int64_t m, std::int64_t n, const Body& body) {
   });
 }
 
+// All tiles of y = x w^T. At most four tile shapes occur.
+template <typename T>
+void tiled_product(memory::data_type dtype, const T* x, std::int64_t ldx, const T* w,
+                   std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                   std::int64_t k) {
+  std::map<std::pair<std::int64_t, std::int64_t>, TileProduct> shapes;
+  for (std::int64_t rows : {std::min(m, kTileRows), m % kTileRows})
+    for (std::int64_t cols : {std::min(n, kTileCols), n % kTileCols})
+      if (rows > 0 && cols > 0)
+        shapes.try_emplace({rows, cols}, dtype, rows, cols, k, ldx, ldw, ldy);
+  for_each_tile(m, n,
+                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+                  shapes.at({rows, cols}).run(x + row * ldx, w + col * ldw, y + row * ldy + col);
+                });
+}
+
+bool probe_bf16() {
+  constexpr auto kBf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  if ((static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kBf16) != kBf16) return false;
+  constexpr std::int64_t kRows = 40;
+  constexpr std::int64_t kDepth = 70;
+  constexpr std::uint16_t kTwo = 0x4000;
+  constexpr std::uint16_t kThree = 0x4040;
+  const std::vector<std::uint16_t> x(kRows * kDepth, kTwo);
+  const std::vector<std::uint16_t> w(kRows * kDepth, kThree);
+  std::vector<float> y(kRows * kRows);
+  try {
+    const TileProduct product(memory::data_type::bf16, kRows, kRows, kDepth, kDepth, kDepth, kRows);
+    if (product.implementation().find("ref") != std::string::npos) return false;
+    product.run(x.data(), w.data(), y.data());
+  } catch (const dnnl::error&) {
+    return false;
+  }
+  return std::all_of(y.begin(), y.end(), [](float value) { return value == 6.0F * kDepth; });
+}
+
 }  // namespace
+
+bool has_bf16_products() {
+  static const bool has = probe_bf16();
+  return has;
+}
 
 void matmul_nt_tile(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                     std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
@@ -71,11 +161,13 @@ void matmul_nn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  for_each_tile(m, n,
-                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-                  matmul_nt_tile(x + row * ldx, ldx, w + col * ldw, ldw, y + row * ldy + col, ldy,
-                                 rows, cols, k);
-                });
+  tiled_product(memory::data_type::f32, x, ldx, w, ldw, y, ldy, m, n, k);
+}
+
+void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
+                    std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                    std::int64_t k) {
+  tiled_product(memory::data_type::bf16, x, ldx, w, ldw, y, ldy, m, n, k);
 }
 
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,

@@ -13,7 +13,16 @@ namespace msmodelslim {
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k);
 
-// The same on the calling thread only; for use inside parallel_for. `beta` 1 adds to y.
+// The same of bfloat16 bit patterns, sums in fp32. Only where has_bf16_products() is true.
+void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
+                    std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                    std::int64_t k);
+
+// True when the processor multiplies bfloat16 natively (AVX512-BF16, AMX) and the library behind
+// this file uses that: looked up once, with a small product that must come out right.
+bool has_bf16_products();
+
+// fp32 again, on the calling thread only; for use inside parallel_for. `beta` 1 adds to y.
 void matmul_nt_tile(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                     std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k,
                     float beta = 0.0F);

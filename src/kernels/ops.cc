@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "tensor/codec.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ops.cc"
 #include <hwy/foreach_target.h>
@@ -192,27 +194,39 @@ void FakeQuantizeS8(const float* x, float scale, float offset, float* out, std::
   for (; i < count; ++i) out[i] = (CodeOf(x[i], scale, offset, -128.0F) - offset) * scale;
 }
 
-void RoundBf16(const float* x, float* out, std::int64_t count) {
+// The bit pattern rounded to its upper half, to nearest even; NaN stays NaN.
+template <class V>
+hn::Vec<hn::RebindToUnsigned<F>> RoundedBits(V v) {
   const F d;
   const hn::RebindToUnsigned<F> du;
+  const auto bits = hn::BitCast(du, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1U));
+  const auto rounded = hn::Add(hn::Add(bits, hn::Set(du, 0x7fffU)), odd);
+  const auto quiet = hn::Or(bits, hn::Set(du, 0x400000U));
+  const auto number = hn::BitCast(du, hn::VecFromMask(d, hn::Eq(v, v)));
+  const auto result = hn::IfThenElse(hn::Ne(number, hn::Zero(du)), rounded, quiet);
+  return hn::And(result, hn::Set(du, 0xffff0000U));
+}
+
+void RoundBf16(const float* x, float* out, std::int64_t count) {
+  const F d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t i = 0;
-  const auto bias = hn::Set(du, 0x7fffU);
-  const auto one = hn::Set(du, 1U);
-  const auto keep = hn::Set(du, 0xffff0000U);
+  for (; i + lanes <= count; i += lanes)
+    hn::StoreU(hn::BitCast(d, RoundedBits(hn::LoadU(d, x + i))), d, out + i);
+  for (; i < count; ++i) out[i] = msmodelslim::round_to_bf16(x[i]);
+}
+
+void F32ToBf16(const float* x, std::uint16_t* out, std::int64_t count) {
+  const F d;
+  const hn::Rebind<std::uint16_t, F> d16;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto v = hn::LoadU(d, x + i);
-    const auto bits = hn::BitCast(du, v);
-    const auto odd = hn::And(hn::ShiftRight<16>(bits), one);
-    const auto rounded = hn::BitCast(d, hn::And(hn::Add(hn::Add(bits, bias), odd), keep));
-    hn::StoreU(hn::IfThenElse(hn::Eq(v, v), rounded, v), d, out + i);
+    const auto upper = hn::ShiftRight<16>(RoundedBits(hn::LoadU(d, x + i)));
+    hn::StoreU(hn::TruncateTo(d16, upper), d16, out + i);
   }
-  for (; i < count; ++i) {
-    std::uint32_t bits;
-    std::memcpy(&bits, x + i, 4);
-    if (!std::isnan(x[i])) bits = (bits + 0x7fffU + ((bits >> 16) & 1U)) & 0xffff0000U;
-    std::memcpy(out + i, &bits, 4);
-  }
+  for (; i < count; ++i) out[i] = msmodelslim::f32_to_bf16(x[i]);
 }
 
 void Bf16ToF32(const std::uint16_t* x, float* out, std::int64_t count) {
@@ -248,6 +262,7 @@ HWY_EXPORT(QuantizeS8);
 HWY_EXPORT(FakeQuantizeS8);
 HWY_EXPORT(RoundBf16);
 HWY_EXPORT(Bf16ToF32);
+HWY_EXPORT(F32ToBf16);
 
 void rms_norm(const float* x, const float* weight, const float* bias, float eps, float* out,
               std::int64_t rows, std::int64_t width) {
@@ -287,6 +302,9 @@ void round_bf16(const float* x, float* out, std::int64_t count) {
 }
 void bf16_to_f32(const std::uint16_t* x, float* out, std::int64_t count) {
   HWY_DYNAMIC_DISPATCH(Bf16ToF32)(x, out, count);
+}
+void f32_to_bf16(const float* x, std::uint16_t* out, std::int64_t count) {
+  HWY_DYNAMIC_DISPATCH(F32ToBf16)(x, out, count);
 }
 
 }  // namespace msmodelslim

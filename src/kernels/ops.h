@@ -43,5 +43,7 @@ void quantize_s8(const float* x, float scale, float offset, float low, std::int8
 void fake_quantize_s8(const float* x, float scale, float offset, float* out, std::int64_t count);
 
 void bf16_to_f32(const std::uint16_t* x, float* out, std::int64_t count);
+// To nearest even.
+void f32_to_bf16(const float* x, std::uint16_t* out, std::int64_t count);
 
 }  // namespace msmodelslim

@@ -116,6 +116,7 @@ class LinearQuantProcessor : public Processor {
     config.weight.steps = step.weight.ext.value("step", 50);
     config.weight.scale_dtype = context.model->dtype;
     config.act_scale_dtype = context.model->dtype;
+    config.compute_dtype = context.model->dtype;
     return config;
   }
 

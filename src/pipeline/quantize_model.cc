@@ -152,7 +152,7 @@ class Run {
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
     if (processor.needs_data() && (carries || watches)) {
-      CalibrationOp op(job_.compute_dtype.value_or(model_.dtype));
+      CalibrationOp op(model_.dtype);
       for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
       for (auto& [name, linear] : state.done) op.add(name, &linear);
       run_block_on(model_, *state.block, states, carries, rope, op, taps, workspace_);
@@ -187,6 +187,7 @@ class Run {
     const std::string name = model_.embedding + ".weight";
     check_finite(name, checkpoint_.at(name));
     saver.write_float(name, checkpoint_.at(name));
+    checkpoint_.dont_need(name);
   }
 
   void write_end(Saver& saver) {
@@ -196,6 +197,7 @@ class Run {
     ++summary_.linears;
     if (!model_.tied) check_finite(model_.head.name + ".weight", head.linear().source());
     saver.write(head.linear());
+    checkpoint_.dont_need((model_.tied ? model_.embedding : model_.head.name) + ".weight");
   }
 
   const QuantJob& job_;

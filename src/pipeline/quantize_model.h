@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +23,6 @@ struct QuantJob {
   bool overwrite = false;
   bool strict = false;  // warnings about the recipe become errors
   bool quiet = false;
-  std::optional<DType> compute_dtype;  // default: the checkpoint's
   std::string recipe_file;             // "<model_type>_best_practice.yaml", or "" for none
   std::string recipe_text;
 };

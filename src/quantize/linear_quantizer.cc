@@ -16,6 +16,12 @@ void fake_quantize_all(const float* x, QuantParam param, float* out, std::int64_
   });
 }
 
+ProductWeight dequantized(const QuantizedLinear& linear, DType compute) {
+  std::vector<float> values(static_cast<std::size_t>(linear.spec.in * linear.spec.out));
+  dequantize_weight(linear, values.data());
+  return {std::move(values), linear.spec.out, linear.spec.in, compute};
+}
+
 const float* data_or_null(const std::vector<float>& values) {
   return values.empty() ? nullptr : values.data();
 }
@@ -54,11 +60,8 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
     }
     input = input_.data();
   }
-  if (weight_.empty()) {
-    weight_.resize(static_cast<std::size_t>(in * result_.spec.out));
-    dequantize_weight(result_, weight_.data());
-  }
-  linear_f32(input, weight_.data(), data_or_null(result_.bias), y, rows, in, result_.spec.out);
+  if (!weight_) weight_ = dequantized(result_, config_.compute_dtype);
+  weight_->multiply(input, rows, data_or_null(result_.bias), y);
 }
 
 QuantizedLinear LinearQuantizer::finish() {
@@ -109,12 +112,10 @@ void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* 
     }
     input = input_.data();
   }
-  std::vector<float>& weight = dequantized_[linear.spec.name];
-  if (weight.empty()) {
-    weight.resize(static_cast<std::size_t>(in * linear.spec.out));
-    dequantize_weight(linear, weight.data());
-  }
-  linear_f32(input, weight.data(), data_or_null(linear.bias), y, rows, in, linear.spec.out);
+  auto weight = dequantized_.find(linear.spec.name);
+  if (weight == dequantized_.end())
+    weight = dequantized_.emplace(linear.spec.name, dequantized(linear, compute_)).first;
+  weight->second.multiply(input, rows, data_or_null(linear.bias), y);
 }
 
 }  // namespace msmodelslim

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct LinearConfig {
   RangeAggregation aggregation = RangeAggregation::kMax;
   WeightConfig weight;
   DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
+  DType compute_dtype = DType::kF32;    // of products, see ProductWeight
 };
 
 // One linear under calibration (reference: quantizers 5.1, 8.1, 9).
@@ -48,14 +50,14 @@ class LinearQuantizer {
   LinearConfig config_;
   QuantizedLinear result_;
   RunningRange range_;
-  std::vector<float> weight_;  // dequantized, made at the first forward
+  std::optional<ProductWeight> weight_;  // dequantized, made at the first forward
   std::vector<float> input_;
 };
 
 // The linear operation of a block in which some linears are under calibration or already quantized.
 class CalibrationOp : public LinearOp {
  public:
-  explicit CalibrationOp(DType compute_dtype) : float_op_(compute_dtype) {}
+  explicit CalibrationOp(DType compute) : compute_(compute), float_op_(compute) {}
   void add(const std::string& name, LinearQuantizer* quantizer) { active_[name] = quantizer; }
   void add(const std::string& name, const QuantizedLinear* done) { done_[name] = done; }
   void apply(Linear& linear, const float* x, std::int64_t rows,
@@ -64,10 +66,11 @@ class CalibrationOp : public LinearOp {
 
  private:
   void apply_quantized(const QuantizedLinear& linear, const float* x, std::int64_t rows, float* y);
+  DType compute_;
   FloatLinearOp float_op_;
   std::map<std::string, LinearQuantizer*> active_;
   std::map<std::string, const QuantizedLinear*> done_;
-  std::map<std::string, std::vector<float>> dequantized_;
+  std::map<std::string, ProductWeight> dequantized_;
   std::vector<float> input_;
 };
 

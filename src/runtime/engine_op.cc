@@ -210,8 +210,8 @@ void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const
           (static_cast<float>(entry.codes[i * in + j]) - entry.weight_offset[at]) *
           entry.weight_scale[at];
   });
-  linear_f32(x, weight.data(), linear.bias().empty() ? nullptr : linear.bias().data(), y, rows, in,
-             out);
+  ProductWeight(std::move(weight), out, in, DType::kF32)
+      .multiply(x, rows, linear.bias().empty() ? nullptr : linear.bias().data(), y);
 }
 
 }  // namespace msmodelslim

@@ -41,6 +41,7 @@ class Check {
       bad[static_cast<std::size_t>(i)] = !view || view->dtype != tensor.dtype ||
                                          view->shape != tensor.shape ||
                                          hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
+      if (view) reader_.dont_need(tensor.name);
     });
     for (std::size_t i = 0; i < written.size(); ++i)
       if (bad[i] != 0) problem("{} was not written as it was computed", written[i].name);

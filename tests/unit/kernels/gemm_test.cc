@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/ops.h"
 
 namespace msmodelslim {
 namespace {
@@ -35,6 +36,33 @@ TEST(Gemm, AgreesWithTheDefinition) {
                static_cast<double>(w[static_cast<std::size_t>(j * k + d)]);
       EXPECT_NEAR(y[static_cast<std::size_t>(i * n + j)], sum, 1e-4);
     }
+}
+
+TEST(Gemm, MultipliesBfloat16BitPatterns) {
+  if (!has_bf16_products()) GTEST_SKIP() << "this processor has no bfloat16 products";
+  const std::int64_t m = 300;
+  const std::int64_t n = 530;
+  const std::int64_t k = 1000;
+  std::vector<float> x = random_values(m * k, 1);
+  std::vector<float> w = random_values(n * k, 2);
+  std::vector<std::uint16_t> x16(x.size());
+  std::vector<std::uint16_t> w16(w.size());
+  f32_to_bf16(x.data(), x16.data(), m * k);
+  f32_to_bf16(w.data(), w16.data(), n * k);
+  round_bf16(x.data(), x.data(), m * k);
+  round_bf16(w.data(), w.data(), n * k);
+  std::vector<float> expected(static_cast<std::size_t>(m * n));
+  std::vector<float> first;
+  matmul_nt(x.data(), k, w.data(), k, expected.data(), n, m, n, k);
+  for (int threads : {1, 2, 7}) {
+    set_thread_count(threads);
+    std::vector<float> y(static_cast<std::size_t>(m * n));
+    matmul_nt_bf16(x16.data(), k, w16.data(), k, y.data(), n, m, n, k);
+    for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 1e-3);
+    if (first.empty()) first = y;
+    EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)), 0) << threads;
+  }
+  set_thread_count(available_threads());
 }
 
 struct Depth {

@@ -94,6 +94,10 @@ TEST(Ops, Bfloat16RoundingIsTheScalarOne) {
   std::vector<float> out(x.size());
   round_bf16(x.data(), out.data(), static_cast<std::int64_t>(x.size()));
   for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(out[i], round_to_bf16(x[i]));
+  std::vector<std::uint16_t> bits(x.size());
+  x[5] = std::numeric_limits<float>::quiet_NaN();
+  f32_to_bf16(x.data(), bits.data(), static_cast<std::int64_t>(x.size()));
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(bits[i], f32_to_bf16(x[i]));
 }
 
 TEST(Attention, AgreesWithTheDefinition) {

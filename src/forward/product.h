@@ -1,0 +1,38 @@
+#pragma once
+// y = x W^T + b in the model's dtype: both sides of the product are rounded to it (F32: not at all)
+// and the sums are fp32. On processors that multiply bfloat16 natively the bit patterns go to the
+// library as they are; elsewhere the same rounded values are multiplied in fp32. Only the order of
+// the sums differs.
+
+#include <cstdint>
+#include <vector>
+
+#include "forward/block.h"
+#include "tensor/dtype.h"
+
+namespace msmodelslim {
+
+// The weight of a product, [out, in], ready to be multiplied any number of times.
+class ProductWeight {
+ public:
+  // Takes fp32 values and rounds them to `compute`.
+  ProductWeight(std::vector<float> values, std::int64_t out, std::int64_t in, DType compute);
+  // Reads a linear's weight; borrows it where no rounding is needed, until the linear is changed,
+  // released or gone.
+  ProductWeight(Linear& linear, DType compute);
+
+  // x [rows, in], y [rows, out], bias [out] or null. All threads.
+  void multiply(const float* x, std::int64_t rows, const float* bias, float* y) const;
+  bool borrowed() const { return f32_.empty() && bf16_.empty(); }
+
+ private:
+  std::int64_t out_;
+  std::int64_t in_;
+  DType compute_;
+  const float* f32_view_ = nullptr;  // one of the two is set
+  const std::uint16_t* bf16_view_ = nullptr;
+  std::vector<float> f32_;
+  std::vector<std::uint16_t> bf16_;
+};
+
+}  // namespace msmodelslim
