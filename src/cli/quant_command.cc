@@ -102,7 +102,6 @@ int run_quant(const std::vector<std::string>& words) {
     std::fputs(quant_help().c_str(), stdout);
     return 0;
   }
-  if (args.debug) set_log_level(LogLevel::kDebug);
   if (args.quiet && log_level() < LogLevel::kWarning) set_log_level(LogLevel::kWarning);
   if (args.threads) set_thread_count(*args.threads);
   const ModelConfig config = ModelConfig::read(args.model_path);
@@ -120,6 +119,7 @@ int run_quant(const std::vector<std::string>& words) {
   job.overwrite = args.overwrite;
   job.strict = args.strict;
   job.quiet = args.quiet;
+  job.debug = args.debug;
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));
   job.recipe_text = recipe_to_yaml(recipe);
   check_job(job);

@@ -19,7 +19,9 @@ SubgraphKind kind_from_name(const std::string& name) {
 class SmoothProcessor : public Processor {
  public:
   SmoothProcessor(const SmoothStep& step, const ProcessorContext& context)
-      : smoother_(config_of(step, context), *context.model), kind_(step.kind) {}
+      : smoother_(config_of(step, context), *context.model),
+        kind_(step.kind),
+        debug_(context.debug) {}
   const char* name() const override {
     switch (kind_) {
       case SmoothKind::kSmoothQuant:
@@ -40,6 +42,13 @@ class SmoothProcessor : public Processor {
                          "put the smoothing entry before linear_quant in the recipe");
       log_debug("suppress", "{}: {} alpha {:.2f} beta {:.2f}", result.target,
                 subgraph_kind_name(result.kind), result.alpha, result.beta);
+      if (debug_ != nullptr)
+        debug_->add(name(),
+                    {{"target", result.target},
+                     {"subgraph", subgraph_kind_name(result.kind)},
+                     {"alpha", result.alpha},
+                     {"beta", result.beta}},
+                    "scales", result.scales);
     }
   }
 
@@ -63,6 +72,7 @@ class SmoothProcessor : public Processor {
   }
   Smoother smoother_;
   SmoothKind kind_;
+  DebugInfo* debug_;
 };
 
 class LinearQuantProcessor : public Processor {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/debug_info.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "suppress/smoother.h"
@@ -33,7 +34,8 @@ class Processor {
 struct ProcessorContext {
   const ModelSpec* model = nullptr;
   std::string pedigree;
-  std::vector<Glob> exclude;  // --exclude: kept float whatever the recipe says
+  std::vector<Glob> exclude;   // --exclude: kept float whatever the recipe says
+  DebugInfo* debug = nullptr;  // --debug: where to record
 };
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,

@@ -52,7 +52,7 @@ class Run {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
-    ProcessorContext context{&model_, job.pedigree, {}};
+    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
     for (const Step& step : job.plan.steps)
       processors_.push_back(make_processor(step, job.plan, context));
@@ -72,6 +72,7 @@ class Run {
     if (saver_layout() == FolderLayout::kV1) write_embedding(saver);
     write_end(saver);
     saver.finish();
+    if (job_.debug) debug_.write(folder.working());
     verify_folder(folder.working(), model_, saver.written(), mixed_groups_);
     check_interrupted();
     folder.publish();
@@ -207,6 +208,7 @@ class Run {
   std::vector<std::unique_ptr<Processor>> processors_;
   int last_data_ = -1;
   bool mixed_groups_ = false;
+  DebugInfo debug_;
   Workspace workspace_;
   QuantSummary summary_;
 };

@@ -160,6 +160,7 @@ std::vector<SmoothResult> Smoother::finish() {
     } else {
       divide_rows(*graph.from, scales);
     }
+    result.scales = scales;
     results.push_back(std::move(result));
   }
   channels_.reset();

@@ -45,6 +45,7 @@ struct SmoothResult {
   SubgraphKind kind;
   double alpha = 0;
   double beta = 0;
+  std::vector<float> scales;  // of the source's channels
 };
 
 class Smoother {

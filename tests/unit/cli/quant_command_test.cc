@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
+#include "checkpoint/safetensors.h"
 #include "cli/eval_command.h"
 #include "shared_data.h"
 
@@ -58,6 +61,25 @@ TEST_F(QuantCommand, GenericRecipeAndEvaluationByTheShortestWords) {
   EXPECT_EQ(run_quant({model_, "--save_path", out_, "--quant_type", "w8a16", "--yes", "--quiet",
                        "--overwrite"}),
             0);
+}
+
+TEST_F(QuantCommand, DebugKeepsWhatSmoothingChose) {
+  EXPECT_EQ(run_quant({model_, "--save_path", out_, "--quant_type", "w8a8", "--yes", "--quiet",
+                       "--calib_samples", "2", "--debug"}),
+            0);
+  const Json records = read_json_file(out_ + "/debug_info/debug_info.json").at("iter_smooth");
+  ASSERT_EQ(records.size(), 4U);  // two norms in each of two blocks
+  EXPECT_EQ(records[0].at("target"), "model.layers.0.self_attn.k_proj");
+  EXPECT_EQ(records[0].at("subgraph"), "norm-linear");
+  const SafetensorsFile tensors(out_ + "/debug_info/debug_info.safetensors");
+  ASSERT_EQ(tensors.entries().size(), records.size());
+  for (const Json& record : records) {
+    const auto& entries = tensors.entries();
+    EXPECT_TRUE(std::any_of(entries.begin(), entries.end(), [&](const SafetensorsEntry& entry) {
+      return entry.name == record.at("scales").at("key").get<std::string>() &&
+             entry.shape == Shape{64};
+    }));
+  }
 }
 
 TEST_F(QuantCommand, WrongWordsAreUsageErrors) {

@@ -10,9 +10,11 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/interrupt.h"
 #include "base/threads.h"
 #include "checkpoint/reader.h"
 #include "pipeline/quantize_model.h"
@@ -214,6 +216,31 @@ TEST_F(BadInput, FullTargetLeavesNothing) {
     } catch (const ResourceError& e) {
       const bool said = std::string(e.what()).find("cannot be written") != std::string::npos;
       ::_exit(said && !fs::exists(root_ + "/q") ? 0 : 1);
+    } catch (...) {
+      ::_exit(2);
+    }
+    ::_exit(3);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// Ctrl-C: the run stops at the next block and takes its unfinished folder away.
+TEST_F(BadInput, InterruptLeavesNothing) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    set_thread_count(1);
+    install_interrupt_handler();
+    ::raise(SIGINT);
+    try {
+      quantize_model(job_);
+    } catch (const ResourceError& e) {
+      const bool said = std::string(e.what()).find("interrupted") != std::string::npos;
+      std::set<std::string> left;
+      for (const auto& item : fs::directory_iterator(root_))
+        left.insert(item.path().filename().string());
+      ::_exit(said && left == std::set<std::string>{"model"} ? 0 : 1);
     } catch (...) {
       ::_exit(2);
     }

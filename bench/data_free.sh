@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Data-free quantization against llama.cpp's llama-quantize (BF16 -> Q8_0) of the same model, in turns.
+#
+#   bench/data_free.sh MODEL_FOLDER MODEL.gguf LLAMA_QUANTIZE [ROUNDS]
+#
+# MODEL.gguf holds the same weights as BF16. Prints wall and CPU seconds of every run.
+set -euo pipefail
+model=$1 gguf=$2 llama=$3 rounds=${4:-3}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cat >"$scratch/dynamic.yaml" <<'YAML'
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_token, symmetric: true, method: minmax}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+  save: [{type: ascendv1_saver, part_file_size: 4}]
+YAML
+
+timed() {  # timed NAME COMMAND...
+  local name=$1
+  shift
+  rm -rf "$scratch/out"
+  /usr/bin/time -f "%e %U %S" -o "$scratch/time" "$@" >"$scratch/log" 2>&1 || {
+    cat "$scratch/log" >&2
+    exit 1
+  }
+  read -r wall user system <"$scratch/time"
+  printf '%-24s %6.1f s wall %6.1f CPU s\n' "$name" "$wall" "$(echo "$user + $system" | bc)"
+}
+
+for ((round = 0; round < rounds; ++round)); do
+  timed "llama-quantize Q8_0" "$llama" "$gguf" "$scratch/out" Q8_0 "$(nproc)"
+  timed "msmodelslim w8a16" "$here/build/src/msmodelslim" quant --model_path "$model" --save_path "$scratch/out" --quant_type w8a16 --yes --quiet
+  timed "msmodelslim w8a8 dynamic" "$here/build/src/msmodelslim" quant --model_path "$model" --save_path "$scratch/out" --config_path "$scratch/dynamic.yaml" --yes --quiet
+done
