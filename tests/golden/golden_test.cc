@@ -65,10 +65,13 @@ std::map<std::string, Rule> make_rules() {
   statics.quant_bias_rel = 1e-4;
   rules["static"].all = statics;
   rules["v0"].all = statics;
-  Tolerance deep = statics;  // 28 layers: the tool differs from itself by 2e-4 and 11 codes
-  deep.scale = 2e-4;
+  // 28 layers: a change of eps by 3e-7 moves our own scales of the last ones by 1.7e-2.
+  Tolerance deep = statics;
+  deep.scale = 0.03;
+  deep.offset_steps = 4;
+  deep.quant_bias_rel = 0.1;
   deep.code_share = 1e-3;
-  rules["v0-deep"].all = deep;
+  rules["v0-deep"] = {deep, statics};
   Tolerance ssz = statics;
   ssz.code_share = 1e-4;
   ssz.scale_bias = 1e-3;
@@ -84,16 +87,18 @@ std::map<std::string, Rule> make_rules() {
   smooth.quant_bias_rel = 1e-2;
   rules["smooth"].all = smooth;
   rules["smooth-eps"].all = smooth;
-  Tolerance shift = smooth;  // (max + min) / 2 cancels: the tool differs from itself by 1e-3
-  shift.scale = 1e-3;
+  Tolerance shift =
+      smooth;  // (max + min) / 2 cancels, so a few biases move by percents with other kernels
+  shift.scale = 2e-3;
+  shift.scale_share = 0.1;
   shift.quant_bias_rel = 0.1;
   rules["smooth-shift"].all = shift;
-  // A change of 1e-7 in the input moves later blocks by percents (rounding ties of the quantized
-  // activations), so they are compared roughly, the first block as usual.
+  // Rounding ties of the quantized activations: other kernels (oneDNN for SSE4.1, AVX, AVX2) move
+  // later blocks by percents, so these are compared roughly, the first block as usual.
   Tolerance rough = smooth;
   rough.scale = 0.05;
-  rough.code_share = 0.05;
-  rough.code_step = 2;
+  rough.code_share = 0.3;
+  rough.code_step = 12;
   rough.quant_bias_rel = 0.2;
   rules["chaotic"] = {rough, smooth};
   // The same over 30 layers: a change of eps by 1e-10 moves our own norms by up to 8 %, offsets
