@@ -135,7 +135,8 @@ class Parser {
         "calibration set (.jsonl, .json) instead of the recipe's");
     add("--calib_samples", args_.calib_samples, "N", "use the first N samples only")
         ->check(in_range(1, kMostCount));
-    add("--calib_tokens", args_.calib_tokens, "N", "cut every sample to N tokens")
+    add("--calib_tokens", args_.calib_tokens, "N",
+        "stop after N tokens; the last sample is cut to fit")
         ->check(in_range(1, kMostCount));
   }
 
