@@ -37,12 +37,13 @@ class OneThread {
   int before_;
 };
 
-void sgemm(char trans_b, const float* a, std::int64_t lda, const float* b, std::int64_t ldb,
-           float* y, std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
+void sgemm(char trans_a, char trans_b, const float* a, std::int64_t lda, const float* b,
+           std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+           std::int64_t k, float beta) {
   if (m == 0 || n == 0) return;
   const OneThread one_thread;
   const dnnl_status_t status =
-      dnnl_sgemm('N', trans_b, m, n, k, 1.0F, a, lda, b, ldb, beta, y, ldy);
+      dnnl_sgemm(trans_a, trans_b, m, n, k, 1.0F, a, lda, b, ldb, beta, y, ldy);
   if (status != dnnl_success)
     throw ResourceError(fmt::format("oneDNN sgemm {}x{}x{} failed with status {}", m, n, k,
                                     static_cast<int>(status)));
@@ -151,12 +152,17 @@ bool has_bf16_products() {
 
 void matmul_nt_tile(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                     std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
-  sgemm('T', x, ldx, w, ldw, y, ldy, m, n, k, beta);
+  sgemm('N', 'T', x, ldx, w, ldw, y, ldy, m, n, k, beta);
 }
 
 void matmul_nn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
-                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  sgemm('N', a, lda, b, ldb, y, ldy, m, n, k, 0.0F);
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
+  sgemm('N', 'N', a, lda, b, ldb, y, ldy, m, n, k, beta);
+}
+
+void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
+  sgemm('T', 'N', a, lda, b, ldb, y, ldy, m, n, k, beta);
 }
 
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,

@@ -26,9 +26,14 @@ bool has_bf16_products();
 void matmul_nt_tile(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                     std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k,
                     float beta = 0.0F);
-// y[m,n] = a[m,k] * b[k,n], calling thread only.
+// y[m,n] = a[m,k] * b[k,n], calling thread only; `beta` as above.
 void matmul_nn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
-                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k);
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k,
+                    float beta = 0.0F);
+// y[m,n] = a[k,m]^T * b[k,n], calling thread only; `beta` as above.
+void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k,
+                    float beta = 0.0F);
 
 // y[m,n] = x[m,k] * w[n,k]^T of signed 8-bit codes, exact int32 sums (k up to 131 000). All
 // threads.

@@ -91,6 +91,23 @@ void check_patterns(const QuantJob& job, const std::vector<std::string>& names) 
            "check their spelling if that is not meant");
 }
 
+void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
+  const NameFilter exclude(job.exclude, {}, false);
+  for (const LinearQuantStep* step : linear_steps(job.plan)) {
+    const std::int64_t size = group_size_of(step->weight);
+    std::vector<std::string> misfits;
+    for (const BlockSpec& block : model.blocks)
+      for (const LinearSpec* linear : block.linears())
+        if (size > 0 && linear->in % size != 0 && step->filter.selects(linear->name) &&
+            !exclude.selects(linear->name))
+          misfits.push_back(fmt::format("{} ({})", linear->name, linear->in));
+    if (!misfits.empty())
+      throw UsageError(
+          fmt::format("the group size {} does not divide the inputs of {}", size, joined(misfits)),
+          "choose another group_size, or exclude them");
+  }
+}
+
 void check_disable_names(const QuantJob& job, const std::vector<std::string>& names) {
   if (!job.plan.v0) return;
   std::vector<std::string> unknown;
@@ -113,6 +130,7 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   const std::vector<std::string> names = module_names(model);
   check_patterns(job, names);
   check_disable_names(job, names);
+  check_group_sizes(job, model);
   const auto types = planned_types(job, model);
   if (std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",

@@ -81,15 +81,25 @@ class LinearQuantProcessor : public Processor {
                        const ProcessorContext& context)
       : filter_(step.filter), exclude_(context.exclude), config_(config_of(step, plan, context)) {}
   const char* name() const override { return "linear_quant"; }
-  bool needs_data() const override { return config_.act == ActKind::kStatic; }
+  bool needs_data() const override { return config_.needs_data(); }
 
   std::vector<Tap*> prepare(BlockState& state) override {
     mine_.clear();
+    std::map<std::string, std::shared_ptr<Hessian>> hessians;  // of linears with the same input
     for (Linear* linear : state.block->linears()) {
       const std::string& name = linear->name();
       if (state.done.count(name) > 0 || state.active.count(name) > 0) continue;
       if (!filter_.selects(name) || excluded(name)) continue;
-      state.active[name] = std::make_unique<LinearQuantizer>(config_, *linear);
+      std::shared_ptr<Hessian>* hessian = nullptr;
+      bool first = false;
+      if (config_.weight.method == "gptq") {
+        const std::string& group = linear->spec().group;
+        hessian = &hessians[group.empty() ? name : group];
+        first = *hessian == nullptr;
+        if (first) *hessian = std::make_shared<Hessian>(linear->spec().in);
+      }
+      state.active[name] = std::make_unique<LinearQuantizer>(
+          config_, *linear, hessian == nullptr ? nullptr : *hessian, first);
       mine_.push_back(name);
     }
     return {};
@@ -123,7 +133,11 @@ class LinearQuantProcessor : public Processor {
     if (plan.v0) config.aggregation = RangeAggregation::kRunningMean;
     config.weight.bits = step.weight.dtype == "int4" ? 4 : 8;
     config.weight.method = step.weight.method;
+    config.weight.symmetric = step.weight.symmetric;
     config.weight.steps = step.weight.ext.value("step", 50);
+    config.weight.percdamp = step.weight.ext.value("percdamp", 0.01);
+    config.weight.block_size = step.weight.ext.value("block_size", std::int64_t{128});
+    config.weight.group_size = group_size_of(step.weight);
     config.weight.scale_dtype = context.model->dtype;
     config.act_scale_dtype = context.model->dtype;
     config.compute_dtype = context.model->dtype;

@@ -28,12 +28,17 @@ const float* data_or_null(const std::vector<float>& values) {
 
 }  // namespace
 
-LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear)
-    : config_(config), range_(config.aggregation) {
+LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear,
+                                 std::shared_ptr<Hessian> hessian, bool collects)
+    : config_(config),
+      linear_(linear),
+      hessian_(std::move(hessian)),
+      collects_(collects),
+      range_(config.aggregation) {
   result_.spec = linear.spec();
   result_.type = config.type;
   result_.bias = linear.bias();
-  quantize_weight(config.weight, WeightRows(linear), result_);
+  if (!hessian_) quantize_weight(config.weight, WeightRows(linear), result_);
 }
 
 QuantParam LinearQuantizer::param_of(MinMax range) const {
@@ -60,7 +65,10 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
     }
     input = input_.data();
   }
-  if (!weight_) weight_ = dequantized(result_, config_.compute_dtype);
+  if (collects_) hessian_->add(input, rows);
+  if (!weight_)
+    weight_ = hessian_ ? ProductWeight(linear_, config_.compute_dtype)
+                       : dequantized(result_, config_.compute_dtype);
   weight_->multiply(input, rows, data_or_null(result_.bias), y);
 }
 
@@ -76,6 +84,7 @@ QuantizedLinear LinearQuantizer::finish() {
           "a weight before it is damaged, or the model overflows; check the checkpoint");
     result_.input = param_of(range);
   }
+  if (hessian_) quantize_gptq(config_.weight, WeightRows(linear_), *hessian_, result_);
   return std::move(result_);
 }
 

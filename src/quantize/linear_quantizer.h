@@ -10,6 +10,7 @@
 
 #include "forward/context.h"
 #include "observe/ranges.h"
+#include "quantize/gptq.h"
 #include "quantize/weight.h"
 
 namespace msmodelslim {
@@ -28,6 +29,7 @@ struct LinearConfig {
   WeightConfig weight;
   DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
   DType compute_dtype = DType::kF32;    // of products, see ProductWeight
+  bool needs_data() const { return act == ActKind::kStatic || weight.method == "gptq"; }
 };
 
 // One linear under calibration (reference: quantizers 5.1, 8.1, 9).
@@ -39,8 +41,11 @@ struct LinearConfig {
 // group).
 class LinearQuantizer {
  public:
-  LinearQuantizer(const LinearConfig& config, Linear& linear);
-  bool needs_data() const { return config_.act == ActKind::kStatic; }
+  // gptq: `hessian` is shared by linears with the same input; the one that `collects` fills it.
+  // `linear` must outlive the object.
+  LinearQuantizer(const LinearConfig& config, Linear& linear,
+                  std::shared_ptr<Hessian> hessian = nullptr, bool collects = false);
+  bool needs_data() const { return config_.needs_data(); }
   void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
   // Throws DataError when a static range never saw a token or saw NaN.
   QuantizedLinear finish();
@@ -48,9 +53,13 @@ class LinearQuantizer {
  private:
   QuantParam param_of(MinMax range) const;
   LinearConfig config_;
+  Linear& linear_;
+  std::shared_ptr<Hessian> hessian_;
+  bool collects_;
   QuantizedLinear result_;
   RunningRange range_;
-  std::optional<ProductWeight> weight_;  // dequantized, made at the first forward
+  std::optional<ProductWeight>
+      weight_;  // dequantized (gptq: the float weight), made at the first forward
   std::vector<float> input_;
 };
 

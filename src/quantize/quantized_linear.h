@@ -18,11 +18,13 @@ struct QuantizedLinear {
   LinearSpec spec;
   LinearType type = LinearType::kW8A8Dynamic;
   Tensor codes;                      // I8 [out, in], one code a byte
-  std::vector<float> weight_scale;   // [out]
-  std::vector<float> weight_offset;  // [out] or empty (zeros)
+  std::int64_t group_size = 0;       // columns that share a scale; 0: the whole row
+  std::vector<float> weight_scale;   // [out, groups]
+  std::vector<float> weight_offset;  // [out, groups] or empty (zeros)
   QuantParam input;                  // static activations only
   std::vector<float> bias;           // [out] or empty
 
+  std::int64_t groups() const { return group_size > 0 ? spec.in / group_size : 1; }
   bool static_input() const { return type == LinearType::kW8A8; }
   bool dynamic_input() const {
     return type == LinearType::kW8A8Dynamic || type == LinearType::kW4A8Dynamic;

@@ -144,12 +144,16 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
 void dequantize_weight(const QuantizedLinear& linear, float* out) {
   const std::int64_t k = linear.spec.in;
   const auto* codes = linear.codes.as<std::int8_t>();
+  const std::int64_t groups = linear.groups();
+  const std::int64_t width = k / groups;
   parallel_for(linear.spec.out, [&](std::int64_t r) {
-    const auto i = static_cast<std::size_t>(r);
-    const float scale = linear.weight_scale[i];
-    const float offset = linear.weight_offset.empty() ? 0.0F : linear.weight_offset[i];
-    for (std::int64_t j = 0; j < k; ++j)
-      out[r * k + j] = (static_cast<float>(codes[r * k + j]) - offset) * scale;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const auto i = static_cast<std::size_t>(r * groups + g);
+      const float scale = linear.weight_scale[i];
+      const float offset = linear.weight_offset.empty() ? 0.0F : linear.weight_offset[i];
+      for (std::int64_t j = r * k + g * width; j < r * k + (g + 1) * width; ++j)
+        out[j] = (static_cast<float>(codes[j]) - offset) * scale;
+    }
   });
 }
 

@@ -9,9 +9,13 @@ namespace msmodelslim {
 
 struct WeightConfig {
   int bits = 8;
-  std::string method = "minmax";  // minmax, ssz
+  std::string method = "minmax";  // minmax, ssz; gptq: see gptq.h
   int steps = 50;                 // ssz: iterations
   DType scale_dtype = DType::kF32;
+  bool symmetric = true;          // gptq; the others always are
+  std::int64_t group_size = 0;    // gptq: columns that share a scale; 0: the whole row
+  double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
+  std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
 };
 
 // Where the rows come from: the checkpoint's bytes, or fp32 values after a rewrite.

@@ -20,6 +20,11 @@ Aggregation aggregation_of(const QConfig& config) {
                                                                : Aggregation::kMax;
 }
 
+std::int64_t group_size_of(const QConfig& weight) {
+  if (weight.scope != "per_group") return 0;
+  return weight.ext.value("group_size", std::int64_t{128});
+}
+
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||

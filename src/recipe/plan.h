@@ -28,6 +28,9 @@ struct QConfig {
 enum class Aggregation { kMax, kMean };
 Aggregation aggregation_of(const QConfig& config);
 
+// Columns that share a weight scale; 0: the whole row.
+std::int64_t group_size_of(const QConfig& weight);
+
 struct LinearQuantStep {
   QConfig act;
   QConfig weight;

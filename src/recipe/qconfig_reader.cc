@@ -58,13 +58,28 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
     context.warnings->push_back(fmt::format("{}.{} (line {}) has no effect on {} {} {}", path, key,
                                             value.line, config.dtype, config.scope, config.method));
   }
-  const YamlValue* aggregation = ext.find("aggregation_type");
-  const bool meant =
-      std::find(info.ext.begin(), info.ext.end(), "aggregation_type") != info.ext.end();
-  if (aggregation == nullptr || !meant) return;
-  if (!aggregation->is(Kind::kString) ||
-      (aggregation->text != "max" && aggregation->text != "mean"))
-    context.problems->add(path + ".aggregation_type", aggregation->line, "must be max or mean");
+  // The value of a key that has an effect here.
+  const auto given = [&](const char* key) -> const YamlValue* {
+    const bool meant = std::find(info.ext.begin(), info.ext.end(), key) != info.ext.end();
+    return meant ? ext.find(key) : nullptr;
+  };
+  if (const YamlValue* value = given("aggregation_type");
+      value != nullptr &&
+      (!value->is(Kind::kString) || (value->text != "max" && value->text != "mean")))
+    context.problems->add(path + ".aggregation_type", value->line, "must be max or mean");
+  for (const char* key : {"step", "block_size", "group_size"}) {
+    const YamlValue* value = given(key);
+    if (value == nullptr) continue;
+    const Json& number = config.ext.at(key);
+    if (!number.is_number_integer() || number.get<std::int64_t>() < 1)
+      context.problems->add(fmt::format("{}.{}", path, key), value->line,
+                            "must be a whole number above 0");
+  }
+  if (const YamlValue* value = given("percdamp"); value != nullptr) {
+    const Json& number = config.ext.at("percdamp");
+    if (!number.is_number() || !(number.get<double>() > 0))
+      context.problems->add(path + ".percdamp", value->line, "must be a number above 0");
+  }
 }
 
 }  // namespace

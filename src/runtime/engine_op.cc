@@ -113,12 +113,18 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
     entry.input_scale = scale[0];
     entry.input_offset = offset[0];
   } else if (type != LinearType::kFloat) {
-    entry.weight_scale = rounded(at("weight_scale"), model_dtype_);
-    require_length(entry.weight_scale, spec.out, name_of("weight_scale"));
+    const TensorView scale = at("weight_scale");
+    if (scale.shape.size() == 2) entry.groups = scale.shape[1];
+    if (entry.groups < 1 || spec.in % entry.groups != 0)
+      throw DataError(fmt::format("{} has the shape {}, the linear {} inputs",
+                                  name_of("weight_scale"), shape_text(scale.shape), spec.in),
+                      "quantize the model again");
+    entry.weight_scale = rounded(scale, model_dtype_);
+    require_length(entry.weight_scale, spec.out * entry.groups, name_of("weight_scale"));
   }
-  if (type == LinearType::kW8A16) {
+  if (type == LinearType::kW8A16 || entry.groups > 1) {
     entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
-    require_length(entry.weight_offset, spec.out, name_of("weight_offset"));
+    require_length(entry.weight_offset, spec.out * entry.groups, name_of("weight_offset"));
   }
   entries_[spec.name] = std::move(entry);
 }
@@ -185,8 +191,20 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
     scales[static_cast<std::size_t>(r)] = scale;
     quantize_s8(x + r * in, scale, 0.0F, -128.0F, codes_.data() + r * in, in);
   });
-  matmul_s8(codes_.data(), entry.codes, sums_.data(), rows, out, in);
   const std::vector<float>& bias = linear.bias();
+  if (entry.groups > 1) {  // no engine has this form: codes times scale, then one product in fp32
+    std::vector<float> input(codes_.size());
+    parallel_for(rows, [&](std::int64_t r) {
+      for (std::int64_t j = r * in; j < (r + 1) * in; ++j)
+        input[static_cast<std::size_t>(j)] =
+            static_cast<float>(codes_[static_cast<std::size_t>(j)]) *
+            scales[static_cast<std::size_t>(r)];
+    });
+    dequantized(entry, linear.spec())
+        .multiply(input.data(), rows, bias.empty() ? nullptr : bias.data(), y);
+    return;
+  }
+  matmul_s8(codes_.data(), entry.codes, sums_.data(), rows, out, in);
   parallel_for(rows, [&](std::int64_t r) {
     const std::int32_t* sum = sums_.data() + r * out;
     const float scale = scales[static_cast<std::size_t>(r)];
@@ -198,19 +216,23 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
   });
 }
 
+ProductWeight EngineOp::dequantized(const Entry& entry, const LinearSpec& spec) {
+  std::vector<float> weight(static_cast<std::size_t>(spec.in * spec.out));
+  const std::int64_t width = spec.in / entry.groups;
+  parallel_for(spec.out, [&](std::int64_t i) {
+    for (std::int64_t j = 0; j < spec.in; ++j) {
+      const auto at = static_cast<std::size_t>(i * entry.groups + j / width);
+      weight[static_cast<std::size_t>(i * spec.in + j)] =
+          (static_cast<float>(entry.codes[i * spec.in + j]) - entry.weight_offset[at]) *
+          entry.weight_scale[at];
+    }
+  });
+  return {std::move(weight), spec.out, spec.in, DType::kF32};
+}
+
 void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
                                  std::int64_t rows, float* y) {
-  const std::int64_t in = linear.spec().in;
-  const std::int64_t out = linear.spec().out;
-  std::vector<float> weight(static_cast<std::size_t>(in * out));
-  parallel_for(out, [&](std::int64_t i) {
-    const auto at = static_cast<std::size_t>(i);
-    for (std::int64_t j = 0; j < in; ++j)
-      weight[static_cast<std::size_t>(i * in + j)] =
-          (static_cast<float>(entry.codes[i * in + j]) - entry.weight_offset[at]) *
-          entry.weight_scale[at];
-  });
-  ProductWeight(std::move(weight), out, in, DType::kF32)
+  dequantized(entry, linear.spec())
       .multiply(x, rows, linear.bias().empty() ? nullptr : linear.bias().data(), y);
 }
 

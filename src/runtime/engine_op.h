@@ -31,8 +31,9 @@ class EngineOp : public LinearOp {
     LinearType type = LinearType::kFloat;
     const std::int8_t* codes = nullptr;  // [out, in]
     Tensor unpacked;                     // int4 codes, one a byte
-    std::vector<float> weight_scale;     // [out]
-    std::vector<float> weight_offset;    // [out], W8A16
+    std::int64_t groups = 1;             // of columns that share a weight scale
+    std::vector<float> weight_scale;     // [out, groups]
+    std::vector<float> weight_offset;    // [out, groups]; W8A16 and W8A8_DYNAMIC in groups
     std::vector<float> deq_scale;        // [out], W8A8
     std::vector<std::int32_t> quant_bias;
     float input_scale = 1;
@@ -44,6 +45,8 @@ class EngineOp : public LinearOp {
                     float* y);
   void apply_dynamic(const Entry& entry, const Linear& linear, const float* x, std::int64_t rows,
                      float* y);
+  // fp32 [out, in]: (q - offset) * scale
+  static ProductWeight dequantized(const Entry& entry, const LinearSpec& spec);
   void apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
                          std::int64_t rows, float* y);
 

@@ -90,8 +90,9 @@ Tensor scale_bias_tensor(const QuantizedLinear& linear) {
 }
 
 Tensor weight_offset_tensor(const QuantizedLinear& linear, DType dtype) {
-  if (linear.weight_offset.empty()) return Tensor(dtype, {linear.spec.out, 1});
-  return float_tensor(linear.weight_offset, {linear.spec.out, 1}, dtype);
+  const Shape shape = {linear.spec.out, linear.groups()};
+  if (linear.weight_offset.empty()) return Tensor(dtype, shape);
+  return float_tensor(linear.weight_offset, shape, dtype);
 }
 
 }  // namespace
@@ -116,7 +117,7 @@ std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_d
     add("weight", std::move(linear.codes));
   }
   if (!linear.static_input()) {
-    add("weight_scale", float_tensor(linear.weight_scale, {n, 1}));
+    add("weight_scale", float_tensor(linear.weight_scale, {n, linear.groups()}));
     add("weight_offset", weight_offset_tensor(linear, DType::kF32));
   }
   if (linear.type == LinearType::kW4A8Dynamic) add("scale_bias", scale_bias_tensor(linear));

@@ -20,6 +20,7 @@ void Saver::add(const std::string& name, const TensorView& view, LinearType type
 
 void Saver::write(QuantizedLinear linear) {
   const LinearType type = linear.type;
+  if (linear.group_size > 0) group_size_ = linear.group_size;
   const auto tensors = options_.layout == FolderLayout::kV1
                            ? ascendv1_tensors(std::move(linear), options_.model_dtype)
                            : v0_tensors(std::move(linear), options_.model_dtype);
@@ -67,7 +68,7 @@ void Saver::finish() {
     all.emplace_back("version", "1.0.0");
     all.emplace_back("model_quant_type", model_type_.name());
     all.emplace_back("metadata", Json::object());
-    all.emplace_back("group_size", 0);
+    all.emplace_back("group_size", group_size_);
     all.emplace_back("optional", Json::object());
   }
   description_ = Json(std::move(all));

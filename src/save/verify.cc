@@ -31,6 +31,7 @@ class Check {
       if (type.is_string() && global_keys().count(name) == 0)
         types_[name] = type.get<std::string>();
     v0_ = !description.contains("optional");
+    group_size_ = description.value("group_size", std::int64_t{0});
   }
 
   void contents(const std::vector<WrittenTensor>& written) {
@@ -135,7 +136,9 @@ class Check {
       const bool rows = spec.role == Role::kDown || spec.role == Role::kAttentionOut;
       expected = {spec.out, rows ? 16 : 1};
     } else {
-      expected = {spec.out, 1};
+      // One scale per row or per group of group_size_ columns: both have the same type name.
+      const bool grouped = group_size_ > 0 && view.shape == Shape{spec.out, spec.in / group_size_};
+      expected = {spec.out, grouped ? spec.in / group_size_ : 1};
       dtype_fits = v0_ ? msmodelslim::is_float(view.dtype) : dtype_fits;
     }
     if (view.shape != expected || !dtype_fits) {
@@ -188,6 +191,7 @@ class Check {
   bool allow_mixed_;
   std::map<std::string, std::string> types_;
   bool v0_ = false;
+  std::int64_t group_size_ = 0;
   std::vector<std::string> problems_;
 };
 

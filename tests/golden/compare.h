@@ -18,6 +18,7 @@ struct Tolerance {
   double scale_share = 0;       // share of their elements that may be further off
   double scale_bias = 1e-5;     // relative error of W4A8's sums, which cancel
   double offset_steps = 0;      // input_offset, absolute
+  bool weight_offset = true;    // whether weight_offset is compared
 };
 
 // Problems, empty when within tolerance. `model`: the source folder, for tensors that

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <numeric>
 #include <set>
 
 #include "base/error.h"
@@ -12,6 +14,7 @@
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
 #include "cli/eval_command.h"
+#include "eval/perplexity.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
@@ -79,6 +82,28 @@ TEST_F(QuantCommand, DebugKeepsWhatSmoothingChose) {
       return entry.name == record.at("scales").at("key").get<std::string>() &&
              entry.shape == Shape{64};
     }));
+  }
+}
+
+TEST_F(QuantCommand, GptqInGroupsIsWrittenAndEvaluated) {
+  for (const char* act : {"{dtype: int8, scope: per_token, symmetric: true, method: minmax}",
+                          "{dtype: float, scope: per_tensor, symmetric: true, method: none}"}) {
+    const std::string recipe = out_ + ".yaml";
+    std::ofstream(recipe)
+        << "apiversion: modelslim_v1\nspec:\n  process:\n    - type: linear_quant\n"
+           "      qconfig:\n        act: "
+        << act
+        << "\n        weight: {dtype: int8, scope: per_group, symmetric: false, "
+           "method: gptq, ext: {group_size: 32}}\n"
+           "  save: [{type: ascendv1_saver}]\n  dataset: boolq.jsonl\n";
+    EXPECT_EQ(run_quant({model_, "--save_path", out_, "--config_path", recipe, "--calib_samples",
+                         "2", "--quiet", "--overwrite"}),
+              0);
+    fs::remove(recipe);
+    PerplexityOptions options{out_, model_, 64, 0};
+    std::vector<std::int32_t> ids(128);
+    std::iota(ids.begin(), ids.end(), 10);
+    EXPECT_LT(evaluate_perplexity(options, ids).kl->mean, 0.01) << act;
   }
 }
 

@@ -189,6 +189,26 @@ TEST_F(BadInput, SplitOfAFusedGroupIsAnErrorOnlyWhenStrict) {
   EXPECT_EQ(error(), "no error");
 }
 
+TEST_F(BadInput, GroupSizeThatDoesNotDivide) {
+  job_.plan = make_plan(parse_recipe(R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: linear_quant
+      qconfig:
+        weight: {dtype: int8, scope: per_group, symmetric: true, method: gptq, ext: {group_size: 48}}
+      exclude: ["*self_attn*", "*1.mlp*"]
+  save: [{type: ascendv1_saver}]
+)",
+                                     "test.yaml"));
+  job_.samples = {{1, 2, 3}};
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("group size 48 does not divide"),
+                                      HasSubstr("model.layers.0.mlp.gate_proj (64)"),
+                                      HasSubstr("model.layers.0.mlp.down_proj (128)"),
+                                      testing::Not(HasSubstr("layers.1"))));
+  EXPECT_FALSE(fs::exists(job_.save_path));
+}
+
 TEST_F(BadInput, UnwritableTarget) {
   job_.save_path = "/proc/q";  // nobody can make a folder there, root neither
   EXPECT_THAT(error(), HasSubstr("cannot be written"));

@@ -194,11 +194,8 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
       problems_of(v1_recipe(
           "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_tensor, "
           "symmetric: true, method: histogram}, weight: {dtype: int8, scope: per_channel, "
-          "symmetric: true, method: gptq}}}\n")),
-      testing::AllOf(
-          HasSubstr("activation quantization int8 per_tensor symmetric histogram is not "
-                    "built yet"),
-          HasSubstr("weight quantization int8 per_channel symmetric gptq is not built yet")));
+          "symmetric: true, method: minmax}}}\n")),
+      HasSubstr("activation quantization int8 per_tensor symmetric histogram is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
               HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  prior: [{}]\n  process:\n" +
@@ -278,6 +275,25 @@ TEST(PlanV1, ExtKeysWithoutEffectAreWarnings) {
                   "symmetric: true, method: minmax, ext: {aggregation_type: median}}, weight: "
                   "{dtype: int8, scope: per_channel, symmetric: true, method: minmax}}}\n")),
               HasSubstr("aggregation_type (line 4)\n    must be max or mean"));
+}
+
+TEST(PlanV1, ParametersOfGptq) {
+  const auto recipe = [](const std::string& ext) {
+    return v1_recipe(
+        "    - {type: linear_quant, qconfig: {weight: {dtype: int8, scope: per_group, symmetric: "
+        "false, method: gptq, ext: {" +
+        ext + "}}}}\n");
+  };
+  const Plan plan = plan_of(recipe("group_size: 64, percdamp: 0.1"));
+  const auto& step = std::get<LinearQuantStep>(plan.steps[0].value);
+  EXPECT_EQ(step.type, "W8A16");
+  EXPECT_EQ(group_size_of(step.weight), 64);
+  EXPECT_TRUE(needs_data(plan));
+  EXPECT_EQ(group_size_of(std::get<LinearQuantStep>(plan_of(recipe("")).steps[0].value).weight),
+            128);
+  for (const char* bad :
+       {"group_size: 0", "group_size: 1.5", "block_size: big", "percdamp: 0", "percdamp: -1"})
+    EXPECT_THAT(problems_of(recipe(bad)), HasSubstr("above 0")) << bad;
 }
 
 }  // namespace

@@ -1,0 +1,40 @@
+#pragma once
+// H = 2/N X^T X over the N calibration rows that a linear sees (as it sees them: fake-quantized
+// when its activations are), and the factor GPTQ needs. Linears with the same input share one.
+// Reference: quantizers 6.4.
+
+#include <cstdint>
+#include <vector>
+
+namespace msmodelslim {
+
+class Hessian {
+ public:
+  explicit Hessian(std::int64_t width) : width_(width) {}
+
+  // x [rows, width]. All threads.
+  void add(const float* x, std::int64_t rows);
+  std::int64_t rows() const { return rows_; }
+
+  // Ends collecting and factors H + percdamp * mean(diag H) * I, the first time. A failed
+  // factorization is tried again with ten times the damping, at most kTries times.
+  // False: no factor (also when H is not finite).
+  bool factor(double percdamp);
+  // Upper triangular U, [width, width]: inverse(H + damping) = U^T U.
+  const std::vector<float>& upper() const { return values_; }
+  // Columns that never saw anything but zero.
+  const std::vector<bool>& dead() const { return dead_; }
+  double damping() const { return damping_; }  // as a share of the mean diagonal
+
+ private:
+  static constexpr int kTries = 6;
+  std::int64_t width_;
+  std::int64_t rows_ = 0;
+  std::vector<float> values_;  // sums of X^T X, later U
+  std::vector<bool> dead_;
+  double damping_ = 0;
+  bool factored_ = false;
+  bool usable_ = false;
+};
+
+}  // namespace msmodelslim
