@@ -20,6 +20,10 @@ const std::vector<Row>& rows() {
       {LinearType::kFloat, "FLOAT", {"weight"}},
       {LinearType::kW8A16, "W8A16", {"weight", "weight_scale", "weight_offset"}},
       {LinearType::kW8A8Dynamic, "W8A8_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
+      {LinearType::kW8A8Mix,
+       "W8A8_MIX",
+       {"weight", "quant_bias", "input_scale", "input_offset", "deq_scale", "weight_scale",
+        "weight_offset"}},
       {LinearType::kW8A8,
        "W8A8",
        {"weight", "quant_bias", "input_scale", "input_offset", "deq_scale"}},
@@ -31,8 +35,9 @@ const std::vector<Row>& rows() {
 }
 
 // Rising priority of model_quant_type.
-constexpr std::array<LinearType, 4> kPriority = {LinearType::kFloat, LinearType::kW8A16,
-                                                 LinearType::kW8A8Dynamic, LinearType::kW8A8};
+constexpr std::array<LinearType, 5> kPriority = {LinearType::kFloat, LinearType::kW8A16,
+                                                 LinearType::kW8A8Dynamic, LinearType::kW8A8Mix,
+                                                 LinearType::kW8A8};
 
 }  // namespace
 

@@ -9,7 +9,9 @@
 //                 · deq_scale [n] (F32 for a bf16 model, else I64 with the fp32 bits) · bias F32
 //                 [n]
 //   W8A8_DYNAMIC  weight I8 [n,k] · weight_scale F32 [n,1] · weight_offset F32 [n,1] zeros · bias
-//   W8A16         the same tensors; the offset is real
+//   W8A8_MIX      those of W8A8, then weight_scale and weight_offset as in W8A8_DYNAMIC: prefill
+//                 runs with a scale per token, decode with the static one
+//   W8A16         the tensors of W8A8_DYNAMIC; the offset is real
 //   W4A8_DYNAMIC  weight I8 [n/2,k] (two output rows a byte, even row low) · weight_scale ·
 //                 weight_offset · scale_bias F32 [n,1] or [n,16] · bias
 //   FLOAT         weight, bias as in the source
@@ -23,7 +25,7 @@
 
 namespace msmodelslim {
 
-enum class LinearType { kFloat, kW8A16, kW8A8Dynamic, kW8A8, kW4A8Dynamic };
+enum class LinearType { kFloat, kW8A16, kW8A8Dynamic, kW8A8Mix, kW8A8, kW4A8Dynamic };
 
 const char* linear_type_name(LinearType type);
 std::optional<LinearType> linear_type_from_name(const std::string& name);

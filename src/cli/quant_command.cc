@@ -50,7 +50,7 @@ std::vector<std::vector<std::int32_t>> calibration_ids(const QuantArgs& args, co
 bool has_static_w8a8(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     if (const auto* linear = std::get_if<LinearQuantStep>(&step.value);
-        linear && linear->type == "W8A8")
+        linear && (linear->type == "W8A8" || linear->type == "W8A8_MIX"))
       return true;
     if (const auto* group = std::get_if<GroupStep>(&step.value);
         group && has_static_w8a8(group->steps))

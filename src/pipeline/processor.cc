@@ -126,6 +126,7 @@ class LinearQuantProcessor : public Processor {
     config.type = *type;
     config.act = step.act.is_float()              ? ActKind::kFloat
                  : step.act.scope == "per_tensor" ? ActKind::kStatic
+                 : step.act.scope == "pd_mix"     ? ActKind::kMix
                                                   : ActKind::kPerToken;
     config.act_symmetric = step.act.symmetric;
     config.aggregation = aggregation_of(step.act) == Aggregation::kMean ? RangeAggregation::kMean

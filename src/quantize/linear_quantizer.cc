@@ -55,8 +55,8 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
       const float* from = x + s.begin * in;
       MinMax range = range_of(from, s.rows * in);
       QuantParam param;
+      if (config_.collects_range()) range_.update(range);
       if (config_.act == ActKind::kStatic) {
-        range_.update(range);
         param = param_of(range_.range());
       } else {
         param = integer_param(range.min, range.max, true, 8, DType::kF32);
@@ -73,7 +73,7 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
 }
 
 QuantizedLinear LinearQuantizer::finish() {
-  if (config_.act == ActKind::kStatic) {
+  if (config_.collects_range()) {
     if (!range_.seen())
       throw DataError(fmt::format("{}: no calibration token reached it", result_.spec.name),
                       "use a larger calibration set, or exclude it from static quantization");

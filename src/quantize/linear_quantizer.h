@@ -19,6 +19,7 @@ enum class ActKind {
   kFloat,     // weight-only
   kStatic,    // one scale per tensor, from the calibration set
   kPerToken,  // one scale per token at run time; nothing is stored
+  kMix,       // both: the static scale is stored, calibration sees the dynamic one
 };
 
 struct LinearConfig {
@@ -29,7 +30,8 @@ struct LinearConfig {
   WeightConfig weight;
   DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
   DType compute_dtype = DType::kF32;    // of products, see ProductWeight
-  bool needs_data() const { return act == ActKind::kStatic || weight.method == "gptq"; }
+  bool collects_range() const { return act == ActKind::kStatic || act == ActKind::kMix; }
+  bool needs_data() const { return collects_range() || weight.method == "gptq"; }
 };
 
 // One linear under calibration (reference: quantizers 5.1, 8.1, 9).
@@ -37,8 +39,8 @@ struct LinearConfig {
 // For every sample, in order: the running range takes it in, the scale follows, the sample is
 // quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees
 // the range of samples 0..i, as in the Python tool. A per-token linear uses one scale per sample
-// here (the Python tool's rule; it is data-free and only matters beside a static neighbour in a
-// group).
+// here (the Python tool's rule, for W8A8_MIX too; it is data-free and only matters beside a static
+// neighbour in a group).
 class LinearQuantizer {
  public:
   // gptq: `hessian` is shared by linears with the same input; the one that `collects` fills it.

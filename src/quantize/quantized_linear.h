@@ -21,14 +21,14 @@ struct QuantizedLinear {
   std::int64_t group_size = 0;       // columns that share a scale; 0: the whole row
   std::vector<float> weight_scale;   // [out, groups]
   std::vector<float> weight_offset;  // [out, groups] or empty (zeros)
-  QuantParam input;                  // static activations only
+  QuantParam input;                  // W8A8 and W8A8_MIX
   std::vector<float> bias;           // [out] or empty
 
   std::int64_t groups() const { return group_size > 0 ? spec.in / group_size : 1; }
+  // How activations are quantized; W8A8_MIX knows both ways and counts as dynamic.
   bool static_input() const { return type == LinearType::kW8A8; }
-  bool dynamic_input() const {
-    return type == LinearType::kW8A8Dynamic || type == LinearType::kW4A8Dynamic;
-  }
+  bool dynamic_input() const { return !static_input() && type != LinearType::kW8A16; }
+  bool has_input_param() const { return static_input() || type == LinearType::kW8A8Mix; }
 };
 
 // (q - o) * s, fp32 [out, in].

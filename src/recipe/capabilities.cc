@@ -67,7 +67,7 @@ const std::vector<QuantizerInfo>& known_quantizers() {
       {kA, "int8", "per_channel", kSym, "minmax", kLater, kData, {"aggregation_type"}},
       {kA, "int8", "per_channel", kAsym, "minmax", kLater, kData, {"aggregation_type"}},
       {kA, "fp8_e4m3", "per_channel", kSym, "minmax", kLater, kData, {"aggregation_type"}},
-      {kA, "int8", "pd_mix", kAsym, "minmax", kLater, kData, {"aggregation_type"}},
+      {kA, "int8", "pd_mix", kAsym, "minmax", kBuilt, kData, {"aggregation_type"}},
       {kA, "mxfp8", "per_block", kSym, "minmax", kLater, kFree, {"axes"}},
       {kA, "mxfp4", "per_block", kSym, "minmax", kLater, kFree, {"axes"}},
       {kA, "mxfp4", "dual_scale", kSym, "dualscale", kLater, kFree, {"dual_block_size", "axes"}},

@@ -75,7 +75,7 @@ EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, D
     if (!type)
       throw DataError(fmt::format("{} has the type {}, which eval cannot compute yet", name,
                                   types.at(name).dump()),
-                      "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A16, W4A8_DYNAMIC");
+                      "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC");
     load(spec, *type);
   };
   for (const BlockSpec& block : model.blocks) {
@@ -152,6 +152,7 @@ void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
       apply_weight_only(entry, linear, x, rows, y);
       return;
     case LinearType::kW8A8Dynamic:
+    case LinearType::kW8A8Mix:
     case LinearType::kW4A8Dynamic:
       apply_dynamic(entry, linear, x, rows, y);
       return;

@@ -3,6 +3,7 @@
 // alone.
 //
 //   W8A8          xq = clamp(rne(x / sx + ox));  y = (xq q^T + quant_bias) * deq_scale
+//   W8A8_MIX      as W8A8_DYNAMIC (prefill)
 //   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias      (W4A8_DYNAMIC: int4
 //   codes) W8A16         y = x ((q - o) sw)^T + bias
 // sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears

@@ -105,7 +105,7 @@ std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_d
   };
   if (linear.type == LinearType::kW4A8Dynamic) {
     add("weight", pack_rows(linear));
-  } else if (linear.static_input()) {
+  } else if (linear.has_input_param()) {
     const std::vector<float> deq = dequant_scale(linear);
     Tensor quant_bias = quant_bias_tensor(linear, deq);
     add("weight", std::move(linear.codes));

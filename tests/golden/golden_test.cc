@@ -120,6 +120,7 @@ std::map<std::string, Rule> make_rules() {
   // by 2. quant_bias follows from offsets and codes, which are compared.
   Tolerance rougher = rough;
   rougher.scale = 0.1;
+  rougher.scale_share = 0.05;
   rougher.offset_steps = 8;
   rougher.quant_bias_rel = 1e9;
   rules["chaotic-deep"] = {rougher, smooth};
