@@ -7,7 +7,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <memory>
 
 #include "base/json.h"
 #include "checkpoint/reader.h"
@@ -15,32 +14,15 @@
 namespace msmodelslim {
 namespace {
 
-struct Folder {
-  std::vector<std::unique_ptr<SafetensorsFile>> files;
-  std::unique_ptr<CheckpointReader> source;
-  std::map<std::string, TensorView> tensors;
-  void open(const std::string& path) {
-    files.push_back(std::make_unique<SafetensorsFile>(path));
-    for (const auto& entry : files.back()->entries())
-      tensors[entry.name] = files.back()->view(entry);
-  }
-};
-
-Folder open_folder(const std::string& path) {
-  Folder folder;
-  for (const auto& item : std::filesystem::directory_iterator(path))
-    if (item.path().extension() == ".safetensors") folder.open(item.path().string());
-  return folder;
-}
-
-void add_stripped(Folder& folder, const std::string& expected, const std::string& model) {
+// Tensors that were cut out of the expected folder; they come from `source`, the float model.
+void add_stripped(QuantizedFolder& folder, const std::string& expected,
+                  const CheckpointReader& source) {
   const std::string path = expected + "/stripped.json";
   if (!std::filesystem::exists(path)) return;
-  folder.source = std::make_unique<CheckpointReader>(model);
   const Json stripped = read_json_file(path);
   for (const auto& [file, tensors] : stripped.items())
     for (const auto& [name, value] : tensors.items())
-      folder.tensors[name] = folder.source->at(value.at("source").get<std::string>());
+      folder.add(name, source.at(value.at("source").get<std::string>()));
 }
 
 double value_at(const TensorView& view, std::int64_t i) {
@@ -152,48 +134,85 @@ std::string compare_sum(const std::string& name, const Json& digest, const Tenso
   return "";
 }
 
+bool is_packed(const Json& description, const std::string& name) {
+  return name.ends_with(".weight") && description.value(name, Json()) == "W4A8_DYNAMIC";
+}
+
 }  // namespace
+
+QuantizedFolder::QuantizedFolder(const std::string& path) {
+  for (const auto& item : std::filesystem::directory_iterator(path)) {
+    if (item.path().extension() != ".safetensors") continue;
+    files_.push_back(std::make_unique<SafetensorsFile>(item.path().string()));
+    for (const auto& entry : files_.back()->entries())
+      tensors_[entry.name] = files_.back()->view(entry);
+  }
+}
+
+Tensor unpack_rows(const TensorView& packed) {
+  const std::int64_t k = packed.shape[1];
+  Tensor codes(DType::kI8, {2 * packed.shape[0], k});
+  for (std::int64_t i = 0; i < packed.count(); ++i) {
+    const std::int8_t byte = packed.as<std::int8_t>()[i];
+    const std::int64_t even = i / k * 2 * k + i % k;
+    codes.as<std::int8_t>()[even] =
+        static_cast<std::int8_t>(static_cast<std::int8_t>(byte << 4) >> 4);
+    codes.as<std::int8_t>()[even + k] = static_cast<std::int8_t>(byte >> 4);
+  }
+  return codes;
+}
+
+std::vector<double> deq_scales(const TensorView& view) {
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < view.count(); ++i) values.push_back(value_at(view, i));
+  return values;
+}
 
 std::vector<std::string> compare_folders(const std::string& expected, const std::string& actual,
                                          const std::string& model, const Tolerance& tolerance) {
-  Folder e = open_folder(expected);
-  add_stripped(e, expected, model);
-  const Folder a = open_folder(actual);
+  const CheckpointReader source(model);
+  QuantizedFolder e(expected);
+  add_stripped(e, expected, source);
+  const QuantizedFolder a(actual);
   std::vector<std::string> problems = compare_descriptions(expected, actual);
-  for (const auto& [name, view] : e.tensors) {
-    const auto it = a.tensors.find(name);
-    if (it == a.tensors.end()) {
+  const Json description = read_description(expected);
+  for (const auto& [name, view] : e.tensors()) {
+    const auto it = a.tensors().find(name);
+    if (it == a.tensors().end()) {
       problems.push_back("missing tensor " + name);
       continue;
     }
-    std::string problem = compare_tensor(name, view, it->second, tolerance);
+    const bool packed = is_packed(description, name) && view.shape == it->second.shape;
+    std::string problem = packed ? compare_tensor(name, unpack_rows(view).view(),
+                                                  unpack_rows(it->second).view(), tolerance)
+                                 : compare_tensor(name, view, it->second, tolerance);
     if (!problem.empty()) problems.push_back(std::move(problem));
   }
-  for (const auto& [name, view] : a.tensors)
-    if (e.tensors.count(name) == 0) problems.push_back("extra tensor " + name);
+  for (const auto& [name, view] : a.tensors())
+    if (e.tensors().count(name) == 0) problems.push_back("extra tensor " + name);
   return problems;
 }
 
 std::vector<std::string> compare_with_digest(const std::string& expected, const std::string& actual,
                                              const Tolerance& tolerance) {
   std::vector<std::string> problems = compare_descriptions(expected, actual);
-  const Folder kept = open_folder(expected);
-  const Folder a = open_folder(actual);
+  const QuantizedFolder kept(expected);
+  const QuantizedFolder a(actual);
   const Json digests = read_json_file(expected + "/tensors.json");
   for (const auto& [name, digest] : digests.items()) {
-    const auto it = a.tensors.find(name);
-    if (it == a.tensors.end()) {
+    const auto it = a.tensors().find(name);
+    if (it == a.tensors().end()) {
       problems.push_back("missing tensor " + name);
       continue;
     }
-    const auto whole = kept.tensors.find(name);
-    if (whole == kept.tensors.end() && !digest.contains("sum")) continue;  // int64 bit patterns
-    std::string problem = whole != kept.tensors.end()
+    const auto whole = kept.tensors().find(name);
+    if (whole == kept.tensors().end() && !digest.contains("sum")) continue;  // int64 bit patterns
+    std::string problem = whole != kept.tensors().end()
                               ? compare_tensor(name, whole->second, it->second, tolerance)
                               : compare_sum(name, digest, it->second, tolerance);
     if (!problem.empty()) problems.push_back(std::move(problem));
   }
-  for (const auto& [name, view] : a.tensors)
+  for (const auto& [name, view] : a.tensors())
     if (!digests.contains(name)) problems.push_back("extra tensor " + name);
   return problems;
 }

@@ -1,6 +1,8 @@
 #pragma once
 // Compares two quantized folders tensor by tensor, as the golden set's README asks.
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,24 @@ struct Tolerance {
   double offset_steps = 0;      // input_offset, absolute
   bool weight_offset = true;    // whether weight_offset is compared
 };
+
+// All tensors of the *.safetensors files of a folder.
+class QuantizedFolder {
+ public:
+  explicit QuantizedFolder(const std::string& path);
+  const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+  const TensorView& at(const std::string& name) const { return tensors_.at(name); }
+  void add(const std::string& name, const TensorView& view) { tensors_[name] = view; }
+
+ private:
+  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::map<std::string, TensorView> tensors_;
+};
+
+// W4A8's two output rows a byte -> int8 codes, one a byte.
+Tensor unpack_rows(const TensorView& packed);
+// The values of a deq_scale tensor, which may be fp32 bits in int64.
+std::vector<double> deq_scales(const TensorView& view);
 
 // Problems, empty when within tolerance. `model`: the source folder, for tensors that
 // expected/stripped.json lists.

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "golden/compare.h"
+#include "golden/output_error.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/model_types.h"
 #include "recipe/recipe.h"
@@ -50,6 +51,7 @@ std::vector<Case> read_cases(bool real) {
 struct Rule {
   Tolerance all;
   std::optional<Tolerance> first_block;  // tighter, for model.layers.0 only
+  bool output_error = false;  // at most 1 % above the tool's, as the mean over all linears
 };
 
 // The README's "Fair tolerances".
@@ -81,21 +83,28 @@ std::map<std::string, Rule> make_rules() {
   ssz_real.scale_share = 5e-3;
   ssz_real.code_share = 1e-3;
   rules["ssz-real"].all = ssz_real;
-  Tolerance gptq = statics;  // the tool differs from itself in 1.3 % of the codes, by up to 6
-  gptq.code_share = 0.02;
+  // The tool differs from itself in 1.3 % of the codes, by up to 6; behind the first block other
+  // kernels move up to 5 % of ours.
+  Tolerance gptq = statics;
+  gptq.code_share = 0.1;
   gptq.code_step = 6;
   gptq.scale = 1e-6;
   gptq.scale_bias = 1e9;  // sums of codes that cancel
-  rules["gptq"].all = gptq;
+  const auto add_gptq = [&](const char* name, const Tolerance& tolerance) {
+    Tolerance first = tolerance;
+    first.code_share = 0.02;
+    rules[name] = {tolerance, first, true};
+  };
+  add_gptq("gptq", gptq);
   Tolerance gptq_static = gptq;
   gptq_static.scale = 1e-5;
-  rules["gptq-static"].all = gptq_static;
+  add_gptq("gptq-static", gptq_static);
   Tolerance gptq_group = gptq;  // scales come from corrected columns
   gptq_group.scale = 1e-3;
-  gptq_group.scale_share = 0.01;
-  rules["gptq-group"].all = gptq_group;
+  gptq_group.scale_share = 0.05;
+  add_gptq("gptq-group", gptq_group);
   gptq_group.weight_offset = false;
-  rules["gptq-group-asym"].all = gptq_group;
+  add_gptq("gptq-group-asym", gptq_group);
   Tolerance smooth = statics;
   smooth.code_share = 1e-3;
   smooth.scale = 1e-4;
@@ -248,6 +257,15 @@ TEST_P(Golden, Case) {
   expect_none(problems_of(rule_of(c), [&](const Tolerance& tolerance) {
     return compare_folders(expected, job.save_path, job.model_path, tolerance);
   }));
+  if (rule_of(c).output_error) {
+    const auto theirs = output_errors(expected, job.model_path, job.samples);
+    double ratios = 0;
+    for (const auto& [linear, error] : output_errors(job.save_path, job.model_path, job.samples)) {
+      ratios += error / theirs.at(linear);
+      EXPECT_LE(error, 1.2 * theirs.at(linear)) << linear;
+    }
+    EXPECT_LE(ratios / static_cast<double>(theirs.size()), 1.01);
+  }
   if (!HasFailure()) fs::remove_all(job.save_path);
 }
 
