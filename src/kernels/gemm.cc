@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <dnnl.hpp>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -79,15 +80,18 @@ class TileProduct {
   void run(const void* x, const void* w, float* y) const {
     const OneThread one_thread;
     dnnl::stream stream(cpu());
-    std::vector<char> scratch(description_.scratchpad_desc().get_size() + 64);
+    constexpr std::size_t kAlignment = 64;
+    std::size_t space = description_.scratchpad_desc().get_size() + kAlignment;
+    std::vector<char> scratch(space);
+    void* aligned = scratch.data();
+    std::align(kAlignment, space - kAlignment, aligned, space);
     const auto at = [](const memory::desc& desc, const void* data) {
       return memory(desc, cpu(), const_cast<void*>(data));
     };
-    product_.execute(stream,
-                     {{DNNL_ARG_SRC, at(description_.src_desc(), x)},
-                      {DNNL_ARG_WEIGHTS, at(description_.weights_desc(), w)},
-                      {DNNL_ARG_DST, at(description_.dst_desc(), y)},
-                      {DNNL_ARG_SCRATCHPAD, at(description_.scratchpad_desc(), scratch.data())}});
+    product_.execute(stream, {{DNNL_ARG_SRC, at(description_.src_desc(), x)},
+                              {DNNL_ARG_WEIGHTS, at(description_.weights_desc(), w)},
+                              {DNNL_ARG_DST, at(description_.dst_desc(), y)},
+                              {DNNL_ARG_SCRATCHPAD, at(description_.scratchpad_desc(), aligned)}});
     stream.wait();
   }
 

@@ -147,8 +147,8 @@ std::map<std::string, Rule> make_rules() {
   // Smoothing scales are made from those activations; behind the first block only names, types,
   // shapes and order mean something.
   Tolerance bf16_smooth = bf16_act;
-  bf16_smooth.code_share = 0.2;
-  bf16_smooth.code_step = 3;
+  bf16_smooth.code_share = 0.25;
+  bf16_smooth.code_step = 5;
   bf16_smooth.quant_bias_rel = 1.2;
   Tolerance structure;
   structure.code_share = 1;
