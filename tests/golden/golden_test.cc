@@ -67,11 +67,10 @@ std::map<std::string, Rule> make_rules() {
   statics.quant_bias_rel = 1e-4;
   rules["static"].all = statics;
   rules["v0"].all = statics;
-  // 28 layers: a change of eps by 3e-7 moves our own scales of the last ones by 1.7e-2.
+  // 28 layers: other kernels move our scales of the last ones by up to 1e-3, the tool's by 2e-4.
   Tolerance deep = statics;
-  deep.scale = 0.03;
-  deep.offset_steps = 4;
-  deep.quant_bias_rel = 0.1;
+  deep.scale = 5e-3;
+  deep.quant_bias_rel = 0.1;  // where an offset moves by one
   deep.code_share = 1e-3;
   rules["v0-deep"] = {deep, statics};
   Tolerance ssz = statics;
