@@ -30,16 +30,31 @@ const std::vector<Row>& rows() {
       {LinearType::kW4A8Dynamic,
        "W4A8_DYNAMIC",
        {"weight", "weight_scale", "weight_offset", "scale_bias"}},
+      {LinearType::kFp8Dynamic, "WFP8AFP8_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
+      {LinearType::kMxFp8, "W8A8_MXFP8", {"weight", "weight_scale"}},
+      {LinearType::kW4A8MxFp, "W4A8_MXFP", {"weight", "weight_scale"}},
+      {LinearType::kMxFp4, "W4A4_MXFP4", {"weight", "weight_scale"}},
+      {LinearType::kMxFp4Dual,
+       "W4A4_MXFP4_DUALSCALE",
+       {"weight", "weight_scale", "weight_dual_scale"}},
   };
   return table;
 }
 
 // Rising priority of model_quant_type.
-constexpr std::array<LinearType, 5> kPriority = {LinearType::kFloat, LinearType::kW8A16,
-                                                 LinearType::kW8A8Dynamic, LinearType::kW8A8Mix,
-                                                 LinearType::kW8A8};
+constexpr std::array<LinearType, 10> kPriority = {
+    LinearType::kFloat, LinearType::kW8A16,      LinearType::kW8A8Dynamic, LinearType::kW8A8Mix,
+    LinearType::kW8A8,  LinearType::kFp8Dynamic, LinearType::kMxFp8,       LinearType::kW4A8MxFp,
+    LinearType::kMxFp4, LinearType::kMxFp4Dual};
 
 }  // namespace
+
+bool is_mx(LinearType type) {
+  return type == LinearType::kMxFp8 || type == LinearType::kW4A8MxFp ||
+         type == LinearType::kMxFp4 || type == LinearType::kMxFp4Dual;
+}
+
+bool is_float_format(LinearType type) { return type == LinearType::kFp8Dynamic || is_mx(type); }
 
 const char* linear_type_name(LinearType type) {
   return rows()[static_cast<std::size_t>(type)].name;

@@ -14,6 +14,12 @@
 //   W8A16         the tensors of W8A8_DYNAMIC; the offset is real
 //   W4A8_DYNAMIC  weight I8 [n/2,k] (two output rows a byte, even row low) · weight_scale ·
 //                 weight_offset · scale_bias F32 [n,1] or [n,16] · bias
+//   WFP8AFP8_DYNAMIC  weight F8_E4M3 [n,k] · weight_scale F32 [n,1] · weight_offset zeros · bias
+//   W8A8_MXFP8    weight F8_E4M3 [n,k] · weight_scale U8 [n, ceil(k/32)]: exponent + 127 · bias
+//   W4A8_MXFP, W4A4_MXFP4  weight U8 [n,k/2] (two fp4 of a row a byte, even column low) · the rest
+//                 as W8A8_MXFP8
+//   W4A4_MXFP4_DUALSCALE  the same, then weight_dual_scale F32 [n, ceil(k/dual_block), 1]; its bias
+//                 carries the type
 //   FLOAT         weight, bias as in the source
 // V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
 
@@ -25,7 +31,24 @@
 
 namespace msmodelslim {
 
-enum class LinearType { kFloat, kW8A16, kW8A8Dynamic, kW8A8Mix, kW8A8, kW4A8Dynamic };
+enum class LinearType {
+  kFloat,
+  kW8A16,
+  kW8A8Dynamic,
+  kW8A8Mix,
+  kW8A8,
+  kW4A8Dynamic,
+  kFp8Dynamic,  // WFP8AFP8_DYNAMIC
+  kMxFp8,       // W8A8_MXFP8
+  kW4A8MxFp,    // W4A8_MXFP
+  kMxFp4,       // W4A4_MXFP4
+  kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
+};
+
+// Weights in blocks of 32 that share a power of two.
+bool is_mx(LinearType type);
+// Weights that are floating-point numbers of 8 or 4 bits.
+bool is_float_format(LinearType type);
 
 const char* linear_type_name(LinearType type);
 std::optional<LinearType> linear_type_from_name(const std::string& name);

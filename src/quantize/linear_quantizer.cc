@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "quantize/mx.h"
 
 namespace msmodelslim {
 namespace {
@@ -58,6 +59,10 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
       if (config_.collects_range()) range_.update(range);
       if (config_.act == ActKind::kStatic) {
         param = param_of(range_.range());
+      } else if (is_float_format(config_.type)) {
+        fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in,
+                              input_.data() + s.begin * in);
+        continue;
       } else {
         param = integer_param(range.min, range.max, true, 8, DType::kF32);
       }
@@ -112,12 +117,7 @@ void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* 
     if (linear.static_input()) {
       fake_quantize_all(x, linear.input, input_.data(), rows * in);
     } else {
-      parallel_for(rows, [&](std::int64_t r) {
-        const float* row = x + r * in;
-        const MinMax range = min_max(row, in);
-        const QuantParam param = integer_param(range.min, range.max, true, 8, DType::kF32);
-        fake_quantize_s8(row, param.scale, param.offset, input_.data() + r * in, in);
-      });
+      fake_quantize_dynamic(linear.type, linear.dual_block, x, rows, in, input_.data());
     }
     input = input_.data();
   }

@@ -17,12 +17,17 @@ namespace msmodelslim {
 struct QuantizedLinear {
   LinearSpec spec;
   LinearType type = LinearType::kW8A8Dynamic;
-  Tensor codes;                      // I8 [out, in], one code a byte
-  std::int64_t group_size = 0;       // columns that share a scale; 0: the whole row
-  std::vector<float> weight_scale;   // [out, groups]
-  std::vector<float> weight_offset;  // [out, groups] or empty (zeros)
-  QuantParam input;                  // W8A8 and W8A8_MIX
-  std::vector<float> bias;           // [out] or empty
+  // Integer types: I8 [out, in], one code a byte. Floating-point formats: as on disk, see
+  // ascendv1.h.
+  Tensor codes;
+  std::int64_t group_size = 0;          // columns that share a scale; 0: the whole row
+  std::vector<float> weight_scale;      // [out, groups]
+  std::vector<float> weight_offset;     // [out, groups] or empty (zeros)
+  std::vector<std::uint8_t> exponents;  // MX types: [out, blocks of 32], exponent + 127
+  std::int64_t dual_block = 0;          // W4A4_MXFP4_DUALSCALE: columns of an outer block
+  std::vector<float> dual_scale;        // [out, outer blocks]
+  QuantParam input;                     // W8A8 and W8A8_MIX
+  std::vector<float> bias;              // [out] or empty
 
   std::int64_t groups() const { return group_size > 0 ? spec.in / group_size : 1; }
   // How activations are quantized; W8A8_MIX knows both ways and counts as dynamic.
@@ -31,7 +36,7 @@ struct QuantizedLinear {
   bool has_input_param() const { return static_input() || type == LinearType::kW8A8Mix; }
 };
 
-// (q - o) * s, fp32 [out, in].
+// What the codes stand for, fp32 [out, in]: (q - o) * s, or v * 2^e (* dual scale).
 void dequantize_weight(const QuantizedLinear& linear, float* out);
 
 }  // namespace msmodelslim

@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "kernels/ops.h"
+#include "quantize/mx.h"
+#include "quantize/weight_float.h"
+#include "tensor/codec.h"
 
 namespace msmodelslim {
 namespace {
@@ -115,6 +118,10 @@ const float* WeightRows::row(std::int64_t i, float* buffer) const {
 }
 
 void quantize_weight(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out) {
+  if (is_float_format(out.type)) {
+    quantize_float_weight(config, weight, out);
+    return;
+  }
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
   out.codes = Tensor::uninitialized(DType::kI8, {n, k});
@@ -141,7 +148,39 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
   if (config.method == "ssz") refine_ssz(config, weight, out);
 }
 
+namespace {
+
+void dequantize_float(const QuantizedLinear& linear, float* out) {
+  const std::int64_t k = linear.spec.in;
+  const std::int64_t blocks = (k + kMxBlock - 1) / kMxBlock;
+  const bool fp8 = linear.codes.dtype() == DType::kF8E4M3;
+  const auto* codes = linear.codes.as<std::uint8_t>();
+  parallel_for(linear.spec.out, [&](std::int64_t r) {
+    for (std::int64_t j = 0; j < k; ++j) {
+      const std::int64_t at = r * k + j;
+      float value = fp8 ? e4m3_to_f32(codes[at])
+                        : fp4_value(static_cast<std::uint8_t>(codes[at / 2] >> (at % 2 * 4)));
+      if (is_mx(linear.type))
+        value = std::ldexp(
+            value, linear.exponents[static_cast<std::size_t>(r * blocks + j / kMxBlock)] - 127);
+      else
+        value *= linear.weight_scale[static_cast<std::size_t>(r)];
+      if (linear.dual_block > 0) {
+        const std::int64_t outer = (k + linear.dual_block - 1) / linear.dual_block;
+        value *= linear.dual_scale[static_cast<std::size_t>(r * outer + j / linear.dual_block)];
+      }
+      out[at] = value;
+    }
+  });
+}
+
+}  // namespace
+
 void dequantize_weight(const QuantizedLinear& linear, float* out) {
+  if (is_float_format(linear.type)) {
+    dequantize_float(linear, out);
+    return;
+  }
   const std::int64_t k = linear.spec.in;
   const auto* codes = linear.codes.as<std::int8_t>();
   const std::int64_t groups = linear.groups();

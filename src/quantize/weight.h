@@ -14,6 +14,12 @@ struct WeightConfig {
   DType scale_dtype = DType::kF32;
   bool symmetric = true;          // gptq; the others always are
   std::int64_t group_size = 0;    // gptq: columns that share a scale; 0: the whole row
+  std::int64_t dual_block = 512;  // dualscale: columns of an outer block
+  double ceil_x = 7.25;           // ceil_x: the divisor, or the range to search it in
+  bool ceil_search = false;
+  double ceil_min = 6;
+  double ceil_max = 12;
+  double ceil_step = 0.25;
   double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
   std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
 };

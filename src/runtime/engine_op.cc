@@ -8,6 +8,7 @@
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
 #include "quantize/int8.h"
+#include "quantize/mx.h"
 
 namespace msmodelslim {
 namespace {
@@ -75,7 +76,9 @@ EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, D
     if (!type)
       throw DataError(fmt::format("{} has the type {}, which eval cannot compute yet", name,
                                   types.at(name).dump()),
-                      "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC");
+                      "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC, "
+                      "WFP8AFP8_DYNAMIC, W8A8_MXFP8, "
+                      "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE");
     load(spec, *type);
   };
   for (const BlockSpec& block : model.blocks) {
@@ -91,6 +94,11 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
   entry.type = type;
   const auto name_of = [&](const char* suffix) { return spec.name + "." + suffix; };
   const auto at = [&](const char* suffix) { return checkpoint_.at(name_of(suffix)); };
+  if (is_float_format(type)) {
+    load_float_format(spec, entry);
+    entries_[spec.name] = std::move(entry);
+    return;
+  }
   const TensorView weight = at("weight");
   if (type == LinearType::kW4A8Dynamic) {
     require(weight, DType::kI8, {spec.out / 2, spec.in}, name_of("weight"));
@@ -129,6 +137,31 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
   entries_[spec.name] = std::move(entry);
 }
 
+void EngineOp::load_float_format(const LinearSpec& spec, Entry& entry) {
+  QuantizedLinear& linear = entry.float_format;
+  linear.spec = spec;
+  linear.type = entry.type;
+  const std::string weight = spec.name + ".weight";
+  const bool fp8 = entry.type == LinearType::kFp8Dynamic || entry.type == LinearType::kMxFp8;
+  require(checkpoint_.at(weight), fp8 ? DType::kF8E4M3 : DType::kU8,
+          {spec.out, fp8 ? spec.in : spec.in / 2}, weight);
+  linear.codes = Tensor::copy_of(checkpoint_.at(weight));
+  const TensorView scale = checkpoint_.at(weight + "_scale");
+  if (is_mx(entry.type)) {
+    require(scale, DType::kU8, {spec.out, (spec.in + kMxBlock - 1) / kMxBlock}, weight + "_scale");
+    linear.exponents.assign(scale.as<std::uint8_t>(), scale.as<std::uint8_t>() + scale.count());
+  } else {
+    linear.weight_scale = rounded(scale, model_dtype_);
+    require_length(linear.weight_scale, spec.out, weight + "_scale");
+  }
+  if (entry.type != LinearType::kMxFp4Dual) return;
+  const TensorView dual = checkpoint_.at(weight + "_dual_scale");
+  const std::int64_t outer = dual.shape.size() == 3 && dual.shape[1] > 0 ? dual.shape[1] : 1;
+  linear.dual_block = (spec.in / outer + kMxBlock - 1) / kMxBlock * kMxBlock;
+  linear.dual_scale = floats(dual);
+  require_length(linear.dual_scale, spec.out * outer, weight + "_dual_scale");
+}
+
 void EngineOp::share_inputs(const std::vector<const LinearSpec*>& fused) {
   const Entry& last = entries_.at(fused.back()->name);
   if (last.type != LinearType::kW8A8) return;
@@ -156,7 +189,21 @@ void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
     case LinearType::kW4A8Dynamic:
       apply_dynamic(entry, linear, x, rows, y);
       return;
+    default:
+      apply_float_format(entry, linear, x, rows, y);
   }
+}
+
+void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, const float* x,
+                                  std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  std::vector<float> input(static_cast<std::size_t>(rows * in));
+  fake_quantize_dynamic(entry.type, entry.float_format.dual_block, x, rows, in, input.data());
+  std::vector<float> weight(static_cast<std::size_t>(in * out));
+  dequantize_weight(entry.float_format, weight.data());
+  ProductWeight(std::move(weight), out, in, DType::kF32)
+      .multiply(input.data(), rows, linear.bias().empty() ? nullptr : linear.bias().data(), y);
 }
 
 void EngineOp::apply_static(const Entry& entry, const Linear& linear, const float* x,

@@ -6,6 +6,7 @@
 //   W8A8_MIX      as W8A8_DYNAMIC (prefill)
 //   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias      (W4A8_DYNAMIC: int4
 //   codes) W8A16         y = x ((q - o) sw)^T + bias
+//   fp8, MX       both sides rounded to their formats, the product in fp32
 // sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears
 // that an engine fuses (q/k/v, gate/up) share one input scale and offset: those of the last one
 // loaded. Products are exact int32. Source: formats reference 6.4, 6.5.
@@ -16,6 +17,7 @@
 
 #include "checkpoint/ascendv1.h"
 #include "forward/context.h"
+#include "quantize/quantized_linear.h"
 
 namespace msmodelslim {
 
@@ -32,6 +34,7 @@ class EngineOp : public LinearOp {
     LinearType type = LinearType::kFloat;
     const std::int8_t* codes = nullptr;  // [out, in]
     Tensor unpacked;                     // int4 codes, one a byte
+    QuantizedLinear float_format;        // fp8 and MX types
     std::int64_t groups = 1;             // of columns that share a weight scale
     std::vector<float> weight_scale;     // [out, groups]
     std::vector<float> weight_offset;    // [out, groups]; W8A16 and W8A8_DYNAMIC in groups
@@ -42,6 +45,9 @@ class EngineOp : public LinearOp {
   };
   void load(const LinearSpec& spec, LinearType type);
   void share_inputs(const std::vector<const LinearSpec*>& fused);
+  void load_float_format(const LinearSpec& spec, Entry& entry);
+  void apply_float_format(const Entry& entry, const Linear& linear, const float* x,
+                          std::int64_t rows, float* y);
   void apply_static(const Entry& entry, const Linear& linear, const float* x, std::int64_t rows,
                     float* y);
   void apply_dynamic(const Entry& entry, const Linear& linear, const float* x, std::int64_t rows,

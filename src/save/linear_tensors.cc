@@ -95,6 +95,24 @@ Tensor weight_offset_tensor(const QuantizedLinear& linear, DType dtype) {
   return float_tensor(linear.weight_offset, shape, dtype);
 }
 
+void add_mx(QuantizedLinear linear, std::vector<OutputTensor>& out) {
+  const std::int64_t n = linear.spec.out;
+  const auto add = [&](const char* suffix, Tensor tensor, LinearType type) {
+    out.push_back({linear.spec.name + "." + suffix, std::move(tensor), type});
+  };
+  const auto columns = [n](std::size_t count) { return static_cast<std::int64_t>(count) / n; };
+  Tensor exponents(DType::kU8, {n, columns(linear.exponents.size())});
+  std::copy(linear.exponents.begin(), linear.exponents.end(), exponents.as<std::uint8_t>());
+  add("weight", std::move(linear.codes), linear.type);
+  add("weight_scale", std::move(exponents), linear.type);
+  const bool dual = linear.type == LinearType::kMxFp4Dual;
+  if (dual)
+    add("weight_dual_scale",
+        float_tensor(linear.dual_scale, {n, columns(linear.dual_scale.size()), 1}), linear.type);
+  if (!linear.bias.empty())
+    add("bias", float_tensor(linear.bias, {n}), dual ? linear.type : LinearType::kFloat);
+}
+
 }  // namespace
 
 std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_dtype) {
@@ -103,6 +121,10 @@ std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_d
   const auto add = [&](const char* suffix, Tensor tensor) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), linear.type});
   };
+  if (is_mx(linear.type)) {
+    add_mx(std::move(linear), out);
+    return out;
+  }
   if (linear.type == LinearType::kW4A8Dynamic) {
     add("weight", pack_rows(linear));
   } else if (linear.has_input_param()) {

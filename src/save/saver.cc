@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "quantize/mx.h"
 #include "save/linear_tensors.h"
 
 namespace msmodelslim {
@@ -21,6 +22,7 @@ void Saver::add(const std::string& name, const TensorView& view, LinearType type
 void Saver::write(QuantizedLinear linear) {
   const LinearType type = linear.type;
   if (linear.group_size > 0) group_size_ = linear.group_size;
+  if (is_mx(type)) group_size_ = kMxBlock;
   const auto tensors = options_.layout == FolderLayout::kV1
                            ? ascendv1_tensors(std::move(linear), options_.model_dtype)
                            : v0_tensors(std::move(linear), options_.model_dtype);

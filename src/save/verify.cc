@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/reader.h"
+#include "quantize/mx.h"
 
 namespace msmodelslim {
 namespace {
@@ -119,7 +120,19 @@ class Check {
     const std::string name = spec.name + "." + suffix;
     Shape expected;
     bool dtype_fits = view.dtype == DType::kF32;
-    if (suffix == "weight") {
+    if (is_float_format(type)) {
+      const bool half =
+          suffix == "weight" && type != LinearType::kFp8Dynamic && type != LinearType::kMxFp8;
+      const std::int64_t columns = suffix == "weight" ? (half ? spec.in / 2 : spec.in)
+                                   : is_mx(type)      ? (spec.in + kMxBlock - 1) / kMxBlock
+                                                      : 1;
+      expected = {spec.out, columns};
+      if (suffix == "weight_dual_scale") expected = view.shape;  // its block is not written down
+      const DType dtype = suffix == "weight" ? (half ? DType::kU8 : DType::kF8E4M3)
+                          : is_mx(type) && suffix == "weight_scale" ? DType::kU8
+                                                                    : DType::kF32;
+      dtype_fits = view.dtype == dtype;
+    } else if (suffix == "weight") {
       expected = {type == LinearType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
       dtype_fits =
           type == LinearType::kFloat ? msmodelslim::is_float(view.dtype) : view.dtype == DType::kI8;
@@ -146,6 +159,7 @@ class Check {
               shape_text(view.shape), shape_text(expected));
       return;
     }
+    if (view.dtype == DType::kU8) return;  // exponents
     if (suffix == "weight_scale" || suffix == "input_scale" || suffix == "deq_scale")
       positive(name, view);
   }

@@ -1,7 +1,9 @@
 #pragma once
-// Scalar number formats: bfloat16 and IEEE half, round to nearest even; NaN stays NaN.
+// Scalar number formats: bfloat16, IEEE half, fp8 e4m3 (no infinities, largest 448); round to
+// nearest even; NaN stays NaN.
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 namespace msmodelslim {
@@ -42,6 +44,28 @@ inline std::uint16_t f32_to_f16(float value) {
   }
   const std::uint32_t rounded = magnitude - 0x38000000U + 0xfffU + ((magnitude >> 13) & 1U);
   return static_cast<std::uint16_t>(sign | (rounded >> 13));
+}
+
+inline float e4m3_to_f32(std::uint8_t bits) {
+  const int exponent = (bits >> 3) & 15;
+  const int mantissa = bits & 7;
+  const float magnitude = (bits & 0x7fU) == 0x7fU ? std::nanf("")
+                          : exponent == 0
+                              ? std::ldexp(static_cast<float>(mantissa), -9)
+                              : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  return (bits & 0x80U) != 0 ? -magnitude : magnitude;
+}
+
+// Magnitudes beyond 448 become 448.
+inline std::uint8_t f32_to_e4m3(float value) {
+  const auto sign = static_cast<std::uint8_t>(std::signbit(value) ? 0x80U : 0U);
+  const float magnitude = std::fabs(value);
+  if (std::isnan(value)) return static_cast<std::uint8_t>(sign | 0x7fU);
+  if (magnitude >= 448.0F) return static_cast<std::uint8_t>(sign | 0x7eU);
+  const int exponent = magnitude < 0x1p-6F ? -6 : std::ilogb(magnitude);
+  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(magnitude, 3 - exponent)));
+  // A full mantissa carries into the exponent by itself.
+  return static_cast<std::uint8_t>(sign | (((exponent + 6) << 3) + steps));
 }
 
 inline float round_to_f16(float value) { return f16_to_f32(f32_to_f16(value)); }

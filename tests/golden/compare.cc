@@ -30,6 +30,7 @@ double value_at(const TensorView& view, std::int64_t i) {
     case DType::kI8:
       return view.as<std::int8_t>()[i];
     case DType::kU8:
+    case DType::kF8E4M3:  // its bit pattern
       return view.as<std::uint8_t>()[i];
     case DType::kI32:
       return view.as<std::int32_t>()[i];
@@ -70,7 +71,7 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
   }
   const auto count = static_cast<double>(std::max<std::int64_t>(1, e.count()));
   const double share = static_cast<double>(differ) / count;
-  if (e.dtype == DType::kI8 || e.dtype == DType::kU8) {
+  if (dtype_size(e.dtype) == 1) {
     if (share > t.code_share || (differ > 0 && step > t.code_step))
       return fmt::format("{}: {}/{} codes differ, by up to {}", name, differ, e.count(), step);
   } else if (e.dtype == DType::kI32) {
