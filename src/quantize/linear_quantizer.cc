@@ -59,7 +59,7 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
       if (config_.collects_range()) range_.update(range);
       if (config_.act == ActKind::kStatic) {
         param = param_of(range_.range());
-      } else if (is_float_format(config_.type)) {
+      } else if (is_float_format(config_.type) || hessian_) {
         fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in,
                               input_.data() + s.begin * in);
         continue;

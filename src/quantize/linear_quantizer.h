@@ -40,7 +40,8 @@ struct LinearConfig {
 // quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees
 // the range of samples 0..i, as in the Python tool. A per-token linear uses one scale per sample
 // here (the Python tool's rule, for W8A8_MIX too; it is data-free and only matters beside a static
-// neighbour in a group).
+// neighbour in a group), but one scale per token when its weight is gptq's, whose Hessian is made
+// of these values.
 class LinearQuantizer {
  public:
   // gptq: `hessian` is shared by linears with the same input; the one that `collects` fills it.

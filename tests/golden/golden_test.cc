@@ -50,8 +50,9 @@ std::vector<Case> read_cases(bool real) {
 
 struct Rule {
   Tolerance all;
-  std::optional<Tolerance> first_block;  // tighter, for model.layers.0 only
-  bool output_error = false;  // at most 1 % above the tool's, as the mean over all linears
+  std::optional<Tolerance> first_block = {};  // tighter, for model.layers.0 only
+  // Output error of the weights, relative to the tool's: mean over all linears, each linear.
+  std::optional<std::pair<double, double>> output_error = {};
 };
 
 // The README's "Fair tolerances".
@@ -92,7 +93,7 @@ std::map<std::string, Rule> make_rules() {
   const auto add_gptq = [&](const char* name, const Tolerance& tolerance) {
     Tolerance first = tolerance;
     first.code_share = 0.02;
-    rules[name] = {tolerance, first, true};
+    rules[name] = {tolerance, first, {{1.01, 1.2}}};
   };
   add_gptq("gptq", gptq);
   Tolerance gptq_static = gptq;
@@ -102,8 +103,15 @@ std::map<std::string, Rule> make_rules() {
   gptq_group.scale = 1e-3;
   gptq_group.scale_share = 0.05;
   add_gptq("gptq-group", gptq_group);
-  gptq_group.weight_offset = false;
-  add_gptq("gptq-group-asym", gptq_group);
+  // With dynamic activations the tool's Hessian is that of one scale per sample, which wipes out
+  // the small tokens; ours has a scale per token, as at run time.
+  Tolerance gptq_token = gptq_group;
+  gptq_token.code_share = 0.3;
+  gptq_token.code_step = 12;
+  gptq_token.scale_share = 1;
+  rules["gptq-token"] = {gptq_token, {}, {{1.05, 1.5}}};
+  gptq_token.weight_offset = false;
+  rules["gptq-token-asym"] = {gptq_token, {}, {{1.05, 1.5}}};
   Tolerance smooth = statics;
   smooth.code_share = 1e-3;
   smooth.scale = 1e-4;
@@ -256,14 +264,14 @@ TEST_P(Golden, Case) {
   expect_none(problems_of(rule_of(c), [&](const Tolerance& tolerance) {
     return compare_folders(expected, job.save_path, job.model_path, tolerance);
   }));
-  if (rule_of(c).output_error) {
+  if (const auto allowed = rule_of(c).output_error) {
     const auto theirs = output_errors(expected, job.model_path, job.samples);
     double ratios = 0;
     for (const auto& [linear, error] : output_errors(job.save_path, job.model_path, job.samples)) {
       ratios += error / theirs.at(linear);
-      EXPECT_LE(error, 1.2 * theirs.at(linear)) << linear;
+      EXPECT_LE(error, allowed->second * theirs.at(linear)) << linear;
     }
-    EXPECT_LE(ratios / static_cast<double>(theirs.size()), 1.01);
+    EXPECT_LE(ratios / static_cast<double>(theirs.size()), allowed->first);
   }
   if (!HasFailure()) fs::remove_all(job.save_path);
 }
