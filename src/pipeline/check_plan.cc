@@ -94,7 +94,11 @@ void check_patterns(const QuantJob& job, const std::vector<std::string>& names) 
 void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
   const NameFilter exclude(job.exclude, {}, false);
   for (const LinearQuantStep* step : linear_steps(job.plan)) {
-    const std::int64_t size = group_size_of(step->weight);
+    // What the columns come in: groups, blocks of fouroversix, pairs of fp4 values.
+    const bool fp4 = step->weight.dtype == "mxfp4";
+    const std::int64_t size = step->weight.method == "fouroversix" ? 32
+                              : fp4                                ? 2
+                                                                   : group_size_of(step->weight);
     std::vector<std::string> misfits;
     for (const BlockSpec& block : model.blocks)
       for (const LinearSpec* linear : block.linears())
@@ -103,8 +107,8 @@ void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
           misfits.push_back(fmt::format("{} ({})", linear->name, linear->in));
     if (!misfits.empty())
       throw UsageError(
-          fmt::format("the group size {} does not divide the inputs of {}", size, joined(misfits)),
-          "choose another group_size, or exclude them");
+          fmt::format("groups of {} columns do not divide the inputs of {}", size, joined(misfits)),
+          "choose another group_size or method, or exclude them");
   }
 }
 

@@ -67,7 +67,7 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
       value != nullptr &&
       (!value->is(Kind::kString) || (value->text != "max" && value->text != "mean")))
     context.problems->add(path + ".aggregation_type", value->line, "must be max or mean");
-  for (const char* key : {"step", "block_size", "group_size"}) {
+  for (const char* key : {"step", "block_size", "group_size", "dual_block_size"}) {
     const YamlValue* value = given(key);
     if (value == nullptr) continue;
     const Json& number = config.ext.at(key);
@@ -75,10 +75,29 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
       context.problems->add(fmt::format("{}.{}", path, key), value->line,
                             "must be a whole number above 0");
   }
-  if (const YamlValue* value = given("percdamp"); value != nullptr) {
-    const Json& number = config.ext.at("percdamp");
+  for (const char* key : {"percdamp", "search_step"}) {
+    const YamlValue* value = given(key);
+    if (value == nullptr) continue;
+    const Json& number = config.ext.at(key);
     if (!number.is_number() || !(number.get<double>() > 0))
-      context.problems->add(path + ".percdamp", value->line, "must be a number above 0");
+      context.problems->add(fmt::format("{}.{}", path, key), value->line,
+                            "must be a number above 0");
+  }
+  for (const char* key : {"ceil_x_value", "search_min", "search_max"}) {
+    const YamlValue* value = given(key);
+    if (value == nullptr) continue;
+    const Json& number = config.ext.at(key);
+    if (!number.is_number() || number.get<double>() < 6 || number.get<double>() > 12)
+      context.problems->add(fmt::format("{}.{}", path, key), value->line,
+                            "must be a number from 6 to 12");
+  }
+  if (const YamlValue* value = given("enable_search");
+      value != nullptr && !config.ext.at("enable_search").is_boolean())
+    context.problems->add(path + ".enable_search", value->line, "must be true or false");
+  if (const YamlValue* value = given("axes"); value != nullptr) {
+    const Json& axes = config.ext.at("axes");
+    if (axes != -1 && axes != Json::array({-1}))
+      context.problems->add(path + ".axes", value->line, "only -1, the inputs, is supported");
   }
 }
 

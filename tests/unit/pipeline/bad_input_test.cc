@@ -202,7 +202,7 @@ spec:
 )",
                                      "test.yaml"));
   job_.samples = {{1, 2, 3}};
-  EXPECT_THAT(error(), testing::AllOf(HasSubstr("group size 48 does not divide"),
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("groups of 48 columns do not divide"),
                                       HasSubstr("model.layers.0.mlp.gate_proj (64)"),
                                       HasSubstr("model.layers.0.mlp.down_proj (128)"),
                                       testing::Not(HasSubstr("layers.1"))));

@@ -277,6 +277,23 @@ TEST(PlanV1, ExtKeysWithoutEffectAreWarnings) {
               HasSubstr("aggregation_type (line 4)\n    must be max or mean"));
 }
 
+TEST(PlanV1, ParametersOfMxWeights) {
+  const auto recipe = [](const std::string& ext) {
+    return v1_recipe(
+        "    - {type: linear_quant, qconfig: {act: {dtype: mxfp4, scope: per_block, symmetric: "
+        "true, method: minmax}, weight: {dtype: mxfp4, scope: per_block, symmetric: true, method: "
+        "ceil_x, ext: {" +
+        ext + "}}}}\n");
+  };
+  const Plan plan = plan_of(recipe("enable_search: true, search_step: 0.5, axes: -1"));
+  EXPECT_EQ(std::get<LinearQuantStep>(plan.steps[0].value).type, "W4A4_MXFP4");
+  EXPECT_FALSE(needs_data(plan));
+  EXPECT_THAT(problems_of(recipe("ceil_x_value: 5")), HasSubstr("from 6 to 12"));
+  EXPECT_THAT(problems_of(recipe("enable_search: 3")), HasSubstr("true or false"));
+  EXPECT_THAT(problems_of(recipe("search_step: 0")), HasSubstr("above 0"));
+  EXPECT_THAT(problems_of(recipe("axes: 0")), HasSubstr("only -1"));
+}
+
 TEST(PlanV1, ParametersOfGptq) {
   const auto recipe = [](const std::string& ext) {
     return v1_recipe(

@@ -42,6 +42,23 @@ TEST(Codec, RoundsToNearestEven) {
   EXPECT_EQ(round_to_f16(0x1.8p-24F), 0x1p-23F);
 }
 
+TEST(Codec, Fp8E4M3) {
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    const float value = e4m3_to_f32(static_cast<std::uint8_t>(bits));
+    if (std::isnan(value))
+      EXPECT_EQ(bits & 0x7fU, 0x7fU);
+    else
+      EXPECT_EQ(f32_to_e4m3(value), bits);
+  }
+  EXPECT_EQ(e4m3_to_f32(0x01), 0x1p-9F);
+  EXPECT_EQ(e4m3_to_f32(0x7e), 448.0F);
+  EXPECT_EQ(e4m3_to_f32(f32_to_e4m3(22.5F)), 22.0F);    // tie: even mantissa below
+  EXPECT_EQ(e4m3_to_f32(f32_to_e4m3(15.75F)), 16.0F);   // carries into the exponent
+  EXPECT_EQ(e4m3_to_f32(f32_to_e4m3(0x1p-10F)), 0.0F);  // tie of the smallest subnormal
+  EXPECT_EQ(e4m3_to_f32(f32_to_e4m3(-1000.0F)), -448.0F);
+  EXPECT_EQ(f32_to_e4m3(std::numeric_limits<float>::quiet_NaN()) & 0x7f, 0x7f);
+}
+
 TEST(Tensor, ConvertsFloatsAndRefusesIntegers) {
   const std::vector<float> values = {1.5F, -2.25F, 0.0F};
   for (DType dtype : {DType::kF16, DType::kBF16, DType::kF32}) {
