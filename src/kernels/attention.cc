@@ -1,7 +1,6 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "base/threads.h"
@@ -32,7 +31,6 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
     const std::int64_t keys = key_end - key_begin;
     thread_local std::vector<float> scores;
     scores.resize(static_cast<std::size_t>(rows * keys));
-    std::array<float, kQueryTile> sums;
     const std::int64_t kv_offset = head / group * shape.head_dim + key_begin * kv_width;
     const float* query = q + row * q_width + head * shape.head_dim;
     matmul_nt_tile(query, q_width, k + kv_offset, kv_width, scores.data(), keys, rows, keys,
@@ -42,18 +40,13 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
       const std::int64_t last = past + row + i - key_begin;  // index of the newest visible key
       const std::int64_t first =
           shape.window > 0 ? std::max<std::int64_t>(0, last - shape.window + 1) : 0;
-      sums[static_cast<std::size_t>(i)] =
-          softmax_weights(line + first, shape.scale, last - first + 1);
+      softmax(line + first, shape.scale, last - first + 1);
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);
     }
-    float* result = out + row * q_width + head * shape.head_dim;
-    matmul_nn_tile(scores.data(), keys, v + kv_offset, kv_width, result, q_width, rows,
-                   shape.head_dim, keys);
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const float inverse = 1.0F / sums[static_cast<std::size_t>(i)];
-      for (std::int64_t j = 0; j < shape.head_dim; ++j) result[i * q_width + j] *= inverse;
-    }
+    matmul_nn_tile(scores.data(), keys, v + kv_offset, kv_width,
+                   out + row * q_width + head * shape.head_dim, q_width, rows, shape.head_dim,
+                   keys);
   });
 }
 

@@ -1,6 +1,5 @@
 #include "kernels/ops.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -74,29 +73,39 @@ void AddTo(float* accumulator, const float* x, std::int64_t count) {
   for (; i < count; ++i) accumulator[i] += x[i];
 }
 
-float SoftmaxWeights(float* x, float scale, std::int64_t count) {
+void Softmax(float* x, float scale, std::int64_t count) {
   const F d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const float lowest = -std::numeric_limits<float>::infinity();
-  // The elements behind the last full vector, filled up with ones that give 0.
-  HWY_ALIGN float rest[hn::MaxLanes(d)];
-  std::fill(rest, rest + lanes, lowest);
-  const std::int64_t whole = count - count % lanes;
-  std::copy(x + whole, x + count, rest);
-  auto top = hn::Load(d, rest);
-  for (std::int64_t i = 0; i < whole; i += lanes) top = hn::Max(top, hn::LoadU(d, x + i));
-  const auto max = hn::MaxOfLanes(d, top);
   const auto factor = hn::Set(d, scale);
-  const auto weight = [&](auto v) { return hn::Exp(d, hn::Mul(hn::Sub(v, max), factor)); };
-  auto sums = weight(hn::Load(d, rest));
-  hn::Store(sums, d, rest);
-  std::copy(rest, rest + (count - whole), x + whole);
-  for (std::int64_t i = 0; i < whole; i += lanes) {
-    const auto e = weight(hn::LoadU(d, x + i));
+  std::int64_t i = 0;
+  auto top = hn::Set(d, -std::numeric_limits<float>::infinity());
+  for (; i + lanes <= count; i += lanes) {
+    const auto v = hn::Mul(hn::LoadU(d, x + i), factor);
+    hn::StoreU(v, d, x + i);
+    top = hn::Max(top, v);
+  }
+  float largest = hn::GetLane(hn::MaxOfLanes(d, top));
+  for (; i < count; ++i) {
+    x[i] *= scale;
+    largest = x[i] > largest ? x[i] : largest;
+  }
+  const auto max = hn::Set(d, largest);
+  auto sums = hn::Zero(d);
+  for (i = 0; i + lanes <= count; i += lanes) {
+    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), max));
     hn::StoreU(e, d, x + i);
     sums = hn::Add(sums, e);
   }
-  return hn::GetLane(hn::SumOfLanes(d, sums));
+  float total = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (; i < count; ++i) {
+    x[i] = std::exp(x[i] - largest);
+    total += x[i];
+  }
+  const float inverse = 1.0F / total;
+  const auto normal = hn::Set(d, inverse);
+  for (i = 0; i + lanes <= count; i += lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), normal), d, x + i);
+  for (; i < count; ++i) x[i] *= inverse;
 }
 
 MinMax MinMaxOf(const float* x, std::int64_t count) {
@@ -246,7 +255,7 @@ namespace msmodelslim {
 HWY_EXPORT(RmsNorm);
 HWY_EXPORT(SiluMul);
 HWY_EXPORT(AddTo);
-HWY_EXPORT(SoftmaxWeights);
+HWY_EXPORT(Softmax);
 HWY_EXPORT(MinMaxOf);
 HWY_EXPORT(ColumnMinMax);
 HWY_EXPORT(QuantizeS8);
@@ -268,8 +277,8 @@ void add_to(float* accumulator, const float* x, std::int64_t count) {
 void add_bias(float* y, const float* bias, std::int64_t rows, std::int64_t width) {
   for (std::int64_t r = 0; r < rows; ++r) add_to(y + r * width, bias, width);
 }
-float softmax_weights(float* x, float scale, std::int64_t count) {
-  return HWY_DYNAMIC_DISPATCH(SoftmaxWeights)(x, scale, count);
+void softmax(float* x, float scale, std::int64_t count) {
+  HWY_DYNAMIC_DISPATCH(Softmax)(x, scale, count);
 }
 MinMax min_max(const float* x, std::int64_t count) {
   return HWY_DYNAMIC_DISPATCH(MinMaxOf)(x, count);

@@ -19,9 +19,8 @@ void silu_mul(const float* gate, const float* up, float* out, std::int64_t count
 void add_to(float* accumulator, const float* x, std::int64_t count);
 void add_bias(float* y, const float* bias, std::int64_t rows, std::int64_t width);
 
-// x[i] = exp(scale * (x[i] - max)), in place; returns their sum, by which softmax divides them.
-// count >= 1, scale > 0.
-float softmax_weights(float* x, float scale, std::int64_t count);
+// x[i] *= scale; x[i] = exp(x[i] - max); divided by their sum. One row, in place.
+void softmax(float* x, float scale, std::int64_t count);
 
 // Rounds to bfloat16 / half and back, to nearest even.
 void round_bf16(const float* x, float* out, std::int64_t count);
