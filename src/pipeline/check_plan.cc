@@ -9,18 +9,26 @@
 namespace msmodelslim {
 namespace {
 
-void collect_filters(const std::vector<Step>& steps, std::vector<const LinearQuantStep*>& linears,
-                     std::vector<const NameFilter*>& filters) {
-  for (const Step& step : steps) {
-    if (const auto* linear = std::get_if<LinearQuantStep>(&step.value)) {
-      linears.push_back(linear);
-      filters.push_back(&linear->filter);
-    } else if (const auto* smooth = std::get_if<SmoothStep>(&step.value)) {
-      filters.push_back(&smooth->filter);
-    } else {
-      collect_filters(std::get<GroupStep>(step.value).steps, linears, filters);
-    }
+// What the entries of a recipe select modules with.
+struct Selections {
+  std::vector<const LinearQuantStep*> linears;
+  std::vector<const NameFilter*> filters;
+
+  void add(const LinearQuantStep& step) {
+    linears.push_back(&step);
+    filters.push_back(&step.filter);
   }
+  void add(const SmoothStep& step) { filters.push_back(&step.filter); }
+  void add(const GroupStep& step) { add(step.steps); }
+  void add(const std::vector<Step>& steps) {
+    for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
+  }
+};
+
+Selections selections_of(const Plan& plan) {
+  Selections selections;
+  selections.add(plan.steps);
+  return selections;
 }
 
 std::string joined(const std::vector<std::string>& items) {
@@ -34,16 +42,9 @@ void report(const QuantJob& job, const std::string& message, const std::string& 
   log_warning("quant", "{}; {}", message, remedy);
 }
 
-std::vector<const LinearQuantStep*> linear_steps(const Plan& plan) {
-  std::vector<const LinearQuantStep*> linears;
-  std::vector<const NameFilter*> filters;
-  collect_filters(plan.steps, linears, filters);
-  return linears;
-}
-
 // Type of every linear inside the blocks.
 std::map<std::string, std::string> planned_types(const QuantJob& job, const ModelSpec& model) {
-  const auto steps = linear_steps(job.plan);
+  const auto steps = selections_of(job.plan).linears;
   const NameFilter exclude(job.exclude, {}, false);
   std::map<std::string, std::string> types;
   for (const BlockSpec& block : model.blocks)
@@ -75,9 +76,7 @@ std::vector<std::string> mixed_groups(const QuantJob& job, const ModelSpec& mode
 }
 
 void check_patterns(const QuantJob& job, const std::vector<std::string>& names) {
-  std::vector<const LinearQuantStep*> linears;
-  std::vector<const NameFilter*> filters;
-  collect_filters(job.plan.steps, linears, filters);
+  std::vector<const NameFilter*> filters = selections_of(job.plan).filters;
   const NameFilter exclude(job.exclude, {}, false);
   filters.push_back(&exclude);
   std::vector<std::string> unmatched;
@@ -93,7 +92,7 @@ void check_patterns(const QuantJob& job, const std::vector<std::string>& names) 
 
 void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
   const NameFilter exclude(job.exclude, {}, false);
-  for (const LinearQuantStep* step : linear_steps(job.plan)) {
+  for (const LinearQuantStep* step : selections_of(job.plan).linears) {
     // What the columns come in: groups, blocks of fouroversix, pairs of fp4 values.
     const bool fp4 = step->weight.dtype == "mxfp4";
     const std::int64_t size = step->weight.method == "fouroversix" ? 32

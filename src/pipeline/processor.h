@@ -9,6 +9,7 @@
 #include "pipeline/debug_info.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
+#include "save/saver.h"
 #include "suppress/smoother.h"
 
 namespace msmodelslim {
@@ -18,6 +19,7 @@ struct BlockState {
   Block* block = nullptr;
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
+  std::vector<ModuleTensor> extras;  // what the entries leave besides linears and norms
 };
 
 class Processor {

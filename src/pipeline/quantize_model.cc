@@ -164,17 +164,22 @@ class Run {
   void write_block(Saver& saver, BlockState& state) {
     Block& block = *state.block;
     const DType dtype = model_.dtype;
+    const auto extras = [&](const std::string& module) {
+      for (const ModuleTensor& extra : state.extras)
+        if (extra.module == module) saver.write(extra);
+    };
     const auto linear = [&](Linear& l) {
       ++summary_.linears;
       const auto done = state.done.find(l.name());
       if (done == state.done.end()) {
         if (!l.changed()) check_finite(l.name() + ".weight", l.source());
         saver.write(l);
-        return;
+      } else {
+        ++summary_.quantized;
+        saver.write(std::move(done->second));
+        state.done.erase(done);
       }
-      ++summary_.quantized;
-      saver.write(std::move(done->second));
-      state.done.erase(done);
+      extras(l.name());
     };
     for (Linear* l : {&block.q, &block.k, &block.v, &block.o}) linear(*l);
     if (block.q_norm) saver.write(*block.q_norm, dtype);

@@ -53,6 +53,11 @@ void Saver::write(const Norm& norm, DType dtype) {
         LinearType::kFloat);
 }
 
+void Saver::write(const ModuleTensor& extra) {
+  add(extra.name, extra.tensor.view(), extra.type);
+  model_type_.propose(extra.type);
+}
+
 void Saver::write_float(const std::string& name, const TensorView& view) {
   add(name, view, LinearType::kFloat);
 }

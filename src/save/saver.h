@@ -22,6 +22,15 @@ struct SaverOptions {
   std::string v0_stem = "quant_model_weight_w8a8";
 };
 
+// A tensor that belongs to a module but is none of a linear's own: a KV cache scale, a rotation.
+// It is written behind the module's own tensors.
+struct ModuleTensor {
+  std::string module;  // "model.layers.0.self_attn.k_proj"
+  std::string name;    // of the tensor, whole
+  Tensor tensor;
+  LinearType type;  // as the description names it
+};
+
 class Saver {
  public:
   Saver(std::string folder, const SaverOptions& options);
@@ -30,6 +39,7 @@ class Saver {
   // A float linear or norm: the checkpoint's bytes, or the rewritten values in the source's dtype.
   void write(Linear& linear);
   void write(const Norm& norm, DType dtype);
+  void write(const ModuleTensor& extra);
   void write_float(const std::string& name, const TensorView& view);
 
   // Closes the weight files and writes the description (last).

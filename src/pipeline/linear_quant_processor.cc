@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include "base/error.h"
+#include "pipeline/processors.h"
+
+namespace msmodelslim {
+namespace {
+
+class LinearQuantProcessor : public Processor {
+ public:
+  LinearQuantProcessor(const LinearQuantStep& step, const Plan& plan,
+                       const ProcessorContext& context)
+      : filter_(step.filter), exclude_(context.exclude), config_(config_of(step, plan, context)) {}
+  const char* name() const override { return "linear_quant"; }
+  bool needs_data() const override { return config_.needs_data(); }
+
+  std::vector<Tap*> prepare(BlockState& state) override {
+    mine_.clear();
+    std::map<std::string, std::shared_ptr<Hessian>> hessians;  // of linears with the same input
+    for (Linear* linear : state.block->linears()) {
+      const std::string& name = linear->name();
+      if (state.done.count(name) > 0 || state.active.count(name) > 0) continue;
+      if (!filter_.selects(name) || excluded(name)) continue;
+      std::shared_ptr<Hessian>* hessian = nullptr;
+      bool first = false;
+      if (config_.weight.method == "gptq") {
+        const std::string& group = linear->spec().group;
+        hessian = &hessians[group.empty() ? name : group];
+        first = *hessian == nullptr;
+        if (first) *hessian = std::make_shared<Hessian>(linear->spec().in);
+      }
+      state.active[name] = std::make_unique<LinearQuantizer>(
+          config_, *linear, hessian == nullptr ? nullptr : *hessian, first);
+      mine_.push_back(name);
+    }
+    return {};
+  }
+
+  void finish(BlockState& state) override {
+    for (const std::string& name : mine_) {
+      state.done[name] = state.active.at(name)->finish();
+      state.active.erase(name);
+    }
+  }
+
+ private:
+  bool excluded(const std::string& name) const {
+    return std::any_of(exclude_.begin(), exclude_.end(),
+                       [&](const Glob& glob) { return glob.matches(name); });
+  }
+
+  static LinearConfig config_of(const LinearQuantStep& step, const Plan& plan,
+                                const ProcessorContext& context) {
+    LinearConfig config;
+    const auto type = linear_type_from_name(step.type);
+    if (!type) throw UsageError(fmt::format("the type {} is not built yet", step.type));
+    config.type = *type;
+    config.act = step.act.is_float()              ? ActKind::kFloat
+                 : step.act.scope == "per_tensor" ? ActKind::kStatic
+                 : step.act.scope == "pd_mix"     ? ActKind::kMix
+                                                  : ActKind::kPerToken;
+    config.act_symmetric = step.act.symmetric;
+    config.aggregation = aggregation_of(step.act) == Aggregation::kMean ? RangeAggregation::kMean
+                                                                        : RangeAggregation::kMax;
+    if (plan.v0) config.aggregation = RangeAggregation::kRunningMean;
+    config.weight.bits = step.weight.dtype == "int4" ? 4 : 8;
+    config.weight.method = step.weight.method;
+    config.weight.symmetric = step.weight.symmetric;
+    config.weight.steps = step.weight.ext.value("step", 50);
+    config.weight.percdamp = step.weight.ext.value("percdamp", 0.01);
+    config.weight.block_size = step.weight.ext.value("block_size", std::int64_t{128});
+    config.weight.group_size = group_size_of(step.weight);
+    config.weight.dual_block = step.weight.ext.value("dual_block_size", std::int64_t{512});
+    config.weight.ceil_x = step.weight.ext.value("ceil_x_value", 7.25);
+    config.weight.ceil_search = step.weight.ext.value("enable_search", false);
+    config.weight.ceil_min = step.weight.ext.value("search_min", 6.0);
+    config.weight.ceil_max = step.weight.ext.value("search_max", 12.0);
+    config.weight.ceil_step = step.weight.ext.value("search_step", 0.25);
+    config.weight.scale_dtype = context.model->dtype;
+    config.act_scale_dtype = context.model->dtype;
+    config.compute_dtype = context.model->dtype;
+    return config;
+  }
+
+  NameFilter filter_;
+  std::vector<Glob> exclude_;
+  LinearConfig config_;
+  std::vector<std::string> mine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Processor> make_processor(const LinearQuantStep& step, const Plan& plan,
+                                          const ProcessorContext& context) {
+  return std::make_unique<LinearQuantProcessor>(step, plan, context);
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,17 @@
+#pragma once
+// One maker per kind of recipe entry; each is in the file of its processor.
+
+#include <memory>
+
+#include "pipeline/processor.h"
+
+namespace msmodelslim {
+
+std::unique_ptr<Processor> make_processor(const LinearQuantStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const SmoothStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const GroupStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
+
+}  // namespace msmodelslim
