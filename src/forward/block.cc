@@ -31,7 +31,9 @@ void widen(const TensorView& view, float* out) {
 }  // namespace
 
 Linear::Linear(const LinearSpec& spec, const CheckpointReader& checkpoint)
-    : spec_(spec), source_(checkpoint.at(spec.name + ".weight")) {
+    : spec_(spec),
+      source_(checkpoint.at(spec.name + ".weight")),
+      input_rotation_(read_input_rotation(checkpoint, spec.name, spec.in)) {
   if (spec.bias || checkpoint.has(spec.name + ".bias"))
     bias_ = read_vector(checkpoint, spec.name + ".bias");
 }

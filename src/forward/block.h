@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "checkpoint/reader.h"
+#include "forward/input_rotation.h"
 #include "model/spec.h"
 #include "tensor/tensor.h"
 
@@ -31,6 +32,9 @@ class Linear {
     return bias_;
   }
   const std::vector<float>& bias() const { return bias_; }  // [out] or empty
+  // What the engine does to the input first; identity for every float checkpoint.
+  const InputRotation& input_rotation() const { return input_rotation_; }
+  void set_input_rotation(InputRotation rotation) { input_rotation_ = std::move(rotation); }
   // Gives the fp32 copy back unless it was rewritten.
   void release();
 
@@ -40,6 +44,7 @@ class Linear {
   Tensor weight_;
   std::vector<float> bias_;
   bool changed_ = false;
+  InputRotation input_rotation_;
 };
 
 struct Norm {

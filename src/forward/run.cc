@@ -39,7 +39,18 @@ void show(Context& context, const Linear& linear, const float* x, std::int64_t r
     if (tap->wants(linear)) tap->see(linear, x, rows, context.sequences);
 }
 
-void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y) {
+// What the linear really reads.
+const float* turned(const Linear& linear, const float* x, std::int64_t rows, Workspace& ws) {
+  const InputRotation& rotation = linear.input_rotation();
+  if (rotation.is_identity()) return x;
+  float* out = sized(ws.turned, rows * linear.spec().in);
+  rotation.apply(x, rows, out);
+  return out;
+}
+
+void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y,
+           Workspace& ws) {
+  x = turned(linear, x, rows, ws);
   show(context, linear, x, rows);
   context.linear_op->apply(linear, x, rows, context.sequences, y);
 }
@@ -62,9 +73,9 @@ void attend(const ModelSpec& model, Block& block, std::int64_t rows, Context& co
   float* q = sized(ws.q, rows * q_width);
   float* k = sized(ws.k, rows * kv_width);
   float* v = sized(ws.v, rows * kv_width);
-  apply(context, block.q, ws.normed.data(), rows, q);
-  apply(context, block.k, ws.normed.data(), rows, k);
-  apply(context, block.v, ws.normed.data(), rows, v);
+  apply(context, block.q, ws.normed.data(), rows, q, ws);
+  apply(context, block.k, ws.normed.data(), rows, k, ws);
+  apply(context, block.v, ws.normed.data(), rows, v, ws);
   if (block.q_norm) normalize(*block.q_norm, q, q, rows * model.heads);
   if (block.k_norm) normalize(*block.k_norm, k, k, rows * model.kv_heads);
   rotate(model, context, q, model.heads);
@@ -102,11 +113,11 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   const bool mlp_seen =
       wanted(context, block.gate) || wanted(context, block.up) || wanted(context, block.down);
   if (out == nullptr && !mlp_seen && !context.linear_op->wants(block.o)) {
-    show(context, block.o, ws.attention.data(), rows);
+    show(context, block.o, turned(block.o, ws.attention.data(), rows, ws), rows);
     return;
   }
   float* hidden = sized(ws.hidden, rows * h);
-  apply(context, block.o, ws.attention.data(), rows, hidden);
+  apply(context, block.o, ws.attention.data(), rows, hidden, ws);
   add_rows(hidden, in, rows, h);
   normalize(block.post_attention_norm, hidden, normed, rows);
   if (out == nullptr && !wanted(context, block.down) && !context.linear_op->wants(block.gate) &&
@@ -117,16 +128,16 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   }
   float* gate = sized(ws.gate, rows * inner);
   float* up = sized(ws.up, rows * inner);
-  apply(context, block.gate, normed, rows, gate);
-  apply(context, block.up, normed, rows, up);
+  apply(context, block.gate, normed, rows, gate, ws);
+  apply(context, block.up, normed, rows, up, ws);
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner, (end - begin) * inner);
   });
   if (out == nullptr && !context.linear_op->wants(block.down)) {
-    show(context, block.down, gate, rows);
+    show(context, block.down, turned(block.down, gate, rows, ws), rows);
     return;
   }
-  apply(context, block.down, gate, rows, normed);
+  apply(context, block.down, gate, rows, normed, ws);
   if (out == nullptr) return;
   add_rows(hidden, normed, rows, h);
   std::copy_n(hidden, rows * h, out);

@@ -12,7 +12,7 @@ namespace msmodelslim {
 
 // Buffers that are kept between calls.
 struct Workspace {
-  std::vector<float> normed, q, k, v, attention, hidden, gate, up;
+  std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned;
 };
 
 // One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs

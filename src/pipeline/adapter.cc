@@ -11,4 +11,10 @@ std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlg
   return {K::kNormLinear};
 }
 
+bool has_shifted_heads(const std::string& pedigree) {
+  static const std::set<std::string> kShifted = {"qwq", "qwen3_moe", "qwen3_vl", "qwen3_vl_moe",
+                                                 "glm4_moe"};
+  return kShifted.count(pedigree) > 0;
+}
+
 }  // namespace msmodelslim

@@ -13,4 +13,8 @@ namespace msmodelslim {
 // of its own smooths the norm-linear pairs.
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm);
 
+// True when the adapter turns the heads by a shifted block matrix instead of a Hadamard matrix
+// (reference: outlier-suppression 10.4).
+bool has_shifted_heads(const std::string& pedigree);
+
 }  // namespace msmodelslim

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "pipeline/quantize_model.h"
+#include "pipeline/quarot_plan.h"
 
 namespace msmodelslim {
 namespace {
@@ -13,12 +14,14 @@ namespace {
 struct Selections {
   std::vector<const LinearQuantStep*> linears;
   std::vector<const NameFilter*> filters;
+  std::vector<const QuaRotStep*> rotations;
 
   void add(const LinearQuantStep& step) {
     linears.push_back(&step);
     filters.push_back(&step.filter);
   }
   void add(const SmoothStep& step) { filters.push_back(&step.filter); }
+  void add(const QuaRotStep& step) { rotations.push_back(&step); }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -134,8 +137,11 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   check_patterns(job, names);
   check_disable_names(job, names);
   check_group_sizes(job, model);
+  const auto rotations = selections_of(job.plan).rotations;
+  for (const QuaRotStep* step : rotations) QuaRot(quarot_config(*step, job.pedigree), model);
   const auto types = planned_types(job, model);
-  if (std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
+  if (rotations.empty() &&
+      std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",
                      "check include, exclude and --exclude; `*` matches every linear");
   const std::vector<std::string> mixed = mixed_groups(job, model);

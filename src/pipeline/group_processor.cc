@@ -10,6 +10,9 @@ class GroupProcessor : public Processor {
   explicit GroupProcessor(std::vector<std::unique_ptr<Processor>> children)
       : children_(std::move(children)) {}
   const char* name() const override { return "group"; }
+  void begin(ModelEnds& ends) override {
+    for (const auto& child : children_) child->begin(ends);
+  }
   bool needs_data() const override {
     return std::any_of(children_.begin(), children_.end(),
                        [](const auto& child) { return child->needs_data(); });

@@ -1,8 +1,10 @@
 #pragma once
 // One recipe entry at work on one block.
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,14 +19,29 @@ namespace msmodelslim {
 // What the entries have made of the block so far.
 struct BlockState {
   Block* block = nullptr;
+  std::int64_t index = 0;
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
   std::vector<ModuleTensor> extras;  // what the entries leave besides linears and norms
 };
 
+// What lies before and behind the blocks.
+struct ModelEnds {
+  explicit ModelEnds(Norm norm) : final_norm(std::move(norm)) {}
+  // Rewrites rows [rows, hidden] of the embedding or of the head, in this order.
+  using Rewrite = std::function<void(float* x, std::int64_t rows)>;
+  std::vector<Rewrite> embedding;
+  std::vector<Rewrite> head;
+  Norm final_norm;
+  std::optional<Tensor> global_rotation;  // [hidden, hidden], for engines that ask for it
+  Json metadata = Json::object();         // of the description
+};
+
 class Processor {
  public:
   virtual ~Processor() = default;
+  // Once, before the first block.
+  virtual void begin(ModelEnds&) {}
   virtual const char* name() const = 0;
   virtual bool needs_data() const = 0;
   // Before the forward pass; returns who wants to look on.

@@ -48,7 +48,8 @@ class Run {
       : job_(job),
         config_(ModelConfig::read(job.model_path)),
         checkpoint_(job.model_path),
-        model_(build_model_spec(config_, checkpoint_)) {
+        model_(build_model_spec(config_, checkpoint_)),
+        ends_(Norm(model_.final_norm, checkpoint_)) {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
@@ -56,6 +57,7 @@ class Run {
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
     for (const Step& step : job.plan.steps)
       processors_.push_back(make_processor(step, job.plan, context));
+    for (const auto& processor : processors_) processor->begin(ends_);
     for (std::size_t i = 0; i < processors_.size(); ++i)
       if (processors_[i]->needs_data()) last_data_ = static_cast<int>(i);
   }
@@ -65,7 +67,7 @@ class Run {
     OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite);
     if (!job_.recipe_file.empty())
       write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
-    copy_model_files(job_.model_path, folder.working());
+    copy_model_files(job_.model_path, folder.working(), rewrites_ends());
     Saver saver(folder.working(), saver_options());
     if (saver_layout() == FolderLayout::kV0) write_embedding(saver);
     run_blocks(saver);
@@ -123,6 +125,7 @@ class Run {
     std::int64_t longest = 1;
     if (last_data_ >= 0) {
       states = embed_samples(model_, checkpoint_, job_.samples);
+      for (const auto& rewrite : ends_.embedding) rewrite(states.values.data(), states.rows);
       for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
       if (longest > model_.max_position)
         log_warning("quant", "a calibration sample has {} tokens, the model was made for {}",
@@ -136,6 +139,7 @@ class Run {
       Block block(model_.blocks[i], checkpoint_);
       BlockState state;
       state.block = &block;
+      state.index = static_cast<std::int64_t>(i);
       for (std::size_t p = 0; p < processors_.size(); ++p) {
         check_interrupted();
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());
@@ -192,17 +196,49 @@ class Run {
   void write_embedding(Saver& saver) {
     const std::string name = model_.embedding + ".weight";
     check_finite(name, checkpoint_.at(name));
-    saver.write_float(name, checkpoint_.at(name));
+    write_rewritten(saver, name, checkpoint_.at(name), ends_.embedding);
     checkpoint_.dont_need(name);
   }
 
+  bool rewrites_ends() const { return !ends_.embedding.empty() || !ends_.head.empty(); }
+
+  void write_rewritten(Saver& saver, const std::string& name, const TensorView& source,
+                       const std::vector<ModelEnds::Rewrite>& rewrites) {
+    if (rewrites.empty()) {
+      saver.write_float(name, source);
+      return;
+    }
+    constexpr std::int64_t kRows = 1024;
+    Tensor out = Tensor::uninitialized(source.dtype, source.shape);
+    const std::int64_t width = source.shape.at(1);
+    const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(source.dtype);
+    std::vector<float> rows(static_cast<std::size_t>(kRows * width));
+    for (std::int64_t begin = 0; begin < source.shape[0]; begin += kRows) {
+      check_interrupted();
+      const Shape tile = {std::min(kRows, source.shape[0] - begin), width};
+      const std::size_t offset = static_cast<std::size_t>(begin) * row_bytes;
+      to_f32(TensorView{source.dtype, tile, source.bytes + offset}, rows.data());
+      for (const auto& rewrite : rewrites) rewrite(rows.data(), tile[0]);
+      const Tensor turned = from_f32(rows.data(), tile, source.dtype);
+      std::copy_n(turned.view().bytes, turned.view().byte_size(), out.bytes() + offset);
+    }
+    saver.write_float(name, out.view());
+  }
+
   void write_end(Saver& saver) {
-    saver.write_float(model_.final_norm.name + ".weight",
-                      checkpoint_.at(model_.final_norm.name + ".weight"));
     Head head(model_, checkpoint_);
     ++summary_.linears;
     if (!model_.tied) check_finite(model_.head.name + ".weight", head.linear().source());
-    saver.write(head.linear());
+    if (ends_.head.empty()) {
+      saver.write_float(model_.final_norm.name + ".weight",
+                        checkpoint_.at(model_.final_norm.name + ".weight"));
+      saver.write(head.linear());
+    } else {
+      saver.write(ends_.final_norm, checkpoint_.at(model_.final_norm.name + ".weight").dtype);
+      write_rewritten(saver, model_.head.name + ".weight", head.linear().source(), ends_.head);
+    }
+    if (ends_.global_rotation) saver.write_global_rotation(*ends_.global_rotation);
+    saver.set_metadata(ends_.metadata);
     checkpoint_.dont_need((model_.tied ? model_.embedding : model_.head.name) + ".weight");
   }
 
@@ -210,6 +246,7 @@ class Run {
   ModelConfig config_;
   CheckpointReader checkpoint_;
   ModelSpec model_;
+  ModelEnds ends_;
   std::vector<std::unique_ptr<Processor>> processors_;
   int last_data_ = -1;
   bool mixed_groups_ = false;

@@ -180,7 +180,7 @@ const std::vector<ProcessorInfo>& known_processors() {
        {"weight_qconfig"}},
       {"kv_smooth", kLater, kRewrites, {"smooth_factor", "include", "exclude"}, {}},
       {"quarot",
-       kLater,
+       kBuilt,
        kRewrites,
        {"online", "block_size", "down_proj_online_layers", "max_tp_size", "export_extra_info"},
        {}},

@@ -187,6 +187,24 @@ std::optional<std::vector<std::string>> Fields::texts(std::string_view key, std:
   return result;
 }
 
+std::vector<std::int64_t> Fields::integers(std::string_view key, std::int64_t least,
+                                           std::int64_t most) {
+  std::vector<std::int64_t> result;
+  const YamlValue* value = list(key);
+  if (value == nullptr) return result;
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    const YamlValue& item = value->items[i];
+    const auto number = to_int(item);
+    if (number && *number >= least && *number <= most)
+      result.push_back(*number);
+    else
+      problems_->add(
+          fmt::format("{}.{}", path_of(key), i), item.line,
+          fmt::format("must be an integer between {} and {}, {}", least, most, found(item)));
+  }
+  return result;
+}
+
 const YamlValue* Fields::list(std::string_view key) {
   const YamlValue* value = get(key);
   if (value == nullptr || value->is(Kind::kList)) return value;

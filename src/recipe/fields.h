@@ -55,6 +55,8 @@ class Fields {
   // A list of text; null is allowed where `null_is_empty`.
   std::optional<std::vector<std::string>> texts(std::string_view key, std::size_t longest,
                                                 bool null_is_empty);
+  // A list of integers; absent: empty.
+  std::vector<std::int64_t> integers(std::string_view key, std::int64_t least, std::int64_t most);
   const YamlValue* list(std::string_view key);
 
   void problem(std::string_view key, const std::string& reason);

@@ -29,6 +29,7 @@ bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||
            reads_data(find_quantizer(Side::kWeight, linear->weight));
+  if (std::holds_alternative<QuaRotStep>(step.value)) return false;
   if (const auto* group = std::get_if<GroupStep>(&step.value)) return any_needs_data(group->steps);
   return true;
 }

@@ -2,6 +2,7 @@
 // What one quantization run will do: the typed form of every recipe, whatever its apiversion.
 // Plain data; made by make_plan() (recipe.h), carried out by pipeline.
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,6 +51,15 @@ struct SmoothStep {
   NameFilter filter;                     // of the subgraph's source module
 };
 
+// quarot: rotations of the residual stream, the heads and (online) the inputs of o and down.
+struct QuaRotStep {
+  std::int64_t block_size = -1;
+  bool online = false;
+  std::set<std::int64_t> down_proj_online_layers;
+  std::int64_t max_tp_size = 4;
+  bool export_extra_info = true;
+};
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -58,7 +68,7 @@ struct GroupStep {
 };
 
 struct Step {
-  std::variant<LinearQuantStep, SmoothStep, GroupStep> value;
+  std::variant<LinearQuantStep, SmoothStep, QuaRotStep, GroupStep> value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant
   int line = 0;      // 1-based line in the recipe file
 };

@@ -29,9 +29,26 @@ bool remove_quantization_config(Json& config) {
   return removed;
 }
 
+// True when something changed.
+bool untie(Json& config) {
+  constexpr const char* kTie = "tie_word_embeddings";
+  bool changed = false;
+  const auto set = [&](Json& object) {
+    if (object.value(kTie, false)) {
+      object[kTie] = false;
+      changed = true;
+    }
+  };
+  set(config);
+  for (auto& [key, value] : config.items())
+    if (value.is_object()) set(value);
+  return changed;
+}
+
 }  // namespace
 
-std::vector<std::string> copy_model_files(const std::string& from, const std::string& to) {
+std::vector<std::string> copy_model_files(const std::string& from, const std::string& to,
+                                          bool untied) {
   std::vector<std::string> names;
   for (const auto& item : fs::directory_iterator(from)) {
     const std::string name = item.path().filename().string();
@@ -44,8 +61,9 @@ std::vector<std::string> copy_model_files(const std::string& from, const std::st
     std::string text = read_file(source);
     if (name == "config.json") {
       Json config = parse_json(text, source);
-      if (config.is_object() && remove_quantization_config(config))
-        text = dump_json_python(config, 2);
+      const bool cleaned = config.is_object() && remove_quantization_config(config);
+      const bool unlinked = config.is_object() && untied && untie(config);
+      if (cleaned || unlinked) text = dump_json_python(config, 2);
     }
     write_file_atomic(target, text);
   }

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "checkpoint/safetensors.h"
 #include "quantize/mx.h"
 #include "save/linear_tensors.h"
 
@@ -54,12 +55,23 @@ void Saver::write(const Norm& norm, DType dtype) {
 }
 
 void Saver::write(const ModuleTensor& extra) {
-  add(extra.name, extra.tensor.view(), extra.type);
-  model_type_.propose(extra.type);
+  if (!extra.type) {
+    writer_.add(extra.name, extra.tensor.view());
+    return;
+  }
+  add(extra.name, extra.tensor.view(), *extra.type);
+  model_type_.propose(*extra.type);
 }
 
 void Saver::write_float(const std::string& name, const TensorView& view) {
   add(name, view, LinearType::kFloat);
+}
+
+void Saver::write_global_rotation(const Tensor& rotation) {
+  constexpr const char* kFile = "optional/quarot.safetensors";
+  fs::create_directory(fs::path(folder_) / "optional");
+  write_safetensors((fs::path(folder_) / kFile).string(), {{"global_rotation", rotation.view()}});
+  optional_["quarot"] = {{"rotation_map", {{"global_rotation", kFile}}}};
 }
 
 void Saver::finish() {
@@ -74,9 +86,9 @@ void Saver::finish() {
   if (v1) {
     all.emplace_back("version", "1.0.0");
     all.emplace_back("model_quant_type", model_type_.name());
-    all.emplace_back("metadata", Json::object());
+    all.emplace_back("metadata", metadata_);
     all.emplace_back("group_size", group_size_);
-    all.emplace_back("optional", Json::object());
+    all.emplace_back("optional", optional_);
   }
   description_ = Json(std::move(all));
   write_file_atomic((fs::path(folder_) / kDescriptionFile).string(),

@@ -2,6 +2,7 @@
 // Writes the AscendV1 folder tensor by tensor: weights, description, copied files.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "checkpoint/shard_writer.h"
@@ -28,7 +29,7 @@ struct ModuleTensor {
   std::string module;  // "model.layers.0.self_attn.k_proj"
   std::string name;    // of the tensor, whole
   Tensor tensor;
-  LinearType type;  // as the description names it
+  std::optional<LinearType> type;  // as the description names it; absent: no entry
 };
 
 class Saver {
@@ -41,6 +42,11 @@ class Saver {
   void write(const Norm& norm, DType dtype);
   void write(const ModuleTensor& extra);
   void write_float(const std::string& name, const TensorView& view);
+
+  // optional/quarot.safetensors: the rotation of the residual stream [hidden, hidden].
+  void write_global_rotation(const Tensor& rotation);
+  // The description's `metadata`.
+  void set_metadata(Json metadata) { metadata_ = std::move(metadata); }
 
   // Closes the weight files and writes the description (last).
   void finish();
@@ -56,6 +62,8 @@ class Saver {
   ShardWriter writer_;
   Json::object_t types_;
   Json description_;
+  Json metadata_ = Json::object();
+  Json optional_ = Json::object();
   ModelQuantType model_type_;
   std::int64_t group_size_ = 0;  // of the last linear that has one
 };

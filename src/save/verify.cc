@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/reader.h"
+#include "forward/input_rotation.h"
 #include "quantize/mx.h"
 
 namespace msmodelslim {
@@ -21,6 +22,12 @@ const std::set<std::string>& global_keys() {
   static const std::set<std::string> keys = {"version", "model_quant_type", "metadata",
                                              "group_size", "optional"};
   return keys;
+}
+
+// Rotations of a linear's input have no entry in the description.
+bool is_rotation(const std::string& name) {
+  return name.ends_with(kHeadsRotation) || name.ends_with(kKroneckerM) ||
+         name.ends_with(kKroneckerN);
 }
 
 class Check {
@@ -51,7 +58,8 @@ class Check {
 
   void description() {
     for (const std::string& name : reader_.names())
-      if (types_.count(name) == 0) problem("{} has no entry in the description", name);
+      if (types_.count(name) == 0 && !is_rotation(name))
+        problem("{} has no entry in the description", name);
     for (const auto& [name, type] : types_)
       if (!reader_.has(name)) problem("{} is described ({}) but not in the weights", name, type);
   }

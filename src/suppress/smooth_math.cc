@@ -100,6 +100,20 @@ void divide_rows(Linear& linear, const std::vector<float>& scales) {
   for (std::size_t i = 0; i < bias.size(); ++i) bias[i] *= 1.0F / scales[i];
 }
 
+void add_product(Linear& linear, const std::vector<float>& x) {
+  const LinearSpec& spec = linear.spec();
+  const float* weight = linear.weight();
+  std::vector<float>& bias = linear.mutable_bias();
+  if (bias.empty()) bias.assign(static_cast<std::size_t>(spec.out), 0.0F);
+  for (std::int64_t i = 0; i < spec.out; ++i) {
+    double sum = 0;
+    for (std::int64_t j = 0; j < spec.in; ++j)
+      sum += static_cast<double>(weight[i * spec.in + j]) *
+             static_cast<double>(x[static_cast<std::size_t>(j)]);
+    bias[static_cast<std::size_t>(i)] += static_cast<float>(sum);
+  }
+}
+
 void divide_norm(Norm& norm, const std::vector<float>& scales) {
   for (std::size_t j = 0; j < scales.size(); ++j) {
     const float factor = 1.0F / scales[j];

@@ -34,6 +34,7 @@ std::vector<float> repeat_for_query_heads(const std::vector<float>& values, cons
 // Fusions; the float output of the block stays the same.
 void scale_columns(Linear& linear, const std::vector<float>& scales);  // W[:,j] *= s[j]
 void divide_rows(Linear& linear, const std::vector<float>& scales);    // W[i,:] /= s[i], bias too
+void add_product(Linear& linear, const std::vector<float>& x);         // b += W x
 void divide_norm(Norm& norm, const std::vector<float>& scales);        // weight and bias /= s
 
 }  // namespace msmodelslim

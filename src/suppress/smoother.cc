@@ -45,6 +45,12 @@ std::vector<Tap*> Smoother::prepare(Block& block) {
   std::vector<std::string> watched;
   for (Subgraph& graph : subgraphs_of(block)) {
     if (config_.kinds.count(graph.kind) == 0 || !config_.selects(graph.source)) continue;
+    // A scale per channel cannot pass a rotation between the two linears.
+    if (graph.from != nullptr && !graph.targets.front()->input_rotation().is_identity()) {
+      log_warning("suppress", "{}: not smoothed, its input is rotated online",
+                  graph.targets.front()->name());
+      continue;
+    }
     watched.push_back(graph.targets.front()->name());
     graphs_.push_back(std::move(graph));
   }
@@ -111,19 +117,7 @@ namespace {
 // norm(x) -> norm(x) - z, and each target gets the bias W z.
 void apply_shift(const Subgraph& graph, const std::vector<float>& shift) {
   // Before the columns are scaled: y = W x = W (x - z) + W z.
-  for (Linear* target : graph.targets) {
-    const float* weight = target->weight();
-    const std::int64_t in = target->spec().in;
-    std::vector<float>& bias = target->mutable_bias();
-    if (bias.empty()) bias.assign(static_cast<std::size_t>(target->spec().out), 0.0F);
-    for (std::int64_t i = 0; i < target->spec().out; ++i) {
-      double sum = 0;
-      for (std::int64_t j = 0; j < in; ++j)
-        sum += static_cast<double>(weight[i * in + j]) *
-               static_cast<double>(shift[static_cast<std::size_t>(j)]);
-      bias[static_cast<std::size_t>(i)] += static_cast<float>(sum);
-    }
-  }
+  for (Linear* target : graph.targets) add_product(*target, shift);
   std::vector<float>& bias = graph.norm->bias;
   if (bias.empty()) bias.assign(shift.size(), 0.0F);
   for (std::size_t j = 0; j < shift.size(); ++j) bias[j] -= shift[j];

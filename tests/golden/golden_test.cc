@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "eval/perplexity.h"
 #include "golden/compare.h"
 #include "golden/output_error.h"
 #include "pipeline/quantize_model.h"
@@ -53,6 +54,9 @@ struct Rule {
   std::optional<Tolerance> first_block = {};  // tighter, for model.layers.0 only
   // Output error of the weights, relative to the tool's: mean over all linears, each linear.
   std::optional<std::pair<double, double>> output_error = {};
+  // KL of the whole model to the float one on the calibration tokens, relative to the tool's
+  // folder.
+  std::optional<double> kl_ratio = {};
 };
 
 // The README's "Fair tolerances".
@@ -116,6 +120,18 @@ std::map<std::string, Rule> make_rules() {
   smooth.quant_bias_rel = 1e-2;
   rules["smooth"].all = smooth;
   rules["smooth-eps"].all = smooth;
+  Tolerance rotated = smooth;
+  rotated.scale_share = 1e-3;  // sums that cancel: the tool's own floats move by 6e-5
+  rules["rotation"].all = rotated;
+  Tolerance rotated_static = rotated;  // behind a block with rounding ties of its activations
+  rotated_static.scale = 1e-3;
+  rules["rotation-static"] = {rotated_static, rotated};
+  // The tool's QwQ adapter turns heads of 16 by a block of 32, which gives a matrix of zeros: v and
+  // o are gone from its folder.
+  rotated.only = "*{q_proj,k_proj,gate_proj,up_proj,down_proj,norm,embed_tokens,lm_head}*";
+  rules["rotation-no-heads"] = {rotated, {}, {}, 0.5};
+  rotated.only = "{model.embed_tokens,lm_head,model.norm}*";
+  rules["rotation-ends"] = {rotated, {}, {}, 0.5};
   Tolerance shift = smooth;  // (max + min) / 2 cancels: the tool differs from itself by 1e-3
   shift.scale = 1e-3;
   shift.quant_bias_rel = 0.1;
@@ -140,6 +156,10 @@ std::map<std::string, Rule> make_rules() {
   bf16.code_share = 0.12;
   bf16.scale = 5e-3;
   rules["bf16"].all = bf16;
+  Tolerance bf16_rotated = bf16;  // rounded there after each of the three steps, here once
+  bf16_rotated.only = "*{.weight_scale,norm.weight}";
+  bf16_rotated.scale = 0.01;
+  rules["bf16-rotation"] = {bf16_rotated, {}, {}, 1.0};
   // Activations are fp32 between products here; there they, their codes and the weights' codes are
   // computed in bfloat16. With all of that imitated ranges still differ by 2 % here.
   Tolerance bf16_act = bf16;
@@ -233,6 +253,17 @@ void expect_none(const std::vector<std::string>& problems) {
   EXPECT_EQ(problems.size(), 0U);
 }
 
+// KL of a quantized folder to the model it was made of, on the job's calibration tokens.
+double kl_of(const std::string& folder, const QuantJob& job) {
+  std::vector<std::int32_t> ids;
+  for (const auto& sample : job.samples) ids.insert(ids.end(), sample.begin(), sample.end());
+  PerplexityOptions options;
+  options.model_path = folder;
+  options.float_path = job.model_path;
+  options.seqlen = 32;
+  return evaluate_perplexity(options, ids).kl.value().mean;
+}
+
 class Golden : public testing::TestWithParam<Case> {};
 
 TEST_P(Golden, Case) {
@@ -268,6 +299,9 @@ TEST_P(Golden, Case) {
       EXPECT_LE(error, allowed->second * theirs.at(linear)) << linear;
     }
     EXPECT_LE(ratios / static_cast<double>(theirs.size()), allowed->first);
+  }
+  if (const auto allowed = rule_of(c).kl_ratio) {
+    EXPECT_LE(kl_of(job.save_path, job), *allowed * kl_of(expected, job));
   }
   if (!HasFailure()) fs::remove_all(job.save_path);
 }

@@ -1,0 +1,118 @@
+#include "suppress/quarot.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "suppress/smooth_math.h"
+
+namespace msmodelslim {
+namespace {
+
+// W <- W diag(norm), b += W norm.bias; the norm keeps nothing.
+void fold_norm(Norm& norm, const std::vector<Linear*>& linears) {
+  for (Linear* linear : linears) {
+    if (!norm.bias.empty()) add_product(*linear, norm.bias);
+    scale_columns(*linear, norm.weight);
+  }
+  std::fill(norm.weight.begin(), norm.weight.end(), 1.0F);
+  norm.bias.clear();
+}
+
+// Turns the weight the other way round, so that linear(turned x) stays what it was.
+void absorb(Linear& linear, const InputRotation& rotation) {
+  // W x = W (M M^T X N N^T): the rows of W are turned as x is.
+  const LinearSpec& spec = linear.spec();
+  float* weight = linear.mutable_weight();
+  std::vector<float> rows(weight, weight + spec.out * spec.in);
+  rotation.apply(rows.data(), spec.out, weight);
+  linear.set_input_rotation(rotation);
+}
+
+InputRotation shortened(InputRotation rotation) {
+  const auto drop_identity = [](std::vector<float>& matrix, std::int64_t side) {
+    for (std::int64_t i = 0; i < side; ++i)
+      for (std::int64_t j = 0; j < side; ++j)
+        if (matrix[static_cast<std::size_t>(i * side + j)] != (i == j ? 1.0F : 0.0F)) return;
+    matrix.clear();
+  };
+  if (!rotation.left.empty()) drop_identity(rotation.left, rotation.m);
+  if (!rotation.right.empty()) drop_identity(rotation.right, rotation.n);
+  return rotation;
+}
+
+// Blocks that do not fit into a head are replaced by one that is as large as the head.
+Rotation value_rotation(const QuaRotConfig& config, std::int64_t head_dim) {
+  const bool fits = config.block_size < 0 || head_dim % config.block_size == 0;
+  if (!config.shifted_heads) return Rotation::hadamard(head_dim, fits ? config.block_size : -1);
+  const std::int64_t block = config.block_size < 0 ? Rotation::kShiftedBlock : config.block_size;
+  return Rotation::shifted(head_dim, head_dim % block == 0 ? block : head_dim);
+}
+
+bool fits_kernels(std::int64_t side) {
+  return side == 1 || side == 2 || (side % 4 == 0 && side >= 4 && side <= 256);
+}
+
+}  // namespace
+
+std::pair<std::int64_t, std::int64_t> kronecker_sides(std::int64_t size) {
+  constexpr std::int64_t kLargestMiddle = 256;
+  const auto root = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(size))));
+  for (std::int64_t a = root; a <= kLargestMiddle; ++a) {
+    const std::int64_t square = a * a - size;
+    const auto b = std::llround(std::sqrt(static_cast<double>(square)));
+    if (b * b == square && fits_kernels(a - b) && fits_kernels(a + b)) return {a - b, a + b};
+  }
+  throw UsageError(
+      fmt::format("an intermediate size of {} is no product of two sizes that the online rotation "
+                  "of down_proj can have",
+                  size),
+      "leave down_proj_online_layers empty");
+}
+
+QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
+    : config_(config),
+      residual_(config.residual ? Rotation::dense(*config.residual, model.hidden)
+                                : Rotation::hadamard(model.hidden, config.block_size)),
+      value_(value_rotation(config, model.head_dim)) {
+  if (!config.online) return;
+  heads_ = InputRotation{model.heads,
+                         model.head_dim,
+                         Rotation::hadamard(model.heads, config.max_tp_size).matrix(),
+                         {}};
+  if (config.down_proj_online_layers.empty()) return;
+  const auto layers = static_cast<std::int64_t>(model.blocks.size());
+  if (*config.down_proj_online_layers.rbegin() >= layers)
+    throw UsageError(fmt::format("down_proj_online_layers has {}, the model has layers 0 to {}",
+                                 *config.down_proj_online_layers.rbegin(), layers - 1),
+                     "correct the recipe");
+  const auto [m, n] = kronecker_sides(model.blocks.front().down.in);
+  kronecker_ = InputRotation{m, n, Rotation::hadamard(m, config.max_tp_size).matrix(),
+                             Rotation::hadamard(n).matrix()};
+}
+
+void QuaRot::rotate_embedding(float* x, std::int64_t rows) const {
+  residual_.rotate_rows(x, rows, residual_.size());
+}
+
+void QuaRot::rotate_head(const std::vector<float>& norm, float* x, std::int64_t rows) const {
+  const std::int64_t width = residual_.size();
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t j = 0; j < width; ++j) x[r * width + j] *= norm[static_cast<std::size_t>(j)];
+  residual_.rotate_rows(x, rows, width);
+}
+
+void QuaRot::rotate(Block& block, std::int64_t index) const {
+  fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
+  fold_norm(block.post_attention_norm, {&block.gate, &block.up});
+  for (Linear* linear : {&block.q, &block.k, &block.v, &block.gate, &block.up})
+    rotate_input(*linear, residual_);
+  for (Linear* linear : {&block.o, &block.down}) rotate_output(*linear, residual_);
+  rotate_output(block.v, value_);
+  rotate_input(block.o, value_);
+  if (heads_) absorb(block.o, shortened(*heads_));
+  if (turns_down(index)) absorb(block.down, shortened(*kronecker_));
+}
+
+}  // namespace msmodelslim
