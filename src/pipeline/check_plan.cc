@@ -126,6 +126,21 @@ void check_disable_names(const QuantJob& job, const std::vector<std::string>& na
            "the recipe was made for another size of the model");
 }
 
+// A rotation turns the embedding before the first block is seen, so every block has to be turned
+// before anything else looks at it.
+void check_rotations(const QuantJob& job, const ModelSpec& model) {
+  const auto& steps = job.plan.steps;
+  const auto is_rotation = [](const Step& step) {
+    return std::holds_alternative<QuaRotStep>(step.value);
+  };
+  const auto first_other = std::find_if_not(steps.begin(), steps.end(), is_rotation);
+  const auto rotations = selections_of(job.plan).rotations;
+  if (static_cast<std::ptrdiff_t>(rotations.size()) != first_other - steps.begin())
+    throw UsageError("a quarot entry stands behind another entry of the recipe",
+                     "rotations come first, outside of groups");
+  for (const QuaRotStep* step : rotations) QuaRot(quarot_config(*step, job.pedigree), model);
+}
+
 }  // namespace
 
 bool has_mixed_groups(const QuantJob& job, const ModelSpec& model) {
@@ -137,10 +152,9 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   check_patterns(job, names);
   check_disable_names(job, names);
   check_group_sizes(job, model);
-  const auto rotations = selections_of(job.plan).rotations;
-  for (const QuaRotStep* step : rotations) QuaRot(quarot_config(*step, job.pedigree), model);
+  check_rotations(job, model);
   const auto types = planned_types(job, model);
-  if (rotations.empty() &&
+  if (selections_of(job.plan).rotations.empty() &&
       std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",
                      "check include, exclude and --exclude; `*` matches every linear");

@@ -186,8 +186,8 @@ TEST(PlanV1, PairsWithoutAFormatAreRefusedAtOnce) {
 }
 
 TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
-  EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, block_size: 32}\n")),
-              HasSubstr("the processor quarot is not built yet"));
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: fa3_quant}\n")),
+              HasSubstr("the processor fa3_quant is not built yet"));
   EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, blok_size: 32}\n")),
               HasSubstr("unknown field; did you mean block_size"));
   EXPECT_THAT(
