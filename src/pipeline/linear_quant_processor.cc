@@ -69,6 +69,8 @@ class LinearQuantProcessor : public Processor {
     config.weight.steps = step.weight.ext.value("step", 50);
     config.weight.percdamp = step.weight.ext.value("percdamp", 0.01);
     config.weight.block_size = step.weight.ext.value("block_size", std::int64_t{128});
+    config.weight.act_order = step.weight.ext.value("act_order", false);
+    config.weight.scale_search = step.weight.ext.value("scale_search", false);
     config.weight.group_size = group_size_of(step.weight);
     config.weight.dual_block = step.weight.ext.value("dual_block_size", std::int64_t{512});
     config.weight.ceil_x = step.weight.ext.value("ceil_x_value", 7.25);

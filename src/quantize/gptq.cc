@@ -18,8 +18,10 @@ constexpr std::int64_t kColumnTile = 1024;
 
 class Gptq {
  public:
-  Gptq(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out)
+  // hessian null: no factor, each value is rounded by itself.
+  Gptq(const WeightConfig& config, const Hessian* hessian, QuantizedLinear& out)
       : config_(config),
+        hessian_(hessian),
         n_(out.spec.out),
         k_(out.spec.in),
         group_(config.group_size > 0 ? config.group_size : k_),
@@ -27,24 +29,29 @@ class Gptq {
         high_(-low_ - 1),
         out_(out),
         work_(static_cast<std::size_t>(n_ * k_)),
-        params_(static_cast<std::size_t>(n_ * (k_ / group_))) {
+        params_(static_cast<std::size_t>(n_ * (k_ / group_))),
+        importance_(static_cast<std::size_t>(k_), 1.0F) {
     out_.codes = Tensor::uninitialized(DType::kI8, {n_, k_});
-    read(weight);
+    if (hessian == nullptr) return;
+    // What a rounding error of a column costs once the later columns have made it good.
+    for (std::int64_t j = 0; j < k_; ++j) {
+      const float u = hessian->upper()[static_cast<std::size_t>(j * (k_ + 1))];
+      importance_[static_cast<std::size_t>(source_column(j))] = 1 / (u * u);
+    }
   }
 
-  // Without a factor: each value by itself.
   void round_plainly() {
     parallel_for(n_, [&](std::int64_t r) {
       for (std::int64_t j = 0; j < k_; ++j) {
-        if (j % group_ == 0 && per_group()) set_param(r, j);
+        if (late_scales() && j % group_ == 0) set_param(r, j, row(r) + j);
         encode(r, j, row(r)[j]);
       }
     });
   }
 
-  void run(const Hessian& hessian) {
-    clear_dead(hessian.dead());
-    const float* u = hessian.upper().data();
+  void run() {
+    clear_dead(hessian_->dead());
+    const float* u = hessian_->upper().data();
     const std::int64_t width = std::min(config_.block_size, k_);
     std::vector<float> minus_errors(static_cast<std::size_t>(n_ * width));
     for (std::int64_t begin = 0; begin < k_; begin += width) {
@@ -57,6 +64,25 @@ class Gptq {
     }
   }
 
+  // Copies the weight, columns in the order of work, and takes the scales that the original values
+  // decide.
+  void read(const WeightRows& weight) {
+    std::atomic<bool> bad{false};
+    parallel_for(n_, [&](std::int64_t r) {
+      thread_local std::vector<float> buffer;
+      buffer.resize(static_cast<std::size_t>(k_));
+      const float* source = weight.row(r, buffer.data());
+      for (std::int64_t j = 0; j < k_; ++j) row(r)[j] = source[source_column(j)];
+      const MinMax range = min_max(source, k_);
+      if (!std::isfinite(range.min) || !std::isfinite(range.max)) bad = true;
+      if (!late_scales())
+        for (std::int64_t j = 0; j < k_; j += group_) set_param(r, j, source + j);
+    });
+    if (bad)
+      throw DataError(fmt::format("tensor {}.weight holds NaN or infinite values", out_.spec.name),
+                      "the checkpoint is damaged; download the shard again");
+  }
+
   void finish() {
     out_.weight_scale.resize(params_.size());
     if (!config_.symmetric) out_.weight_offset.resize(params_.size());
@@ -67,43 +93,63 @@ class Gptq {
   }
 
  private:
-  bool per_group() const { return config_.group_size > 0; }
+  // Scales of groups come from corrected columns, unless the columns of a group are apart.
+  bool late_scales() const { return config_.group_size > 0 && !config_.act_order; }
+  std::int64_t source_column(std::int64_t j) const {
+    return hessian_ == nullptr ? j : hessian_->order()[static_cast<std::size_t>(j)];
+  }
   float* row(std::int64_t r) { return work_.data() + r * k_; }
-  QuantParam& param(std::int64_t r, std::int64_t column) {
-    return params_[static_cast<std::size_t>(r * (k_ / group_) + column / group_)];
+  QuantParam& param(std::int64_t r, std::int64_t source) {
+    return params_[static_cast<std::size_t>(r * (k_ / group_) + source / group_)];
   }
 
-  void read(const WeightRows& weight) {
-    std::atomic<bool> bad{false};
-    parallel_for(n_, [&](std::int64_t r) {
-      const float* source = weight.row(r, row(r));
-      if (source != row(r)) std::copy_n(source, k_, row(r));
-      const MinMax range = min_max(row(r), k_);
-      if (!std::isfinite(range.min) || !std::isfinite(range.max)) bad = true;
-      if (!per_group()) set_param(r, 0);
-    });
-    if (bad)
-      throw DataError(fmt::format("tensor {}.weight holds NaN or infinite values", out_.spec.name),
-                      "the checkpoint is damaged; download the shard again");
+  float rounded(float value, const QuantParam& p) const {
+    return std::clamp(std::nearbyint(value / p.scale + p.offset), low_, high_);
   }
 
-  void set_param(std::int64_t r, std::int64_t column) {
-    const MinMax range = min_max(row(r) + column, group_);
-    param(r, column) =
-        integer_param(range.min, range.max, config_.symmetric, config_.bits, config_.scale_dtype);
+  // `values`: columns [source, source + group) of row r.
+  void set_param(std::int64_t r, std::int64_t source, const float* values) {
+    const MinMax range = min_max(values, group_);
+    const auto param_of = [&](float shrink) {
+      return integer_param(range.min * shrink, range.max * shrink, config_.symmetric, config_.bits,
+                           config_.scale_dtype);
+    };
+    param(r, source) = param_of(1);
+    if (!config_.scale_search) return;
+    constexpr int kSteps = 32;
+    constexpr float kLeast = 0.4F;
+    double least = weighted_error(values, source, param_of(1));
+    for (int i = 1; i <= kSteps; ++i) {
+      const QuantParam candidate =
+          param_of(1 - (1 - kLeast) * static_cast<float>(i) / static_cast<float>(kSteps));
+      const double error = weighted_error(values, source, candidate);
+      if (error >= least) continue;
+      least = error;
+      param(r, source) = candidate;
+    }
   }
 
-  // Stores the code of `value`, returns what it stands for.
-  float encode(std::int64_t r, std::int64_t column, float value) {
-    const QuantParam p = param(r, column);
-    const float code = std::clamp(std::nearbyint(value / p.scale + p.offset), low_, high_);
-    out_.codes.as<std::int8_t>()[r * k_ + column] = static_cast<std::int8_t>(code);
+  double weighted_error(const float* values, std::int64_t source, const QuantParam& p) const {
+    double sum = 0;
+    for (std::int64_t j = 0; j < group_; ++j) {
+      const float error = values[j] - (rounded(values[j], p) - p.offset) * p.scale;
+      sum += static_cast<double>(error * error * importance_[static_cast<std::size_t>(source + j)]);
+    }
+    return sum;
+  }
+
+  // Stores the code of `value` at place j, returns what it stands for.
+  float encode(std::int64_t r, std::int64_t j, float value) {
+    const std::int64_t source = source_column(j);
+    const QuantParam& p = param(r, source);
+    const float code = rounded(value, p);
+    out_.codes.as<std::int8_t>()[r * k_ + source] = static_cast<std::int8_t>(code);
     return (code - p.offset) * p.scale;
   }
 
   void clear_dead(const std::vector<bool>& dead) {
     for (std::int64_t j = 0; j < k_; ++j)
-      if (dead[static_cast<std::size_t>(j)])
+      if (dead[static_cast<std::size_t>(source_column(j))])
         for (std::int64_t r = 0; r < n_; ++r) row(r)[j] = 0;
   }
 
@@ -113,7 +159,7 @@ class Gptq {
     values.assign(row(r) + begin, row(r) + begin + columns);
     for (std::int64_t c = 0; c < columns; ++c) {
       const std::int64_t column = begin + c;
-      if (per_group() && column % group_ == 0) set_param(r, column);
+      if (late_scales() && column % group_ == 0) set_param(r, column, row(r) + column);
       const float value = values[static_cast<std::size_t>(c)];
       const float* factors = u + column * k_ + begin;
       const float error = (value - encode(r, column, value)) / factors[c];
@@ -138,6 +184,7 @@ class Gptq {
   }
 
   const WeightConfig& config_;
+  const Hessian* hessian_;
   std::int64_t n_;
   std::int64_t k_;
   std::int64_t group_;
@@ -146,6 +193,7 @@ class Gptq {
   QuantizedLinear& out_;
   std::vector<float> work_;  // [n, k]; columns to come, corrected by the finished ones
   std::vector<QuantParam> params_;
+  std::vector<float> importance_;  // [k], of the linear's columns
 };
 
 }  // namespace
@@ -156,12 +204,14 @@ void quantize_gptq(const WeightConfig& config, const WeightRows& weight, Hessian
     throw DataError(fmt::format("{}: no calibration token reached it", out.spec.name),
                     "use a larger calibration set, or another weight method than gptq");
   out.group_size = config.group_size;
-  Gptq gptq(config, weight, out);
-  if (hessian.factor(config.percdamp)) {
+  const bool usable = hessian.factor(config.percdamp, config.act_order);
+  Gptq gptq(config, usable ? &hessian : nullptr, out);
+  gptq.read(weight);
+  if (usable) {
     if (hessian.damping() > config.percdamp)
       log_warning("quantize", "{}: gptq needed a percdamp of {:g} instead of {:g}", out.spec.name,
                   hessian.damping(), config.percdamp);
-    gptq.run(hessian);
+    gptq.run();
   } else {
     log_warning("quantize",
                 "{}: gptq cannot factor its Hessian (inputs that are constant or not finite); the "

@@ -8,8 +8,11 @@
 // scale is that of the original row; per group it is taken when the group's first column is
 // reached, from the columns as finished blocks have left them. Columns that never saw anything but
 // zero are quantized as zero.
-// What we do differently: fp32 throughout; a factorization that fails is tried again with more
-// damping, and in the end the linear is rounded plainly, with a warning.
+//   scale_search  the scale is the one of min * c, max * c, c in 0.4 .. 1, with the least
+//                 sum (w - DQ(Q(w)))^2 / U[j,j]^2
+//   act_order     columns by falling diagonal of H; groups then take their scale beforehand
+// are ours. What we do differently: fp32 throughout; a factorization that fails is tried again with
+// more damping, and in the end the linear is rounded plainly, with a warning.
 
 #include "quantize/hessian.h"
 #include "quantize/weight.h"

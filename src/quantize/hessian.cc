@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/threads.h"
 #include "kernels/cholesky.h"
@@ -27,19 +28,41 @@ void Hessian::add(const float* x, std::int64_t rows) {
   });
 }
 
-bool Hessian::factor(double percdamp) {
+// Permutes rows and columns of the upper triangle.
+void Hessian::sort_by_diagonal() {
+  const auto n = static_cast<std::size_t>(width_);
+  const auto at = [&](std::int64_t r, std::int64_t c) {
+    const auto low = static_cast<std::size_t>(std::min(r, c));
+    return values_[low * n + static_cast<std::size_t>(std::max(r, c))];
+  };
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](std::int64_t a, std::int64_t b) { return at(a, a) > at(b, b); });
+  std::vector<float> sorted(n * n, 0.0F);
+  parallel_for(width_, [&](std::int64_t row) {
+    for (std::int64_t c = row; c < width_; ++c)
+      sorted[static_cast<std::size_t>(row * width_ + c)] =
+          at(order_[static_cast<std::size_t>(row)], order_[static_cast<std::size_t>(c)]);
+  });
+  values_ = std::move(sorted);
+}
+
+bool Hessian::factor(double percdamp, bool act_order) {
   if (factored_) return usable_;
   factored_ = true;
   const auto n = static_cast<std::size_t>(width_);
   dead_.assign(n, false);
+  order_.resize(n);
+  std::iota(order_.begin(), order_.end(), 0);
   if (rows_ == 0) return false;
+  if (act_order) sort_by_diagonal();
   const double scale = 2.0 / static_cast<double>(rows_);
   std::vector<double> diagonal(n);
   double mean = 0;
   for (std::size_t i = 0; i < n; ++i) {
     diagonal[i] = scale * static_cast<double>(values_[i * n + i]);
-    dead_[i] = diagonal[i] == 0;
-    if (dead_[i]) diagonal[i] = 1;
+    const bool dead = diagonal[i] == 0;
+    dead_[static_cast<std::size_t>(order_[i])] = dead;
+    if (dead) diagonal[i] = 1;
     mean += diagonal[i] / static_cast<double>(n);
   }
   if (!std::isfinite(mean)) return false;

@@ -19,19 +19,24 @@ class Hessian {
   // Ends collecting and factors H + percdamp * mean(diag H) * I, the first time. A failed
   // factorization is tried again with ten times the damping, at most kTries times.
   // False: no factor (also when H is not finite).
-  bool factor(double percdamp);
+  // `act_order`: columns by falling diagonal, see order().
+  bool factor(double percdamp, bool act_order = false);
+  // The column of the linear that stands at place j of U: j itself, or by falling diagonal.
+  const std::vector<std::int64_t>& order() const { return order_; }
   // Upper triangular U, [width, width]: inverse(H + damping) = U^T U.
   const std::vector<float>& upper() const { return values_; }
-  // Columns that never saw anything but zero.
+  // Columns (of the linear) that never saw anything but zero.
   const std::vector<bool>& dead() const { return dead_; }
   double damping() const { return damping_; }  // as a share of the mean diagonal
 
  private:
+  void sort_by_diagonal();
   static constexpr int kTries = 6;
   std::int64_t width_;
   std::int64_t rows_ = 0;
   std::vector<float> values_;  // sums of X^T X, later U
   std::vector<bool> dead_;
+  std::vector<std::int64_t> order_;
   double damping_ = 0;
   bool factored_ = false;
   bool usable_ = false;

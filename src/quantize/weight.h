@@ -22,6 +22,8 @@ struct WeightConfig {
   double ceil_step = 0.25;
   double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
   std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
+  bool act_order = false;         // gptq: columns by falling diagonal of the Hessian
+  bool scale_search = false;      // gptq: scales by least weighted error, not by min and max
 };
 
 // Where the rows come from: the checkpoint's bytes, or fp32 values after a rewrite.

@@ -91,9 +91,9 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
       context.problems->add(fmt::format("{}.{}", path, key), value->line,
                             "must be a number from 6 to 12");
   }
-  if (const YamlValue* value = given("enable_search");
-      value != nullptr && !config.ext.at("enable_search").is_boolean())
-    context.problems->add(path + ".enable_search", value->line, "must be true or false");
+  for (const char* key : {"enable_search", "act_order", "scale_search"})
+    if (const YamlValue* value = given(key); value != nullptr && !config.ext.at(key).is_boolean())
+      context.problems->add(fmt::format("{}.{}", path, key), value->line, "must be true or false");
   if (const YamlValue* value = given("axes"); value != nullptr) {
     const Json& axes = config.ext.at("axes");
     if (axes != -1 && axes != Json::array({-1}))
