@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "pipeline/prior.h"
 #include "pipeline/quantize_model.h"
 #include "pipeline/quarot_plan.h"
 
@@ -139,6 +140,11 @@ void check_rotations(const QuantJob& job, const ModelSpec& model) {
     throw UsageError("a quarot entry stands behind another entry of the recipe",
                      "rotations come first, outside of groups");
   for (const QuaRotStep* step : rotations) QuaRot(quarot_config(*step, job.pedigree), model);
+  for (const PriorStage& stage : job.plan.priors)
+    for (const AdaptRotationStep& step : stage.steps) {
+      fitted_linears(step, model);
+      Rotation::hadamard(model.hidden, step.block_size);
+    }
 }
 
 }  // namespace

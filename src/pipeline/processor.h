@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/debug_info.h"
+#include "pipeline/prior.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "save/saver.h"
@@ -55,6 +56,7 @@ struct ProcessorContext {
   std::string pedigree;
   std::vector<Glob> exclude;   // --exclude: kept float whatever the recipe says
   DebugInfo* debug = nullptr;  // --debug: where to record
+  const PriorResult* prior = nullptr;
 };
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,

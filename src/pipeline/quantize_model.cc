@@ -15,6 +15,7 @@
 #include "base/threads.h"
 #include "base/usage.h"
 #include "forward/run.h"
+#include "pipeline/prior.h"
 #include "pipeline/processor.h"
 #include "save/copy_files.h"
 #include "save/saver.h"
@@ -53,7 +54,8 @@ class Run {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
-    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr};
+    prior_ = run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet);
+    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr, &prior_};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
     for (const Step& step : job.plan.steps)
       processors_.push_back(make_processor(step, job.plan, context));
@@ -247,6 +249,7 @@ class Run {
   CheckpointReader checkpoint_;
   ModelSpec model_;
   ModelEnds ends_;
+  PriorResult prior_;
   std::vector<std::unique_ptr<Processor>> processors_;
   int last_data_ = -1;
   bool mixed_groups_ = false;

@@ -20,6 +20,8 @@ struct QuantJob {
   std::string pedigree = "default";                // decides which pairs smoothing may use
   std::vector<std::string> exclude;                // patterns kept float whatever the recipe says
   std::vector<std::vector<std::int32_t>> samples;  // token ids; empty for a data-free plan
+  std::vector<std::vector<std::vector<std::int32_t>>>
+      prior_samples;  // of each stage of plan.priors
   bool overwrite = false;
   bool strict = false;  // warnings about the recipe become errors
   bool quiet = false;

@@ -20,10 +20,8 @@ Tensor side_tensor(const std::vector<float>& matrix, std::int64_t side) {
 class QuaRotProcessor : public Processor {
  public:
   QuaRotProcessor(const QuaRotStep& step, const ProcessorContext& context)
-      : step_(step),
-        model_(*context.model),
-        quarot_(quarot_config(step, context.pedigree), *context.model) {}
-  const char* name() const override { return "quarot"; }
+      : step_(step), model_(*context.model), quarot_(config_of(step, context), *context.model) {}
+  const char* name() const override { return step_.adapted ? "adapt_rotation" : "quarot"; }
   bool needs_data() const override { return false; }
 
   void begin(ModelEnds& ends) override {
@@ -55,6 +53,12 @@ class QuaRotProcessor : public Processor {
   }
 
  private:
+  static QuaRotConfig config_of(const QuaRotStep& step, const ProcessorContext& context) {
+    QuaRotConfig config = quarot_config(step, context.pedigree);
+    if (step.adapted) config.residual = context.prior->rotation;
+    return config;
+  }
+
   Json online_metadata() const {
     Json heads = Json::array();
     Json downs = Json::array();

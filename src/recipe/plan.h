@@ -58,6 +58,22 @@ struct QuaRotStep {
   std::set<std::int64_t> down_proj_online_layers;
   std::int64_t max_tp_size = 4;
   bool export_extra_info = true;
+  bool adapted = false;  // adapt_rotation stage 2: the residual rotation is the fitted one
+};
+
+// adapt_rotation stage 1: fits a rotation of the residual stream to the inputs of some linears.
+struct AdaptRotationStep {
+  std::int64_t steps = 20;
+  int bits = 4;
+  std::vector<std::string> layer_types = {"up_proj"};  // parts of the linears' names
+  std::int64_t block_size = -1;
+  std::int64_t max_samples = 2048;  // rows per linear
+};
+
+// What runs over the float model before the recipe itself.
+struct PriorStage {
+  std::vector<AdaptRotationStep> steps;
+  std::string dataset;  // empty: the plan's
 };
 
 struct Step;
@@ -96,6 +112,7 @@ struct Plan {
   std::string config_id;
   std::string dataset;  // name or path of the calibration set
   Runner runner = Runner::kAuto;
+  std::vector<PriorStage> priors;
   std::vector<Step> steps;            // in recipe order
   std::vector<SaveStep> saves;        // V1; empty for V0
   std::optional<V0Options> v0;        // set for modelslim_v0

@@ -92,6 +92,11 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
                              Rotation::hadamard(n).matrix()};
 }
 
+void fold_norms(Block& block) {
+  fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
+  fold_norm(block.post_attention_norm, {&block.gate, &block.up});
+}
+
 void QuaRot::rotate_embedding(float* x, std::int64_t rows) const {
   residual_.rotate_rows(x, rows, residual_.size());
 }
@@ -104,8 +109,7 @@ void QuaRot::rotate_head(const std::vector<float>& norm, float* x, std::int64_t 
 }
 
 void QuaRot::rotate(Block& block, std::int64_t index) const {
-  fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
-  fold_norm(block.post_attention_norm, {&block.gate, &block.up});
+  fold_norms(block);
   for (Linear* linear : {&block.q, &block.k, &block.v, &block.gate, &block.up})
     rotate_input(*linear, residual_);
   for (Linear* linear : {&block.o, &block.down}) rotate_output(*linear, residual_);

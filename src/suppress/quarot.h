@@ -60,6 +60,9 @@ class QuaRot {
   std::optional<InputRotation> kronecker_;
 };
 
+// Moves the weights of a block's norms into the linears behind them.
+void fold_norms(Block& block);
+
 // m and n with m n = size that both have Hadamard matrices of a size the engines' kernels take;
 // throws UsageError when there are none.
 std::pair<std::int64_t, std::int64_t> kronecker_sides(std::int64_t size);

@@ -1,0 +1,129 @@
+#include "pipeline/prior.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "forward/run.h"
+#include "suppress/adapt_rotation.h"
+#include "suppress/quarot.h"
+
+namespace msmodelslim {
+namespace {
+
+// Rows of all linears that are kept for one fit; more would not change it.
+constexpr std::int64_t kMostRows = 32768;
+
+// Keeps the same few rows of every chosen linear's input.
+class SpreadRowsTap : public Tap {
+ public:
+  SpreadRowsTap(const std::set<std::string>& linears, std::vector<std::int64_t> rows)
+      : linears_(linears), chosen_(std::move(rows)) {}
+  bool wants(const Linear& linear) const override { return linears_.count(linear.name()) > 0; }
+  void see(const Linear& linear, const float* x, std::int64_t rows,
+           const std::vector<Sequence>&) override {
+    std::int64_t& begin = seen_[linear.name()];
+    const std::int64_t in = linear.spec().in;
+    const auto first = std::lower_bound(chosen_.begin(), chosen_.end(), begin);
+    for (auto row = first; row != chosen_.end() && *row < begin + rows; ++row) {
+      const float* from = x + (*row - begin) * in;
+      values_.insert(values_.end(), from, from + in);
+    }
+    begin += rows;
+  }
+  std::vector<float> take() { return std::move(values_); }
+
+ private:
+  const std::set<std::string>& linears_;
+  std::vector<std::int64_t> chosen_;
+  std::map<std::string, std::int64_t> seen_;
+  std::vector<float> values_;
+};
+
+// The inputs of the chosen linears in the float model with folded norms, [rows, hidden].
+std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64_t max_samples,
+                                const std::vector<std::vector<std::int32_t>>& samples,
+                                const ModelSpec& model, const CheckpointReader& checkpoint,
+                                bool quiet) {
+  PackedStates states = embed_samples(model, checkpoint, samples);
+  std::int64_t longest = 1;
+  for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
+  const RopeTable rope(model.rope, longest);
+  const std::int64_t each =
+      std::min(max_samples,
+               std::max<std::int64_t>(1, kMostRows / static_cast<std::int64_t>(linears.size())));
+  SpreadRowsTap tap(linears, spread_rows(states.rows, each));
+  Workspace workspace;
+  Progress progress("adapt_rotation", static_cast<std::int64_t>(model.blocks.size()), states.rows,
+                    quiet);
+  for (std::size_t i = 0; i < model.blocks.size(); ++i) {
+    check_interrupted();
+    progress.at(static_cast<std::int64_t>(i), "forward");
+    Block block(model.blocks[i], checkpoint);
+    fold_norms(block);
+    FloatLinearOp op(model.dtype);
+    run_block_on(model, block, states, i + 1 < model.blocks.size(), rope, op, {&tap}, workspace);
+    for (Linear* linear : block.linears()) checkpoint.dont_need(linear->name() + ".weight");
+  }
+  return tap.take();
+}
+
+std::vector<float> fit(const AdaptRotationStep& step,
+                       const std::vector<std::vector<std::int32_t>>& samples,
+                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet) {
+  std::vector<float> rows = collect_rows(fitted_linears(step, model), step.max_samples, samples,
+                                         model, checkpoint, quiet);
+  const auto count = static_cast<std::int64_t>(rows.size()) / model.hidden;
+  AdaptConfig config;
+  config.steps = static_cast<int>(step.steps);
+  config.bits = step.bits;
+  AdaptResult result = adapt_rotation(config, Rotation::hadamard(model.hidden, step.block_size),
+                                      std::move(rows), count);
+  for (std::size_t i = 0; i < result.losses.size(); ++i)
+    log_debug("quant", "adapt_rotation step {}: loss {:.6g}", i, result.losses[i]);
+  log_info("quant", "adapt_rotation: loss {:.6g} -> {:.6g} after {} steps on {} rows",
+           result.losses.front(), *std::min_element(result.losses.begin(), result.losses.end()),
+           result.losses.size() - 1, count);
+  return std::move(result.matrix);
+}
+
+}  // namespace
+
+std::set<std::string> fitted_linears(const AdaptRotationStep& step, const ModelSpec& model) {
+  std::set<std::string> names;
+  for (const BlockSpec& block : model.blocks)
+    for (const LinearSpec* linear : block.linears()) {
+      const std::string inner = linear->name.substr(block.name.size());
+      const bool chosen = std::any_of(
+          step.layer_types.begin(), step.layer_types.end(),
+          [&](const std::string& part) { return inner.find(part) != std::string::npos; });
+      if (!chosen) continue;
+      if (linear->in != model.hidden)
+        throw UsageError(
+            fmt::format("adapt_rotation: layer_type selects {}, which reads {} values, "
+                        "not the {} of the residual stream",
+                        linear->name, linear->in, model.hidden),
+            "choose q_proj, k_proj, v_proj, gate_proj or up_proj");
+      names.insert(linear->name);
+    }
+  if (names.empty())
+    throw UsageError("adapt_rotation: layer_type selects no linear of this model",
+                     "choose q_proj, k_proj, v_proj, gate_proj or up_proj");
+  return names;
+}
+
+PriorResult run_priors(const std::vector<PriorStage>& stages,
+                       const std::vector<std::vector<std::vector<std::int32_t>>>& samples,
+                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet) {
+  PriorResult result;
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    for (const AdaptRotationStep& step : stages[i].steps)
+      result.rotation = fit(step, samples.at(i), model, checkpoint, quiet);
+  return result;
+}
+
+}  // namespace msmodelslim
