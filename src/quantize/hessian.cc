@@ -27,6 +27,16 @@ void Hessian::add(const float* x, std::int64_t rows) {
   });
 }
 
+std::vector<float> Hessian::products() const {
+  std::vector<float> all = values_;
+  parallel_for(width_, [&](std::int64_t row) {
+    for (std::int64_t c = 0; c < row; ++c)
+      all[static_cast<std::size_t>(row * width_ + c)] =
+          values_[static_cast<std::size_t>(c * width_ + row)];
+  });
+  return all;
+}
+
 bool Hessian::factor(double percdamp) {
   if (factored_) return usable_;
   factored_ = true;
