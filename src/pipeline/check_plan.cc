@@ -4,41 +4,24 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "checkpoint/ascendv1.h"
-#include "checkpoint/engines.h"
+#include "pipeline/planned_linears.h"
 #include "pipeline/quantize_model.h"
 
 namespace msmodelslim {
 namespace {
 
-// What an entry that quantizes, or that adds a low-rank branch for a later one, does to a linear.
-struct Treatment {
-  const NameFilter* filter;
-  std::string type;                     // "" for a branch
-  const LinearQuantStep* linear_quant;  // or null
-  const SvdResidualStep* svd;           // or null
-};
-
 // What the entries of a recipe select modules with.
 struct Selections {
-  std::vector<Treatment> treatments;  // in recipe order
   std::vector<const LinearQuantStep*> linears;
   std::vector<const NameFilter*> filters;
 
   void add(const LinearQuantStep& step) {
-    treatments.push_back({&step.filter, step.type, &step, nullptr});
     linears.push_back(&step);
     filters.push_back(&step.filter);
   }
-  void add(const FloatSparseStep& step) {
-    treatments.push_back({&step.filter, "W16A16S", nullptr, nullptr});
-    filters.push_back(&step.filter);
-  }
-  void add(const SvdResidualStep& step) {
-    treatments.push_back({&step.filter, "", nullptr, &step});
-    filters.push_back(&step.filter);
-  }
   void add(const SmoothStep& step) { filters.push_back(&step.filter); }
+  void add(const SvdResidualStep& step) { filters.push_back(&step.filter); }
+  void add(const FloatSparseStep& step) { filters.push_back(&step.filter); }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -62,78 +45,12 @@ void report(const QuantJob& job, const std::string& message, const std::string& 
   log_warning("quant", "{}; {}", message, remedy);
 }
 
-// What becomes of a linear.
-struct Planned {
-  const LinearSpec* spec = nullptr;
-  std::string type = "FLOAT";
-  bool grouped = false;                  // a weight scale per group of columns
-  const SvdResidualStep* svd = nullptr;  // the branch that svd_res wants
-};
-
-Planned planned(const LinearSpec& spec, const std::vector<Treatment>& treatments) {
-  Planned result{&spec};
-  for (const Treatment& treatment : treatments) {
-    if (!treatment.filter->selects(spec.name)) continue;
-    if (treatment.svd != nullptr) {
-      result.svd = treatment.svd;
-      continue;
-    }
-    result.type = treatment.type;
-    if (treatment.linear_quant == nullptr) break;
-    if (result.svd != nullptr) result.type = with_svd(result.type);
-    result.grouped = group_size_of(treatment.linear_quant->weight) > 0;
-    break;
-  }
-  return result;
-}
-
-// Every linear inside the blocks.
-std::vector<Planned> planned_linears(const QuantJob& job, const ModelSpec& model) {
-  const auto treatments = selections_of(job.plan).treatments;
-  const NameFilter exclude(job.exclude, {}, false);
-  std::vector<Planned> linears;
-  for (const BlockSpec& block : model.blocks)
-    for (const LinearSpec* linear : block.linears())
-      linears.push_back(exclude.selects(linear->name) ? Planned{linear}
-                                                      : planned(*linear, treatments));
-  return linears;
-}
-
+// Type of every linear inside the blocks.
 std::map<std::string, std::string> planned_types(const QuantJob& job, const ModelSpec& model) {
   std::map<std::string, std::string> types;
-  for (const Planned& linear : planned_linears(job, model)) types[linear.spec->name] = linear.type;
+  for (const PlannedLinear& linear : planned_linears(job, model))
+    types[linear.spec->name] = linear.type;
   return types;
-}
-
-void check_branches(const QuantJob& job, const std::vector<Planned>& linears) {
-  std::vector<std::string> too_small;
-  std::vector<std::string> unused;
-  for (const auto& [spec, type, grouped, svd] : linears) {
-    if (svd == nullptr) continue;
-    if (type.find("_SVD") == std::string::npos)
-      unused.push_back(spec->name);
-    else if (svd->rank > std::min(spec->in, spec->out))
-      too_small.push_back(fmt::format("{} [{}, {}]", spec->name, spec->out, spec->in));
-  }
-  if (!too_small.empty())
-    throw UsageError(
-        fmt::format("svd_res: the rank is greater than a side of {} linears, the first is {}",
-                    too_small.size(), too_small.front()),
-        "choose a smaller rank, or exclude them");
-  if (!unused.empty())
-    report(job,
-           fmt::format("svd_res selects {} linears that no later linear_quant quantizes, the first "
-                       "is {}; they stay as they are",
-                       unused.size(), unused.front()),
-           "put svd_res before linear_quant and let both include the same linears");
-}
-
-void check_engines(const QuantJob& job, const std::vector<Planned>& linears) {
-  std::set<std::pair<std::string, bool>> kinds;
-  for (const Planned& linear : linears) kinds.emplace(linear.type, linear.grouped);
-  for (const auto& [type, grouped] : kinds)
-    if (const std::string reason = why_not_loadable(type, grouped); !reason.empty())
-      report(job, reason, "choose another type if the result is meant for one of them");
 }
 
 std::vector<std::string> mixed_groups(const QuantJob& job, const ModelSpec& model) {
@@ -209,13 +126,11 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   check_patterns(job, names);
   check_disable_names(job, names);
   check_group_sizes(job, model);
-  const std::vector<Planned> linears = planned_linears(job, model);
-  if (std::all_of(linears.begin(), linears.end(),
-                  [](const Planned& linear) { return linear.type == "FLOAT"; }))
+  const auto types = planned_types(job, model);
+  if (std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",
                      "check include, exclude and --exclude; `*` matches every linear");
-  check_branches(job, linears);
-  check_engines(job, linears);
+  for (const auto& [message, remedy] : linear_warnings(job, model)) report(job, message, remedy);
   const std::vector<std::string> mixed = mixed_groups(job, model);
   if (!mixed.empty())
     report(job,
