@@ -106,7 +106,7 @@ TEST(Library, EveryQuantTypeFindsARecipeOrSaysWhatIsMissing) {
   const PracticeLibrary library({MSMODELSLIM_SOURCE_DIR "/recipes"});
   const PracticeLibrary nothing({"/nowhere"});
   for (const std::string& name : quant_type_names())
-    for (const std::string& model : model_type_names()) {
+    for (const char* model : {"default", "Qwen2-7B", "Qwen3-32B", "DeepSeek-R1"}) {
       const QuantType type = parse_quant_type(name);
       const RecipeChoice choice = choose_recipe(library, find_model_type(model), type, {});
       if (label_matches(choice.recipe.metadata.label, type)) continue;
