@@ -83,9 +83,10 @@ TEST_F(Planned, TheFirstEntryDecides) {
 }
 
 TEST_F(Planned, OneWarningForEachTypeThatNoEngineLoads) {
-  plan("    - {type: float_sparse, include: ['*mlp*']}\n"
-       "    - {type: svd_res, rank: 4, include: ['*self_attn*']}\n" +
-       std::string(kW8));
+  plan(
+      "    - {type: float_sparse, include: ['*mlp*']}\n"
+      "    - {type: svd_res, rank: 4, include: ['*self_attn*']}\n" +
+      std::string(kW8));
   EXPECT_THAT(linear_warnings(job_, model_),
               ElementsAre(Pair(HasSubstr("the type W16A16S"), testing::_),
                           Pair(HasSubstr("the type W8A8_SVD_DYNAMIC"), testing::_)));
@@ -130,12 +131,13 @@ TEST_F(Planned, SmoothingMayComeBeforeOrAfter) {
 }
 
 TEST_F(Planned, BytesDoNotDependOnTheThreads) {
-  plan("    - {type: float_sparse, include: ['*mlp*']}\n"
-       "    - {type: svd_res, rank: 4}\n"
-       "    - type: linear_quant\n"
-       "      qconfig:\n"
-       "        act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}\n"
-       "        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}\n");
+  plan(
+      "    - {type: float_sparse, include: ['*mlp*']}\n"
+      "    - {type: svd_res, rank: 4}\n"
+      "    - type: linear_quant\n"
+      "      qconfig:\n"
+      "        act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}\n"
+      "        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}\n");
   std::set<std::string> outputs;
   for (int threads : {1, 2, 3}) {
     set_thread_count(threads);
