@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kExtra = 16;  // rows beyond the rank: they make the leading ones converge
 constexpr int kMostRounds = 30;
-constexpr double kGrowth = 1e-6;  // relative, of the energy of the block
+constexpr double kGrowth = 1e-4;  // relative, of the energy of the block
 constexpr std::int64_t kColumnTile = 512;
 constexpr double kNegligible = 1e-6;  // length of what is left of a dependent row
 constexpr int kSweeps = 30;
