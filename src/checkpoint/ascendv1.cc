@@ -37,15 +37,20 @@ const std::vector<Row>& rows() {
       {LinearType::kMxFp4Dual,
        "W4A4_MXFP4_DUALSCALE",
        {"weight", "weight_scale", "weight_dual_scale"}},
+      {LinearType::kW16A16S, "W16A16S", {"weight"}},
   };
   return table;
 }
 
-// Rising priority of model_quant_type.
-constexpr std::array<LinearType, 10> kPriority = {
-    LinearType::kFloat, LinearType::kW8A16,      LinearType::kW8A8Dynamic, LinearType::kW8A8Mix,
-    LinearType::kW8A8,  LinearType::kFp8Dynamic, LinearType::kMxFp8,       LinearType::kW4A8MxFp,
-    LinearType::kMxFp4, LinearType::kMxFp4Dual};
+// Rising priority of model_quant_type; W4A4_MXFP4_SVD, the only one with _SVD, comes after these.
+constexpr std::array<LinearType, 11> kPriority = {
+    LinearType::kFloat,    LinearType::kW16A16S, LinearType::kW8A16,      LinearType::kW8A8Dynamic,
+    LinearType::kW8A8Mix,  LinearType::kW8A8,    LinearType::kFp8Dynamic, LinearType::kMxFp8,
+    LinearType::kW4A8MxFp, LinearType::kMxFp4,   LinearType::kMxFp4Dual};
+constexpr int kMxFp4SvdRank = kPriority.size();
+
+constexpr std::string_view kSvd = "_SVD";
+constexpr std::string_view kDynamic = "_DYNAMIC";
 
 }  // namespace
 
@@ -70,13 +75,31 @@ const std::vector<std::string>& linear_type_suffixes(LinearType type) {
   return rows()[static_cast<std::size_t>(type)].suffixes;
 }
 
-void ModelQuantType::propose(LinearType type) {
+std::string with_svd(const std::string& name) {
+  if (!name.ends_with(kDynamic)) return name + std::string(kSvd);
+  return name.substr(0, name.size() - kDynamic.size()) + std::string(kSvd) + std::string(kDynamic);
+}
+
+std::string without_svd(const std::string& name) {
+  for (const std::string& base :
+       {name.substr(0, name.rfind(kSvd)), name.substr(0, name.rfind(kSvd)) + std::string(kDynamic)})
+    if (with_svd(base) == name) return base;
+  return name;
+}
+
+void ModelQuantType::propose(LinearType type, bool svd) {
+  if (svd) {
+    if (type == LinearType::kMxFp4) rank_ = kMxFp4SvdRank;
+    return;
+  }
   const auto it = std::find(kPriority.begin(), kPriority.end(), type);
   if (it != kPriority.end()) rank_ = std::max(rank_, static_cast<int>(it - kPriority.begin()));
 }
 
 std::string ModelQuantType::name() const {
-  return rank_ < 0 ? "Unknown" : linear_type_name(kPriority[static_cast<std::size_t>(rank_)]);
+  if (rank_ < 0) return "Unknown";
+  if (rank_ == kMxFp4SvdRank) return with_svd(linear_type_name(LinearType::kMxFp4));
+  return linear_type_name(kPriority[static_cast<std::size_t>(rank_)]);
 }
 
 Json read_description(const std::string& folder) {

@@ -20,7 +20,10 @@
 //                 as W8A8_MXFP8
 //   W4A4_MXFP4_DUALSCALE  the same, then weight_dual_scale F32 [n, ceil(k/dual_block), 1]; its bias
 //                 carries the type
+//   W16A16S       weight, bias in the source's dtype; both carry the type
 //   FLOAT         weight, bias as in the source
+// With a low-rank branch of rank r: svd_lowrank_l1 [r,k] and svd_lowrank_l2 [n,r], FLOAT in the
+// model's dtype, come first, and the type is X_SVD, or X_SVD_DYNAMIC for X_DYNAMIC.
 // V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
 
 #include <optional>
@@ -43,6 +46,7 @@ enum class LinearType {
   kW4A8MxFp,    // W4A8_MXFP
   kMxFp4,       // W4A4_MXFP4
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
+  kW16A16S,
 };
 
 // Weights in blocks of 32 that share a power of two.
@@ -52,6 +56,13 @@ bool is_float_format(LinearType type);
 
 const char* linear_type_name(LinearType type);
 std::optional<LinearType> linear_type_from_name(const std::string& name);
+
+inline constexpr const char* kLowRank1 = "svd_lowrank_l1";
+inline constexpr const char* kLowRank2 = "svd_lowrank_l2";
+// "W4A8_DYNAMIC" -> "W4A8_SVD_DYNAMIC", "W4A4_MXFP4" -> "W4A4_MXFP4_SVD", and back (a name without
+// _SVD stays as it is).
+std::string with_svd(const std::string& name);
+std::string without_svd(const std::string& name);
 
 // Suffixes every linear of this type has on disk, in order of writing, without "bias".
 const std::vector<std::string>& linear_type_suffixes(LinearType type);
@@ -63,7 +74,7 @@ inline constexpr const char* kV1Stem = "quant_model_weights";
 // in.
 class ModelQuantType {
  public:
-  void propose(LinearType type);
+  void propose(LinearType type, bool svd = false);
   std::string name() const;  // "Unknown" before any proposal
 
  private:

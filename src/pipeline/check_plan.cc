@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "pipeline/planned_linears.h"
 #include "pipeline/prior.h"
 #include "pipeline/quantize_model.h"
 #include "pipeline/quarot_plan.h"
@@ -23,6 +24,8 @@ struct Selections {
   }
   void add(const SmoothStep& step) { filters.push_back(&step.filter); }
   void add(const QuaRotStep& step) { rotations.push_back(&step); }
+  void add(const SvdResidualStep& step) { filters.push_back(&step.filter); }
+  void add(const FloatSparseStep& step) { filters.push_back(&step.filter); }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -48,20 +51,9 @@ void report(const QuantJob& job, const std::string& message, const std::string& 
 
 // Type of every linear inside the blocks.
 std::map<std::string, std::string> planned_types(const QuantJob& job, const ModelSpec& model) {
-  const auto steps = selections_of(job.plan).linears;
-  const NameFilter exclude(job.exclude, {}, false);
   std::map<std::string, std::string> types;
-  for (const BlockSpec& block : model.blocks)
-    for (const LinearSpec* linear : block.linears()) {
-      std::string& type = types[linear->name];
-      type = "FLOAT";
-      if (exclude.selects(linear->name)) continue;
-      for (const LinearQuantStep* step : steps)
-        if (step->filter.selects(linear->name)) {
-          type = step->type;
-          break;
-        }
-    }
+  for (const PlannedLinear& linear : planned_linears(job, model))
+    types[linear.spec->name] = linear.type;
   return types;
 }
 
@@ -164,6 +156,7 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
       std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",
                      "check include, exclude and --exclude; `*` matches every linear");
+  for (const auto& [message, remedy] : linear_warnings(job, model)) report(job, message, remedy);
   const std::vector<std::string> mixed = mixed_groups(job, model);
   if (!mixed.empty())
     report(job,

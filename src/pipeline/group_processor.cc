@@ -17,6 +17,10 @@ class GroupProcessor : public Processor {
     return std::any_of(children_.begin(), children_.end(),
                        [](const auto& child) { return child->needs_data(); });
   }
+  bool runs_again() const override {
+    return std::any_of(children_.begin(), children_.end(),
+                       [](const auto& child) { return child->runs_again(); });
+  }
   std::vector<Tap*> prepare(BlockState& state) override {
     std::vector<Tap*> taps;
     for (const auto& child : children_)

@@ -29,8 +29,11 @@ class LinearQuantProcessor : public Processor {
         first = *hessian == nullptr;
         if (first) *hessian = std::make_shared<Hessian>(linear->spec().in);
       }
+      LowRank low_rank;
+      if (const auto rank = state.low_rank.find(name); rank != state.low_rank.end())
+        low_rank = low_rank_of(*linear, rank->second, config_.compute_dtype);
       state.active[name] = std::make_unique<LinearQuantizer>(
-          config_, *linear, hessian == nullptr ? nullptr : *hessian, first);
+          config_, *linear, hessian == nullptr ? nullptr : *hessian, first, std::move(low_rank));
       mine_.push_back(name);
     }
     return {};

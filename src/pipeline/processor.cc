@@ -1,8 +1,15 @@
 #include "pipeline/processor.h"
 
+#include <algorithm>
+
 #include "pipeline/processors.h"
 
 namespace msmodelslim {
+
+bool ProcessorContext::excludes(const std::string& name) const {
+  return std::any_of(exclude.begin(), exclude.end(),
+                     [&](const Glob& glob) { return glob.matches(name); });
+}
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,
                                           const ProcessorContext& context) {

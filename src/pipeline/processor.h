@@ -23,7 +23,8 @@ struct BlockState {
   std::int64_t index = 0;
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
-  std::vector<ModuleTensor> extras;  // what the entries leave besides linears and norms
+  std::map<std::string, std::int64_t> low_rank;  // rank of the branch that linear_quant has to add
+  std::vector<ModuleTensor> extras;              // what the entries leave besides linears and norms
 };
 
 // What lies before and behind the blocks.
@@ -45,6 +46,9 @@ class Processor {
   virtual void begin(ModelEnds&) {}
   virtual const char* name() const = 0;
   virtual bool needs_data() const = 0;
+  // True when the next block has to see the outputs of what finish() leaves, instead of those of
+  // the pass that gathered the data.
+  virtual bool runs_again() const { return false; }
   // Before the forward pass; returns who wants to look on.
   virtual std::vector<Tap*> prepare(BlockState& state) = 0;
   // After it (or at once, when no data is needed).
@@ -57,6 +61,7 @@ struct ProcessorContext {
   std::vector<Glob> exclude;   // --exclude: kept float whatever the recipe says
   DebugInfo* debug = nullptr;  // --debug: where to record
   const PriorResult* prior = nullptr;
+  bool excludes(const std::string& name) const;
 };
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,

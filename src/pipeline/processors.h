@@ -13,6 +13,10 @@ std::unique_ptr<Processor> make_processor(const SmoothStep& step, const Plan& pl
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const QuaRotStep& step, const Plan& plan,
                                           const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const SvdResidualStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const FloatSparseStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const GroupStep& step, const Plan& plan,
                                           const ProcessorContext& context);
 

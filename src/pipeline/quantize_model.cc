@@ -158,13 +158,19 @@ class Run {
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
-    if (processor.needs_data() && (carries || watches)) {
-      CalibrationOp op(model_.dtype);
-      for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
-      for (auto& [name, linear] : state.done) op.add(name, &linear);
-      run_block_on(model_, *state.block, states, carries, rope, op, taps, workspace_);
-    }
+    const bool again = carries && processor.runs_again();
+    if (processor.needs_data() && (carries || watches))
+      run_once(state, states, carries && !again, taps, rope);
     processor.finish(state);
+    if (again) run_once(state, states, true, {}, rope);
+  }
+
+  void run_once(BlockState& state, PackedStates& states, bool update, const std::vector<Tap*>& taps,
+                const RopeTable& rope) {
+    CalibrationOp op(model_.dtype);
+    for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
+    for (auto& [name, linear] : state.done) op.add(name, &linear);
+    run_block_on(model_, *state.block, states, update, rope, op, taps, workspace_);
   }
 
   void write_block(Saver& saver, BlockState& state) {

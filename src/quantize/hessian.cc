@@ -46,6 +46,16 @@ void Hessian::sort_by_diagonal() {
   values_ = std::move(sorted);
 }
 
+std::vector<float> Hessian::products() const {
+  std::vector<float> all = values_;
+  parallel_for(width_, [&](std::int64_t row) {
+    for (std::int64_t c = 0; c < row; ++c)
+      all[static_cast<std::size_t>(row * width_ + c)] =
+          values_[static_cast<std::size_t>(c * width_ + row)];
+  });
+  return all;
+}
+
 bool Hessian::factor(double percdamp, bool act_order) {
   if (factored_) return usable_;
   factored_ = true;

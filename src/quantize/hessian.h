@@ -15,6 +15,8 @@ class Hessian {
   // x [rows, width]. All threads.
   void add(const float* x, std::int64_t rows);
   std::int64_t rows() const { return rows_; }
+  // X^T X, [width, width], before factor().
+  std::vector<float> products() const;
 
   // Ends collecting and factors H + percdamp * mean(diag H) * I, the first time. A failed
   // factorization is tried again with ten times the damping, at most kTries times.

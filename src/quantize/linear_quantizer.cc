@@ -30,7 +30,7 @@ const float* data_or_null(const std::vector<float>& values) {
 }  // namespace
 
 LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear,
-                                 std::shared_ptr<Hessian> hessian, bool collects)
+                                 std::shared_ptr<Hessian> hessian, bool collects, LowRank low_rank)
     : config_(config),
       linear_(linear),
       hessian_(std::move(hessian)),
@@ -39,7 +39,27 @@ LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear,
   result_.spec = linear.spec();
   result_.type = config.type;
   result_.bias = linear.bias();
-  if (!hessian_) quantize_weight(config.weight, WeightRows(linear), result_);
+  if (low_rank.rank > 0) {
+    residual_ = residual_of(linear, low_rank);
+    linear.release();
+  }
+  result_.low_rank = std::move(low_rank);
+  if (hessian_) return;
+  quantize_weight(config.weight, weight_rows(), result_);
+  residual_ = {};
+}
+
+WeightRows LinearQuantizer::weight_rows() const {
+  if (residual_.empty()) return WeightRows(linear_);
+  return WeightRows(TensorView{DType::kF32,
+                               {result_.spec.out, result_.spec.in},
+                               reinterpret_cast<const std::byte*>(residual_.data())});
+}
+
+ProductWeight LinearQuantizer::product_weight() const {
+  if (!hessian_) return dequantized(result_, config_.compute_dtype);
+  if (residual_.empty()) return {linear_, config_.compute_dtype};
+  return {residual_, result_.spec.out, result_.spec.in, config_.compute_dtype};
 }
 
 QuantParam LinearQuantizer::param_of(MinMax range) const {
@@ -71,10 +91,9 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
     input = input_.data();
   }
   if (collects_) hessian_->add(input, rows);
-  if (!weight_)
-    weight_ = hessian_ ? ProductWeight(linear_, config_.compute_dtype)
-                       : dequantized(result_, config_.compute_dtype);
+  if (!weight_) weight_ = product_weight();
   weight_->multiply(input, rows, data_or_null(result_.bias), y);
+  if (result_.low_rank.rank > 0) add_low_rank(result_.low_rank, x, rows, config_.compute_dtype, y);
 }
 
 QuantizedLinear LinearQuantizer::finish() {
@@ -89,7 +108,7 @@ QuantizedLinear LinearQuantizer::finish() {
           "a weight before it is damaged, or the model overflows; check the checkpoint");
     result_.input = param_of(range);
   }
-  if (hessian_) quantize_gptq(config_.weight, WeightRows(linear_), *hessian_, result_);
+  if (hessian_) quantize_gptq(config_.weight, weight_rows(), *hessian_, result_);
   return std::move(result_);
 }
 
@@ -125,6 +144,7 @@ void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* 
   if (weight == dequantized_.end())
     weight = dequantized_.emplace(linear.spec.name, dequantized(linear, compute_)).first;
   weight->second.multiply(input, rows, data_or_null(linear.bias), y);
+  if (linear.low_rank.rank > 0) add_low_rank(linear.low_rank, x, rows, compute_, y);
 }
 
 }  // namespace msmodelslim

@@ -45,9 +45,10 @@ struct LinearConfig {
 class LinearQuantizer {
  public:
   // gptq: `hessian` is shared by linears with the same input; the one that `collects` fills it.
-  // `linear` must outlive the object.
+  // With a low-rank branch only the residual is quantized. `linear` must outlive the object.
   LinearQuantizer(const LinearConfig& config, Linear& linear,
-                  std::shared_ptr<Hessian> hessian = nullptr, bool collects = false);
+                  std::shared_ptr<Hessian> hessian = nullptr, bool collects = false,
+                  LowRank low_rank = {});
   bool needs_data() const { return config_.needs_data(); }
   void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
   // Throws DataError when a static range never saw a token or saw NaN.
@@ -55,11 +56,14 @@ class LinearQuantizer {
 
  private:
   QuantParam param_of(MinMax range) const;
+  WeightRows weight_rows() const;
+  ProductWeight product_weight() const;
   LinearConfig config_;
   Linear& linear_;
   std::shared_ptr<Hessian> hessian_;
   bool collects_;
   QuantizedLinear result_;
+  std::vector<float> residual_;  // with a low-rank branch: what is quantized, [out, in]
   RunningRange range_;
   std::optional<ProductWeight>
       weight_;  // dequantized (gptq: the float weight), made at the first forward

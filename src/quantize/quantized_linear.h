@@ -10,6 +10,7 @@
 #include "checkpoint/ascendv1.h"
 #include "forward/context.h"
 #include "quantize/int8.h"
+#include "quantize/low_rank.h"
 #include "tensor/tensor.h"
 
 namespace msmodelslim {
@@ -17,8 +18,8 @@ namespace msmodelslim {
 struct QuantizedLinear {
   LinearSpec spec;
   LinearType type = LinearType::kW8A8Dynamic;
-  // Integer types: I8 [out, in], one code a byte. Floating-point formats: as on disk, see
-  // ascendv1.h.
+  // Integer types: I8 [out, in], one code a byte. W16A16S: the values, in the source's dtype.
+  // Floating-point formats: as on disk, see ascendv1.h.
   Tensor codes;
   std::int64_t group_size = 0;          // columns that share a scale; 0: the whole row
   std::vector<float> weight_scale;      // [out, groups]
@@ -28,15 +29,19 @@ struct QuantizedLinear {
   std::vector<float> dual_scale;        // [out, outer blocks]
   QuantParam input;                     // W8A8 and W8A8_MIX
   std::vector<float> bias;              // [out] or empty
+  LowRank low_rank;                     // what the codes do not hold, see svd_res
 
   std::int64_t groups() const { return group_size > 0 ? spec.in / group_size : 1; }
   // How activations are quantized; W8A8_MIX knows both ways and counts as dynamic.
   bool static_input() const { return type == LinearType::kW8A8; }
-  bool dynamic_input() const { return !static_input() && type != LinearType::kW8A16; }
+  bool dynamic_input() const {
+    return !static_input() && type != LinearType::kW8A16 && type != LinearType::kW16A16S;
+  }
   bool has_input_param() const { return static_input() || type == LinearType::kW8A8Mix; }
 };
 
-// What the codes stand for, fp32 [out, in]: (q - o) * s, or v * 2^e (* dual scale).
+// What the codes stand for, fp32 [out, in]: (q - o) * s, or v * 2^e (* dual scale). Without the
+// low-rank branch.
 void dequantize_weight(const QuantizedLinear& linear, float* out);
 
 }  // namespace msmodelslim

@@ -181,6 +181,10 @@ void dequantize_weight(const QuantizedLinear& linear, float* out) {
     dequantize_float(linear, out);
     return;
   }
+  if (linear.type == LinearType::kW16A16S) {
+    to_f32(linear.codes.view(), out);
+    return;
+  }
   const std::int64_t k = linear.spec.in;
   const auto* codes = linear.codes.as<std::int8_t>();
   const std::int64_t groups = linear.groups();

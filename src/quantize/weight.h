@@ -30,6 +30,7 @@ struct WeightConfig {
 class WeightRows {
  public:
   explicit WeightRows(Linear& linear);
+  explicit WeightRows(TensorView source) : source_(std::move(source)) {}
   std::int64_t rows() const { return source_.shape[0]; }
   std::int64_t width() const { return source_.shape[1]; }
   // fp32 row i; `buffer` [width] is used when the source is not fp32.

@@ -149,6 +149,21 @@ std::string Fields::text(std::string_view key, std::string fallback, std::size_t
   return value->text;
 }
 
+double Fields::real(std::string_view key, double fallback, double least, double most) {
+  const YamlValue* value = get(key);
+  if (value == nullptr) return fallback;
+  const auto result = to_real(*value);
+  if (!result) {
+    problem(key, fmt::format("must be a number, {}", found(*value)));
+    return fallback;
+  }
+  if (!(*result >= least && *result <= most)) {
+    problem(key, fmt::format("must be between {} and {}, found {}", least, most, *result));
+    return fallback;
+  }
+  return *result;
+}
+
 std::optional<double> Fields::fraction(std::string_view key) {
   const YamlValue* value = get(key);
   if (value == nullptr) return std::nullopt;

@@ -50,6 +50,8 @@ class Fields {
   std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t least,
                        std::int64_t most);
   std::string text(std::string_view key, std::string fallback, std::size_t longest);
+  // A number from `least` to `most`.
+  double real(std::string_view key, double fallback, double least, double most);
   // A number strictly between 0 and 1.
   std::optional<double> fraction(std::string_view key);
   // A list of text; null is allowed where `null_is_empty`.

@@ -12,7 +12,8 @@ namespace msmodelslim {
 // A name is selected when it matches `include` and not `exclude`; exclude always wins. A name that
 // is equal to a pattern, character by character, matches it before any pattern rule is tried.
 //
-// An empty include selects everything for the smooth family and nothing for linear_quant.
+// An empty include selects everything for the smooth family and float_sparse, and nothing for
+// linear_quant and svd_res.
 class NameFilter {
  public:
   NameFilter() = default;  // selects everything

@@ -31,7 +31,7 @@ bool needs_data(const Step& step) {
            reads_data(find_quantizer(Side::kWeight, linear->weight));
   if (std::holds_alternative<QuaRotStep>(step.value)) return false;
   if (const auto* group = std::get_if<GroupStep>(&step.value)) return any_needs_data(group->steps);
-  return true;
+  return !std::holds_alternative<SvdResidualStep>(step.value);
 }
 
 bool needs_data(const Plan& plan) { return any_needs_data(plan.steps); }

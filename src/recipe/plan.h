@@ -76,6 +76,19 @@ struct PriorStage {
   std::string dataset;  // empty: the plan's
 };
 
+// A low-rank branch beside the selected linears that a later linear_quant quantizes; what it then
+// quantizes is the rest.
+struct SvdResidualStep {
+  std::int64_t rank = 32;  // <= min(out, in) of every linear
+  NameFilter filter;
+};
+
+// Sets weights to zero and rounds the others to few bits; the linears stay float (W16A16S).
+struct FloatSparseStep {
+  double ratio = 0.3;  // share of zeros
+  NameFilter filter;
+};
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -84,7 +97,13 @@ struct GroupStep {
 };
 
 struct Step {
-  std::variant<LinearQuantStep, SmoothStep, QuaRotStep, GroupStep> value;
+  std::variant<LinearQuantStep,  //
+               SmoothStep,       //
+               QuaRotStep,       //
+               SvdResidualStep,  //
+               FloatSparseStep,  //
+               GroupStep>
+      value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant
   int line = 0;      // 1-based line in the recipe file
 };

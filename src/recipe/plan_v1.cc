@@ -72,11 +72,28 @@ void read_savers(Fields* fields, ReadContext context, Plan* plan) {
                       fmt::format("lists {} twice; both would write the same files", step.type));
 }
 
-void check_prior(Fields* fields, Problems* problems) {
+// A stage {process, dataset} that runs before the main one. It is read as the main one is, so that
+// all its problems are found.
+void check_prior_stage(const YamlValue& item, const std::string& path, ReadContext context) {
+  Fields stage(item, path, context.problems);
+  if (!stage.is_map()) return;
+  stage.text("dataset", "", kLongestPath);
+  const YamlValue* process = stage.list("process");
+  if (process == nullptr || process->items.empty()) {
+    context.warnings->push_back(path + " has no process entries, so it does nothing");
+  } else {
+    bool quantizes = false;
+    read_steps(*process, stage.path_of("process"), context, &quantizes);
+    context.problems->add(path, item.line, "stages that run before the main one are not built yet");
+  }
+  stage.finish();
+}
+
+void check_prior(Fields* fields, ReadContext context) {
   const YamlValue* prior = fields->list("prior");
-  if (prior != nullptr && !prior->items.empty())
-    problems->add(fields->path_of("prior"), prior->line,
-                  "stages that run before the main one are not built yet");
+  if (prior == nullptr) return;
+  for (std::size_t i = 0; i < prior->items.size(); ++i)
+    check_prior_stage(prior->items[i], fmt::format("{}.{}", fields->path_of("prior"), i), context);
 }
 
 }  // namespace
@@ -86,7 +103,7 @@ void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan) {
   if (!fields.is_map()) return;
   plan->runner = read_runner(&fields);
   plan->dataset = fields.text("dataset", kDefaultDataset, kLongestPath);
-  check_prior(&fields, context.problems);
+  check_prior(&fields, context);
   bool quantizes = false;
   if (const YamlValue* process = fields.list("process"))
     plan->steps = read_steps(*process, "spec.process", context, &quantizes);

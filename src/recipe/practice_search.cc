@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "recipe/practice_missing.h"
 
 namespace msmodelslim {
 namespace {
@@ -56,14 +57,16 @@ const std::vector<std::string>& default_pedigrees() {
 
 bool is_generic(const ModelType& model) { return model.pedigrees == default_pedigrees(); }
 
-std::string describe(const ModelType& model, const Candidate& candidate, bool generic,
+std::string describe(const Search& search, const Candidate& candidate, bool generic,
                      const QuantType& wanted, bool type_given, const QuantType& used) {
+  const ModelType& model = search.model;
   std::string sentence;
   if (!type_given)
     sentence = fmt::format("No quantization type was given: {} is proposed. ", used.name);
   else if (wanted.name != used.name)
-    sentence = fmt::format("No recipe for {} fits model type {}: {} is proposed instead. ",
-                           wanted.name, model.name, used.name);
+    sentence = fmt::format("No recipe for {} fits model type {} ({}): {} is proposed instead. ",
+                           wanted.name, model.name, describe_library(search.library, model, wanted),
+                           used.name);
   if (generic)
     sentence += fmt::format("The generic recipe {} would be used, it is not tuned for {}. ",
                             candidate.recipe.metadata.config_id, model.name);
@@ -118,10 +121,11 @@ RecipeChoice choose_recipe(const PracticeLibrary& library, const ModelType& mode
       const bool direct = quant_type && !generic && type.name == wanted.name &&
                           candidate->applies == Applies::kMatch;
       std::string sentence =
-          describe(model, *candidate, generic, wanted, quant_type.has_value(), type);
+          describe(search, *candidate, generic, wanted, quant_type.has_value(), type);
       return {std::move(candidate->recipe), !direct, std::move(sentence)};
     }
-  throw UsageError(fmt::format("no recipe for {} fits model type {}", wanted.name, model.name),
+  throw UsageError(fmt::format("no recipe for {} fits model type {} ({})", wanted.name, model.name,
+                               describe_library(library, model, wanted)),
                    "give a recipe file with --config_path, or another --quant_type");
 }
 

@@ -137,6 +137,21 @@ QuaRotStep read_quarot(Entry entry) {
   return step;
 }
 
+SvdResidualStep read_svd_residual(Entry entry) {
+  constexpr std::int64_t kLargestRank = 1 << 20;
+  SvdResidualStep step;
+  step.rank = entry.fields->integer("rank", step.rank, 1, kLargestRank);
+  step.filter = read_filter(entry, {"*"}, false);
+  return step;
+}
+
+FloatSparseStep read_float_sparse(Entry entry) {
+  FloatSparseStep step;
+  step.ratio = entry.fields->real("sparse_ratio", step.ratio, 0, 1);
+  step.filter = read_filter(entry, {}, true);
+  return step;
+}
+
 GroupStep read_group(Entry entry, bool* quantizes) {
   GroupStep step;
   entry.fields->require("configs");
@@ -210,6 +225,10 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
   } else if (info->type == "quarot") {
     step.value = read_quarot(entry);
     leaves_quantized = true;  // a rotated float model is a result of its own
+  } else if (info->type == "svd_res") {
+    step.value = read_svd_residual(entry);
+  } else if (info->type == "float_sparse") {
+    step.value = read_float_sparse(entry);
   } else if (info->type == "smooth_quant") {
     step.value = read_smooth(entry, SmoothKind::kSmoothQuant);
   } else if (info->type == "iter_smooth") {

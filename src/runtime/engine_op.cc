@@ -72,14 +72,17 @@ EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, D
       throw DataError(
           fmt::format("{}/{}: no entry for {}", checkpoint.folder(), kDescriptionFile, name),
           "quantize the model again");
-    const auto type = linear_type_from_name(types.at(name).get<std::string>());
+    const auto written = types.at(name).get<std::string>();
+    const std::string base = without_svd(written);
+    const auto type = linear_type_from_name(base);
     if (!type)
       throw DataError(fmt::format("{} has the type {}, which eval cannot compute yet", name,
                                   types.at(name).dump()),
                       "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC, "
                       "WFP8AFP8_DYNAMIC, W8A8_MXFP8, "
-                      "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE");
+                      "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE, W16A16S, each also with _SVD");
     load(spec, *type);
+    if (base != written) load_low_rank(spec);
   };
   for (const BlockSpec& block : model.blocks) {
     for (const LinearSpec* linear : block.linears()) add(*linear);
@@ -94,6 +97,7 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
   entry.type = type;
   const auto name_of = [&](const char* suffix) { return spec.name + "." + suffix; };
   const auto at = [&](const char* suffix) { return checkpoint_.at(name_of(suffix)); };
+  if (type == LinearType::kW16A16S) entry.type = type = LinearType::kFloat;
   if (is_float_format(type)) {
     load_float_format(spec, entry);
     entries_[spec.name] = std::move(entry);
@@ -137,6 +141,17 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
   entries_[spec.name] = std::move(entry);
 }
 
+void EngineOp::load_low_rank(const LinearSpec& spec) {
+  const std::string first = spec.name + "." + kLowRank1;
+  const std::string second = spec.name + "." + kLowRank2;
+  const TensorView l1 = checkpoint_.at(first);
+  const TensorView l2 = checkpoint_.at(second);
+  const std::int64_t rank = l1.shape.empty() ? 0 : l1.shape[0];
+  require(l1, model_dtype_, {rank, spec.in}, first);
+  require(l2, model_dtype_, {spec.out, rank}, second);
+  entries_.at(spec.name).low_rank = {rank, floats(l1), floats(l2)};
+}
+
 void EngineOp::load_float_format(const LinearSpec& spec, Entry& entry) {
   QuantizedLinear& linear = entry.float_format;
   linear.spec = spec;
@@ -177,21 +192,22 @@ void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
   switch (entry.type) {
     case LinearType::kFloat:
       float_op_.apply(linear, x, rows, sequences, y);
-      return;
+      break;
     case LinearType::kW8A8:
       apply_static(entry, linear, x, rows, y);
-      return;
+      break;
     case LinearType::kW8A16:
       apply_weight_only(entry, linear, x, rows, y);
-      return;
+      break;
     case LinearType::kW8A8Dynamic:
     case LinearType::kW8A8Mix:
     case LinearType::kW4A8Dynamic:
       apply_dynamic(entry, linear, x, rows, y);
-      return;
+      break;
     default:
       apply_float_format(entry, linear, x, rows, y);
   }
+  if (entry.low_rank.rank > 0) add_low_rank(entry.low_rank, x, rows, model_dtype_, y);
 }
 
 void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, const float* x,

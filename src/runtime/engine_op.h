@@ -4,9 +4,12 @@
 //
 //   W8A8          xq = clamp(rne(x / sx + ox));  y = (xq q^T + quant_bias) * deq_scale
 //   W8A8_MIX      as W8A8_DYNAMIC (prefill)
-//   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias      (W4A8_DYNAMIC: int4
-//   codes) W8A16         y = x ((q - o) sw)^T + bias
+//   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias
+//   W4A8_DYNAMIC  as W8A8_DYNAMIC, with int4 codes
+//   W8A16         y = x ((q - o) sw)^T + bias
 //   fp8, MX       both sides rounded to their formats, the product in fp32
+//   W16A16S       as FLOAT
+//   X_SVD         as X, then y += (x l1^T) l2^T
 // sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears
 // that an engine fuses (q/k/v, gate/up) share one input scale and offset: those of the last one
 // loaded. Products are exact int32. Source: formats reference 6.4, 6.5.
@@ -35,16 +38,18 @@ class EngineOp : public LinearOp {
     const std::int8_t* codes = nullptr;  // [out, in]
     Tensor unpacked;                     // int4 codes, one a byte
     QuantizedLinear float_format;        // fp8 and MX types
-    std::int64_t groups = 1;             // of columns that share a weight scale
-    std::vector<float> weight_scale;     // [out, groups]
-    std::vector<float> weight_offset;    // [out, groups]; W8A16 and W8A8_DYNAMIC in groups
-    std::vector<float> deq_scale;        // [out], W8A8
+    LowRank low_rank;
+    std::int64_t groups = 1;           // of columns that share a weight scale
+    std::vector<float> weight_scale;   // [out, groups]
+    std::vector<float> weight_offset;  // [out, groups]; W8A16 and W8A8_DYNAMIC in groups
+    std::vector<float> deq_scale;      // [out], W8A8
     std::vector<std::int32_t> quant_bias;
     float input_scale = 1;
     float input_offset = 0;
   };
   void load(const LinearSpec& spec, LinearType type);
   void share_inputs(const std::vector<const LinearSpec*>& fused);
+  void load_low_rank(const LinearSpec& spec);
   void load_float_format(const LinearSpec& spec, Entry& entry);
   void apply_float_format(const Entry& entry, const Linear& linear, const float* x,
                           std::int64_t rows, float* y);

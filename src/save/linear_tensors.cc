@@ -95,6 +95,17 @@ Tensor weight_offset_tensor(const QuantizedLinear& linear, DType dtype) {
   return float_tensor(linear.weight_offset, shape, dtype);
 }
 
+void add_low_rank_factors(const QuantizedLinear& linear, DType dtype,
+                          std::vector<OutputTensor>& out) {
+  const LowRank& branch = linear.low_rank;
+  out.push_back({linear.spec.name + "." + kLowRank1,
+                 float_tensor(branch.l1, {branch.rank, linear.spec.in}, dtype),
+                 LinearType::kFloat});
+  out.push_back({linear.spec.name + "." + kLowRank2,
+                 float_tensor(branch.l2, {linear.spec.out, branch.rank}, dtype),
+                 LinearType::kFloat});
+}
+
 void add_mx(QuantizedLinear linear, std::vector<OutputTensor>& out) {
   const std::int64_t n = linear.spec.out;
   const auto add = [&](const char* suffix, Tensor tensor, LinearType type) {
@@ -121,8 +132,15 @@ std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_d
   const auto add = [&](const char* suffix, Tensor tensor) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), linear.type});
   };
+  if (linear.low_rank.rank > 0) add_low_rank_factors(linear, model_dtype, out);
   if (is_mx(linear.type)) {
     add_mx(std::move(linear), out);
+    return out;
+  }
+  if (linear.type == LinearType::kW16A16S) {
+    const DType dtype = linear.codes.dtype();
+    add("weight", std::move(linear.codes));
+    if (!linear.bias.empty()) add("bias", float_tensor(linear.bias, {n}, dtype));
     return out;
   }
   if (linear.type == LinearType::kW4A8Dynamic) {

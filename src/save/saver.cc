@@ -14,21 +14,24 @@ Saver::Saver(std::string folder, const SaverOptions& options)
       writer_(folder_, options.layout == FolderLayout::kV1 ? kV1Stem : options.v0_stem,
               options.part_bytes) {}
 
-void Saver::add(const std::string& name, const TensorView& view, LinearType type) {
+void Saver::add(const std::string& name, const TensorView& view, LinearType type, bool svd) {
   check_interrupted();
   writer_.add(name, view);
-  types_.emplace_back(name, linear_type_name(type));
+  const std::string type_name = linear_type_name(type);
+  types_.emplace_back(name, svd && type != LinearType::kFloat ? with_svd(type_name) : type_name);
 }
 
 void Saver::write(QuantizedLinear linear) {
   const LinearType type = linear.type;
+  const bool svd = linear.low_rank.rank > 0;
   if (linear.group_size > 0) group_size_ = linear.group_size;
   if (is_mx(type)) group_size_ = kMxBlock;
   const auto tensors = options_.layout == FolderLayout::kV1
                            ? ascendv1_tensors(std::move(linear), options_.model_dtype)
                            : v0_tensors(std::move(linear), options_.model_dtype);
-  for (const OutputTensor& tensor : tensors) add(tensor.name, tensor.tensor.view(), tensor.type);
-  model_type_.propose(type);
+  for (const OutputTensor& tensor : tensors)
+    add(tensor.name, tensor.tensor.view(), tensor.type, svd);
+  model_type_.propose(type, svd);
 }
 
 void Saver::write(Linear& linear) {

@@ -56,7 +56,7 @@ class Saver {
   const Json& description() const { return description_; }
 
  private:
-  void add(const std::string& name, const TensorView& view, LinearType type);
+  void add(const std::string& name, const TensorView& view, LinearType type, bool svd = false);
   std::string folder_;
   SaverOptions options_;
   ShardWriter writer_;

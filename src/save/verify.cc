@@ -106,7 +106,8 @@ class Check {
 
   void linear(const LinearSpec& spec) {
     const std::string type_name = type_of(spec.name + ".weight");
-    const auto type = linear_type_from_name(type_name);
+    const std::string base_name = without_svd(type_name);
+    const auto type = linear_type_from_name(base_name);
     if (!type) {
       problem("{}.weight has the type \"{}\"", spec.name, type_name);
       return;
@@ -121,6 +122,26 @@ class Check {
       else
         shape(spec, *type, suffix, reader_.at(name));
     }
+    if (base_name != type_name) low_rank(spec);
+  }
+
+  void low_rank(const LinearSpec& spec) {
+    const std::string first = spec.name + "." + kLowRank1;
+    const std::string second = spec.name + "." + kLowRank2;
+    for (const std::string& name : {first, second}) {
+      if (!reader_.has(name)) {
+        problem("{} is missing: the linear has a low-rank branch", name);
+        return;
+      }
+      is_float(name);
+    }
+    const TensorView l1 = reader_.at(first);
+    const TensorView l2 = reader_.at(second);
+    const std::int64_t rank = l1.shape.empty() ? 0 : l1.shape[0];
+    if (l1.dtype != model_.dtype || l2.dtype != model_.dtype || l1.shape != Shape{rank, spec.in} ||
+        l2.shape != Shape{spec.out, rank})
+      problem("{} {} and {} {} are no low-rank branch of a [{}, {}] linear", first,
+              shape_text(l1.shape), second, shape_text(l2.shape), spec.out, spec.in);
   }
 
   void shape(const LinearSpec& spec, LinearType type, const std::string& suffix,
@@ -142,8 +163,8 @@ class Check {
       dtype_fits = view.dtype == dtype;
     } else if (suffix == "weight") {
       expected = {type == LinearType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
-      dtype_fits =
-          type == LinearType::kFloat ? msmodelslim::is_float(view.dtype) : view.dtype == DType::kI8;
+      const bool values = type == LinearType::kFloat || type == LinearType::kW16A16S;
+      dtype_fits = values ? msmodelslim::is_float(view.dtype) : view.dtype == DType::kI8;
     } else if (suffix == "quant_bias") {
       expected = {spec.out};
       dtype_fits = view.dtype == DType::kI32;

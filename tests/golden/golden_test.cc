@@ -179,6 +179,14 @@ std::map<std::string, Rule> make_rules() {
   structure.quant_bias_share = 1;
   structure.quant_bias_rel = structure.scale = structure.offset_steps = 1e9;
   rules["bf16-smooth"] = {structure, bf16_smooth};
+  Tolerance sparse;  // steps of half precision; single values whose rounding was a tie
+  sparse.scale = 1e-3;
+  sparse.scale_share = 1e-3;
+  rules["sparse"].all = sparse;
+  // The tool's singular vectors are those of two random power iterations, so that another residual
+  // is rounded: in the small linears here with more or less luck.
+  structure.scale_bias = 1e9;
+  rules["svd"] = {structure, {}, {{1.1, 1.5}}};
   return rules;
 }
 

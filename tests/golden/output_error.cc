@@ -54,11 +54,29 @@ QuantizedLinear read_linear(const QuantizedFolder& folder, const LinearSpec& spe
       linear.weight_scale.push_back(static_cast<float>(deq) / input_scale);
     return linear;
   }
+  if (is_mx(type)) {
+    const auto* exponents = at("weight_scale").as<std::uint8_t>();
+    linear.exponents.assign(exponents, exponents + at("weight_scale").count());
+    return linear;
+  }
   linear.weight_scale = floats(at("weight_scale"));
   linear.weight_offset = floats(at("weight_offset"));
   const std::int64_t groups = at("weight_scale").shape[1];
   if (groups > 1) linear.group_size = spec.in / groups;
   return linear;
+}
+
+// weight += L2 L1 of a linear that has a low-rank branch.
+void add_branch(const QuantizedFolder& folder, const LinearSpec& spec, std::vector<float>& weight) {
+  const auto l1 = folder.tensors().find(spec.name + "." + kLowRank1);
+  if (l1 == folder.tensors().end()) return;
+  const std::vector<float> right = floats(l1->second);
+  const std::vector<float> left = floats(folder.at(spec.name + "." + kLowRank2));
+  const auto rank = static_cast<std::size_t>(l1->second.shape[0]);
+  const auto k = static_cast<std::size_t>(spec.in);
+  for (std::size_t i = 0; i < weight.size(); ++i)
+    for (std::size_t r = 0; r < rank; ++r)
+      weight[i] += left[i / k * rank + r] * right[r * k + i % k];
 }
 
 }  // namespace
@@ -81,12 +99,13 @@ std::map<std::string, double> output_errors(const std::string& folder, const std
     FloatLinearOp op(DType::kF32);
     run_block_on(spec, block, states, true, rope, op, {&tap}, workspace);
     for (Linear* linear : block.linears()) {
-      const auto type =
-          linear_type_from_name(types.at(linear->name() + ".weight").get<std::string>());
+      const auto type = linear_type_from_name(
+          without_svd(types.at(linear->name() + ".weight").get<std::string>()));
       if (!type || *type == LinearType::kFloat) continue;
       const auto k = static_cast<std::size_t>(linear->spec().in);
       std::vector<float> e(static_cast<std::size_t>(linear->spec().out) * k);
       dequantize_weight(read_linear(quantized, linear->spec(), *type), e.data());
+      add_branch(quantized, linear->spec(), e);
       for (std::size_t i = 0; i < e.size(); ++i) e[i] -= linear->weight()[i];
       const std::vector<double>& h = tap.sums(linear->name());
       double error = 0;

@@ -198,10 +198,64 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
       HasSubstr("activation quantization int8 per_tensor symmetric histogram is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
               HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
-  EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  prior: [{}]\n  process:\n" +
+  EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  process:\n" +
                           std::string(kStaticLinear) + "  save: [{type: compressed_tensors}]\n"),
-              testing::AllOf(HasSubstr("stages that run before the main one are not built yet"),
-                             HasSubstr("the saver compressed_tensors is not built yet")));
+              HasSubstr("the saver compressed_tensors is not built yet"));
+}
+
+std::string with_prior(const std::string& prior) {
+  return "apiversion: modelslim_v1\nspec:\n  prior: " + prior + "\n  process:\n" +
+         std::string(kStaticLinear) + "  save: [{type: ascendv1_saver}]\n";
+}
+
+TEST(PlanV1, PriorStagesAreReadAndRefused) {
+  const std::string stage = "[{process: [{type: adapt_rotation, stage: 1, steps: 20}]}]";
+  EXPECT_THAT(problems_of(with_prior(stage)),
+              HasSubstr("spec.prior.0 (line 3)\n    stages that run before the main one are not "
+                        "built yet"));
+  EXPECT_THAT(problems_of(with_prior("[{proces: []}]")),
+              HasSubstr("unknown field; did you mean process"));
+  EXPECT_THAT(problems_of(with_prior("[{process: [{type: adapt_rotation}]}]")),
+              HasSubstr("spec.prior.0.process.0.adapt_rotation.stage"));
+  EXPECT_THAT(problems_of(with_prior("[{process: [], dataset: 3}]")), HasSubstr("must be text"));
+  EXPECT_THAT(problems_of(with_prior("{process: []}")), HasSubstr("must be a list"));
+  const Plan plan = plan_of(with_prior("[{process: [], dataset: x.jsonl}]"));
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("spec.prior.0 has no process entries")));
+}
+
+TEST(PlanV1, SvdResidual) {
+  const Plan plan = plan_of(v1_recipe(std::string("    - {type: svd_res}\n"
+                                                  "    - {type: svd_res, rank: 8, include: "
+                                                  "['*mlp*'], exclude: ['*up*']}\n"
+                                                  "    - {type: svd_res, include: []}\n") +
+                                      kStaticLinear));
+  EXPECT_EQ(step_at<SvdResidualStep>(plan, 0).rank, 32);
+  EXPECT_TRUE(step_at<SvdResidualStep>(plan, 0).filter.selects("x"));
+  EXPECT_EQ(step_at<SvdResidualStep>(plan, 1).rank, 8);
+  EXPECT_FALSE(step_at<SvdResidualStep>(plan, 1).filter.selects("mlp.up"));
+  EXPECT_TRUE(step_at<SvdResidualStep>(plan, 2).filter.selects_nothing());
+  EXPECT_FALSE(needs_data(plan.steps[0]));
+  for (const char* bad : {"rank: 0", "rank: x", "rank: 1.5", "ranks: 3"})
+    EXPECT_THAT(
+        problems_of(v1_recipe(fmt::format("    - {{type: svd_res, {}}}\n", bad) + kStaticLinear)),
+        Not(IsEmpty()))
+        << bad;
+}
+
+TEST(PlanV1, FloatSparse) {
+  const Plan plan =
+      plan_of(v1_recipe("    - {type: float_sparse}\n"
+                        "    - {type: float_sparse, sparse_ratio: 1, include: []}\n"
+                        "    - {type: float_sparse, sparse_ratio: 0.0}\n"));
+  EXPECT_EQ(step_at<FloatSparseStep>(plan, 0).ratio, 0.3);
+  EXPECT_EQ(step_at<FloatSparseStep>(plan, 1).ratio, 1.0);
+  EXPECT_TRUE(step_at<FloatSparseStep>(plan, 1).filter.selects("x"));
+  EXPECT_TRUE(needs_data(plan));
+  for (const char* bad : {"sparse_ratio: 1.1", "sparse_ratio: -0.1", "sparse_ratio: nan",
+                          "sparse_ratio: a", "ratio: 0.3"})
+    EXPECT_THAT(problems_of(v1_recipe(fmt::format("    - {{type: float_sparse, {}}}\n", bad))),
+                Not(IsEmpty()))
+        << bad;
 }
 
 TEST(PlanV1, ARecipeThatQuantizesNothingIsRefused) {

@@ -93,6 +93,40 @@ TEST_F(Practice, NothingFits) {
                UsageError);
 }
 
+TEST_F(Practice, SaysWhatThereIsInstead) {
+  EXPECT_THAT(choose("Qwen3-32B", "w4a8").sentence,
+              HasSubstr("(recipes for w4a8: own-w4a8 (Qwen3-14B); types of Qwen3-32B: none)"));
+  EXPECT_THAT(choose("Qwen3-14B", "w4a4").sentence,
+              HasSubstr("(recipes for w4a4: none; types of Qwen3-14B: w4a8, w8a8)"));
+}
+
+// Every value of --quant_type ends in a recipe, or in an error or question that says what is
+// missing; it is never taken for another type without a word.
+TEST(Library, EveryQuantTypeFindsARecipeOrSaysWhatIsMissing) {
+  const PracticeLibrary library({MSMODELSLIM_SOURCE_DIR "/recipes"});
+  const PracticeLibrary nothing({"/nowhere"});
+  for (const std::string& name : quant_type_names())
+    for (const char* model : {"default", "Qwen2-7B", "Qwen3-32B", "DeepSeek-R1"}) {
+      const QuantType type = parse_quant_type(name);
+      const RecipeChoice choice = choose_recipe(library, find_model_type(model), type, {});
+      if (label_matches(choice.recipe.metadata.label, type)) continue;
+      EXPECT_TRUE(choice.ask) << name << " " << model;
+      EXPECT_THAT(choice.sentence,
+                  HasSubstr(fmt::format("No recipe for {} fits model type", name)));
+      EXPECT_THAT(choice.sentence, HasSubstr(fmt::format("recipes for {}: ", name)));
+      try {
+        choose_recipe(nothing, find_model_type(model), type, {});
+        FAIL();
+      } catch (const UsageError& e) {
+        EXPECT_THAT(e.what(), HasSubstr(fmt::format("recipes for {}: none", name)));
+      }
+    }
+  const RecipeChoice sparse =
+      choose_recipe(library, find_model_type("Qwen3-32B"), parse_quant_type("w16a16s"), {});
+  EXPECT_EQ(sparse.recipe.metadata.config_id, "qwen3-32b-dense-w16a16s");
+  EXPECT_FALSE(sparse.ask);
+}
+
 TEST_F(Practice, TagsOfAnySpelling) {
   EXPECT_FALSE(choose("Qwen3-14B", "w4a8").ask);
   EXPECT_FALSE(choose("Qwen3-14B", "w4a8", {"vllm-ascend"}).ask);

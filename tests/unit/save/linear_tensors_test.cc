@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/error.h"
 
 namespace msmodelslim {
@@ -79,6 +81,75 @@ TEST(AscendV1Tensors, W4A8PacksRowsAndSumsScaleBias) {
   EXPECT_EQ(tensor(all, "scale_bias").as<float>()[1], -4.0F);
   EXPECT_THROW(ascendv1_tensors(linear_of(LinearType::kW4A8Dynamic, {1, 2}, 1, 2), DType::kF32),
                DataError);
+}
+
+// Every pair of nibbles comes back, for any even number of rows and any width.
+TEST(AscendV1Tensors, W4A8PackingLosesNothing) {
+  std::mt19937 generator(4);
+  for (std::int64_t n : {2, 4, 34})
+    for (std::int64_t k : {1, 3, 16, 33, 256}) {
+      std::vector<int> codes(static_cast<std::size_t>(n * k));
+      for (int& code : codes) code = static_cast<int>(generator() % 16) - 8;
+      QuantizedLinear linear = linear_of(LinearType::kW4A8Dynamic, codes, n, k);
+      linear.weight_scale.assign(static_cast<std::size_t>(n), 0.25F);
+      const auto all = ascendv1_tensors(std::move(linear), DType::kF32);
+      ASSERT_EQ(tensor(all, "weight").shape(), Shape({n / 2, k}));
+      const auto* bytes = tensor(all, "weight").as<std::int8_t>();
+      for (std::int64_t r = 0; r < n; ++r) {
+        int sum = 0;
+        for (std::int64_t j = 0; j < k; ++j) {
+          const int byte = bytes[r / 2 * k + j];
+          const int low = (byte & 15) >= 8 ? (byte & 15) - 16 : byte & 15;
+          const int code = codes[static_cast<std::size_t>(r * k + j)];
+          ASSERT_EQ(r % 2 == 0 ? low : byte >> 4, code);
+          sum += code;
+        }
+        ASSERT_EQ(tensor(all, "scale_bias").as<float>()[r], 8 * 0.25F * static_cast<float>(sum));
+      }
+    }
+}
+
+TEST(AscendV1Tensors, ScaleBiasOfRowParallelLinearsIsCutIntoSixteen) {
+  QuantizedLinear linear =
+      linear_of(LinearType::kW4A8Dynamic, std::vector<int>(64, 1), 2, 32, Role::kDown);
+  linear.weight_scale = {1, 0.5F};
+  const auto all = ascendv1_tensors(std::move(linear), DType::kF32);
+  ASSERT_EQ(tensor(all, "scale_bias").shape(), Shape({2, 16}));
+  for (std::int64_t i = 0; i < 32; ++i)
+    EXPECT_EQ(tensor(all, "scale_bias").as<float>()[i], i < 16 ? 16 : 8);
+  QuantizedLinear narrow = linear_of(LinearType::kW4A8Dynamic, {1, 2, 3, 4}, 2, 2, Role::kDown);
+  narrow.weight_scale = {1, 1};
+  EXPECT_THROW(ascendv1_tensors(std::move(narrow), DType::kF32), DataError);
+}
+
+TEST(AscendV1Tensors, ALowRankBranchComesFirst) {
+  QuantizedLinear linear = linear_of(LinearType::kW8A8Dynamic, {1, 2, 3, 4, 5, 6}, 2, 3);
+  linear.weight_scale = {1, 1};
+  linear.low_rank = {1, {1, 2, 3}, {4, 5}};
+  linear.bias = {0, 0};
+  const auto all = ascendv1_tensors(std::move(linear), DType::kBF16);
+  std::vector<std::string> names;
+  for (const auto& t : all) names.push_back(t.name.substr(t.name.rfind('.') + 1));
+  EXPECT_EQ(names, (std::vector<std::string>{"svd_lowrank_l1", "svd_lowrank_l2", "weight",
+                                             "weight_scale", "weight_offset", "bias"}));
+  EXPECT_EQ(all[0].tensor.shape(), Shape({1, 3}));
+  EXPECT_EQ(all[1].tensor.shape(), Shape({2, 1}));
+  EXPECT_EQ(all[0].tensor.dtype(), DType::kBF16);
+  EXPECT_EQ(all[0].type, LinearType::kFloat);
+}
+
+TEST(AscendV1Tensors, SparseWeightsKeepTheirDtypeAndGiveTheBiasTheirType) {
+  QuantizedLinear linear;
+  linear.spec = {"model.layers.0.mlp.gate_proj", 2, 1, true, Role::kGate, ""};
+  linear.type = LinearType::kW16A16S;
+  linear.codes = from_f32(std::vector<float>{0.5F, 0}.data(), {1, 2}, DType::kF16);
+  linear.bias = {1};
+  const auto all = ascendv1_tensors(std::move(linear), DType::kF16);
+  ASSERT_EQ(all.size(), 2U);
+  for (const auto& t : all) {
+    EXPECT_EQ(t.tensor.dtype(), DType::kF16);
+    EXPECT_EQ(t.type, LinearType::kW16A16S);
+  }
 }
 
 TEST(V0Tensors, HaveWeightScalesToo) {
