@@ -37,6 +37,7 @@ const std::vector<Row>& rows() {
       {LinearType::kMxFp4Dual,
        "W4A4_MXFP4_DUALSCALE",
        {"weight", "weight_scale", "weight_dual_scale"}},
+      {LinearType::kC8, kKvCacheType, {}},
   };
   return table;
 }
@@ -62,7 +63,7 @@ const char* linear_type_name(LinearType type) {
 
 std::optional<LinearType> linear_type_from_name(const std::string& name) {
   for (const Row& row : rows())
-    if (name == row.name) return row.type;
+    if (name == row.name && row.type != LinearType::kC8) return row.type;
   return std::nullopt;
 }
 

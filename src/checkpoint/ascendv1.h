@@ -21,6 +21,8 @@
 //   W4A4_MXFP4_DUALSCALE  the same, then weight_dual_scale F32 [n, ceil(k/dual_block), 1]; its bias
 //                 carries the type
 //   FLOAT         weight, bias as in the source
+// C8, of an attention A: A.k_proj.kv_cache_scale, A.k_proj.kv_cache_offset, the same of A.v_proj,
+//   each [kv_heads*head_dim] in the model's dtype; then kv_cache_type and kv_quant_type are "C8"
 // V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
 
 #include <optional>
@@ -43,6 +45,7 @@ enum class LinearType {
   kW4A8MxFp,    // W4A8_MXFP
   kMxFp4,       // W4A4_MXFP4
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
+  kC8,          // no linear: scales and offsets of an int8 KV cache
 };
 
 // Weights in blocks of 32 that share a power of two.
@@ -51,10 +54,15 @@ bool is_mx(LinearType type);
 bool is_float_format(LinearType type);
 
 const char* linear_type_name(LinearType type);
+// The type of a linear's weight.
 std::optional<LinearType> linear_type_from_name(const std::string& name);
 
 // Suffixes every linear of this type has on disk, in order of writing, without "bias".
 const std::vector<std::string>& linear_type_suffixes(LinearType type);
+
+// Global keys of a folder with an int8 KV cache, and what they say.
+inline constexpr const char* kKvCacheKeys[] = {"kv_cache_type", "kv_quant_type"};
+inline constexpr const char* kKvCacheType = "C8";
 
 inline constexpr const char* kDescriptionFile = "quant_model_description.json";
 inline constexpr const char* kV1Stem = "quant_model_weights";

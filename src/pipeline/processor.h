@@ -3,10 +3,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pipeline/debug_info.h"
+#include "quantize/kv_cache.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "save/saver.h"
@@ -19,7 +21,8 @@ struct BlockState {
   Block* block = nullptr;
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
-  std::vector<ModuleTensor> extras;  // what the entries leave besides linears and norms
+  std::optional<KvCacheParams> kv_cache;  // the cache is int8 from here on
+  std::vector<ModuleTensor> extras;       // what the entries leave besides linears and norms
 };
 
 class Processor {

@@ -24,8 +24,8 @@ struct QConfig {
   bool is_float() const { return dtype == "float"; }
 };
 
-// ext.aggregation_type of static activation ranges over batches.
-enum class Aggregation { kMax, kMean };
+// ext.aggregation_type of ranges over samples; kLast for a KV cache only.
+enum class Aggregation { kMax, kMean, kLast };
 Aggregation aggregation_of(const QConfig& config);
 
 // Columns that share a weight scale; 0: the whole row.
@@ -50,6 +50,18 @@ struct SmoothStep {
   NameFilter filter;                     // of the subgraph's source module
 };
 
+// int8 KV cache of the selected attention modules.
+struct DynamicCacheStep {
+  QConfig cache;
+  NameFilter filter;  // of attention modules
+};
+
+// Smooths the keys of the selected attention modules.
+struct KvSmoothStep {
+  double factor = 1;  // exponent of the largest |key|
+  NameFilter filter;  // of attention modules
+};
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -58,7 +70,7 @@ struct GroupStep {
 };
 
 struct Step {
-  std::variant<LinearQuantStep, SmoothStep, GroupStep> value;
+  std::variant<LinearQuantStep, SmoothStep, GroupStep, DynamicCacheStep, KvSmoothStep> value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant
   int line = 0;      // 1-based line in the recipe file
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "recipe/cache_reader.h"
 #include "recipe/join_words.h"
 #include "recipe/nearest.h"
 #include "recipe/plan_reader.h"
@@ -186,6 +187,10 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
     step.value = std::move(linear);
   } else if (info->type == "group") {
     step.value = read_group(entry, quantizes);
+  } else if (info->type == "dynamic_cache") {
+    step.value = read_dynamic_cache(fields, read_filter(entry, {}, true), item.line, context);
+  } else if (info->type == "kv_smooth") {
+    step.value = read_kv_smooth(fields, read_filter(entry, {"*"}, false));
   } else if (info->type == "smooth_quant") {
     step.value = read_smooth(entry, SmoothKind::kSmoothQuant);
   } else if (info->type == "iter_smooth") {

@@ -57,6 +57,7 @@ class Saver {
   Json::object_t types_;
   Json description_;
   ModelQuantType model_type_;
+  bool has_kv_cache_ = false;
   std::int64_t group_size_ = 0;  // of the last linear that has one
 };
 
