@@ -53,7 +53,9 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
   double largest = 0;
   for (std::int64_t i = 0; i < e.count(); ++i)
     largest = std::max(largest, std::fabs(value_at(e, i)));
-  const double scale = name.ends_with("scale_bias") ? t.scale_bias : t.scale;
+  const double scale = name.ends_with("scale_bias")       ? t.scale_bias
+                       : name.ends_with("kv_cache_scale") ? std::max(t.scale, t.kv_scale)
+                                                          : t.scale;
   double worst = 0;
   double step = 0;
   std::int64_t differ = 0;
