@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <utility>
 
 namespace msmodelslim {
@@ -30,7 +31,7 @@ KvSmoothStep read_kv_smooth(Fields& fields, NameFilter filter) {
   const YamlValue* value = fields.get("smooth_factor");
   if (value == nullptr) return step;
   const auto factor = to_real(*value);
-  if (!factor || !(*factor > 0))
+  if (!factor || !(*factor > 0) || !std::isfinite(*factor))
     fields.problem("smooth_factor", "must be a number above 0");
   else
     step.factor = *factor;

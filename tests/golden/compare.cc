@@ -50,6 +50,9 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
     return fmt::format("{}: {} {}, expected {} {}", name, dtype_name(a.dtype), shape_text(a.shape),
                        dtype_name(e.dtype), shape_text(e.shape));
   if (!t.weight_offset && name.ends_with("weight_offset")) return "";
+  if (!t.input_range)
+    for (const char* suffix : {"input_scale", "input_offset", "deq_scale", "quant_bias"})
+      if (name.ends_with(suffix)) return "";
   double largest = 0;
   for (std::int64_t i = 0; i < e.count(); ++i)
     largest = std::max(largest, std::fabs(value_at(e, i)));

@@ -22,6 +22,7 @@ struct Tolerance {
   double offset_steps = 0;      // input_offset and kv_cache_offset, absolute
   double kv_scale = 0;          // relative error of kv_cache_scale, if above `scale`
   bool weight_offset = true;    // whether weight_offset is compared
+  bool input_range = true;      // whether input_scale, input_offset and what they decide is
 };
 
 // All tensors of the *.safetensors files of a folder.

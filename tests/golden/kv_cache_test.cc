@@ -1,5 +1,7 @@
 // The KV cache behind per-token linears, computed as the Python tool simulates these: one scale per
 // input channel. Then its scales and offsets are ours to the last digits.
+#include "quantize/kv_cache.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@
 #include "golden/compare.h"
 #include "model/build.h"
 #include "observe/kv_tap.h"
-#include "quantize/kv_cache.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
@@ -43,6 +44,8 @@ void expect_equal(const QuantizedFolder& folder, const std::string& projection,
                   const ChannelParams& params) {
   const float* scale = folder.at(projection + ".kv_cache_scale").as<float>();
   const float* offset = folder.at(projection + ".kv_cache_offset").as<float>();
+  ASSERT_EQ(static_cast<std::int64_t>(params.scale.size()),
+            folder.at(projection + ".kv_cache_scale").count());
   for (std::size_t j = 0; j < params.scale.size(); ++j) {
     EXPECT_NEAR(params.scale[j], scale[j], 1e-5 * static_cast<double>(scale[j])) << projection;
     EXPECT_NEAR(params.offset[j], offset[j], 1) << projection;  // a rounding tie may turn
@@ -53,12 +56,11 @@ TEST(KvCacheGolden, BehindLinearsSimulatedPerInputChannel) {
   REQUIRE_SHARED("golden/cases/qwen2-c8-asym");
   const std::string root = golden_dir();
   const CheckpointReader checkpoint(root + "/models/qwen2");
-  const ModelSpec model =
-      build_model_spec(ModelConfig::read(root + "/models/qwen2"), checkpoint);
+  const ModelSpec model = build_model_spec(ModelConfig::read(root + "/models/qwen2"), checkpoint);
   const QuantizedFolder expected(root + "/cases/qwen2-c8-asym/expected");
   std::vector<std::vector<std::int32_t>> samples;
-  for (const Json& ids :
-       read_json_file(root + "/cases/qwen2-c8-asym/calib_tokens.json").at(0).at("input_ids"))
+  const Json calibration = read_json_file(root + "/cases/qwen2-c8-asym/calib_tokens.json");
+  for (const Json& ids : calibration.at(0).at("input_ids"))
     samples.push_back(ids.get<std::vector<std::int32_t>>());
   PackedStates states = embed_samples(model, checkpoint, samples);
   std::int64_t longest = 1;
