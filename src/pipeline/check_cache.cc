@@ -14,7 +14,8 @@ struct Fixed {
 
 class OrderCheck {
  public:
-  OrderCheck(const BlockSpec& block) : block_(block) {}
+  OrderCheck(const BlockSpec& block, const NameFilter& kept_float)
+      : block_(block), kept_float_(kept_float) {}
 
   void walk(const std::vector<Step>& steps) {
     for (const Step& step : steps) {
@@ -25,14 +26,17 @@ class OrderCheck {
 
  private:
   bool selects(const NameFilter& filter) const { return filter.selects(block_.attention_name()); }
+  bool quantizes(const NameFilter& filter, const std::string& name) const {
+    return filter.selects(name) && !kept_float_.selects(name);
+  }
 
   // All children of a group count as earlier than each of them: they share one pass.
   void mark(const Step& step) {
     if (const auto* cache = std::get_if<DynamicCacheStep>(&step.value))
-      fixed_.cache = fixed_.cache || selects(cache->filter);
+      fixed_.cache = fixed_.cache || quantizes(cache->filter, block_.attention_name());
     if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
-      fixed_.query_key = fixed_.query_key || linear->filter.selects(block_.q.name) ||
-                         linear->filter.selects(block_.k.name);
+      fixed_.query_key = fixed_.query_key || quantizes(linear->filter, block_.q.name) ||
+                         quantizes(linear->filter, block_.k.name);
     if (const auto* group = std::get_if<GroupStep>(&step.value))
       for (const Step& child : group->steps) mark(child);
   }
@@ -58,6 +62,7 @@ class OrderCheck {
   }
 
   const BlockSpec& block_;
+  const NameFilter& kept_float_;
   Fixed fixed_;
 };
 
@@ -76,7 +81,8 @@ bool has_asymmetric_cache(const std::vector<Step>& steps) {
 }  // namespace
 
 void check_cache_order(const QuantJob& job, const ModelSpec& model) {
-  for (const BlockSpec& block : model.blocks) OrderCheck(block).walk(job.plan.steps);
+  const NameFilter kept_float(job.exclude, {}, false);
+  for (const BlockSpec& block : model.blocks) OrderCheck(block, kept_float).walk(job.plan.steps);
   if (has_asymmetric_cache(job.plan.steps))
     log_warning("quant",
                 "an asymmetric KV cache: where vLLM-Ascend reads the cache without its int8 "
