@@ -38,6 +38,7 @@ const std::vector<Row>& rows() {
        "W4A4_MXFP4_DUALSCALE",
        {"weight", "weight_scale", "weight_dual_scale"}},
       {LinearType::kW16A16S, "W16A16S", {"weight"}},
+      {LinearType::kC8, kKvCacheType, {}},
   };
   return table;
 }
@@ -67,7 +68,7 @@ const char* linear_type_name(LinearType type) {
 
 std::optional<LinearType> linear_type_from_name(const std::string& name) {
   for (const Row& row : rows())
-    if (name == row.name) return row.type;
+    if (name == row.name && row.type != LinearType::kC8) return row.type;
   return std::nullopt;
 }
 

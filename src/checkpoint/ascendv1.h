@@ -24,6 +24,8 @@
 //   FLOAT         weight, bias as in the source
 // With a low-rank branch of rank r: svd_lowrank_l1 [r,k] and svd_lowrank_l2 [n,r], FLOAT in the
 // model's dtype, come first, and the type is X_SVD, or X_SVD_DYNAMIC for X_DYNAMIC.
+// C8, of an attention A: A.k_proj.kv_cache_scale, A.k_proj.kv_cache_offset, the same of A.v_proj,
+//   each [kv_heads*head_dim] in the model's dtype; then kv_cache_type and kv_quant_type are "C8"
 // V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
 
 #include <optional>
@@ -47,6 +49,7 @@ enum class LinearType {
   kMxFp4,       // W4A4_MXFP4
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
   kW16A16S,
+  kC8,  // no linear: scales and offsets of an int8 KV cache
 };
 
 // Weights in blocks of 32 that share a power of two.
@@ -55,6 +58,7 @@ bool is_mx(LinearType type);
 bool is_float_format(LinearType type);
 
 const char* linear_type_name(LinearType type);
+// The type of a linear's weight.
 std::optional<LinearType> linear_type_from_name(const std::string& name);
 
 inline constexpr const char* kLowRank1 = "svd_lowrank_l1";
@@ -66,6 +70,10 @@ std::string without_svd(const std::string& name);
 
 // Suffixes every linear of this type has on disk, in order of writing, without "bias".
 const std::vector<std::string>& linear_type_suffixes(LinearType type);
+
+// Global keys of a folder with an int8 KV cache, and what they say.
+inline constexpr const char* kKvCacheKeys[] = {"kv_cache_type", "kv_quant_type"};
+inline constexpr const char* kKvCacheType = "C8";
 
 inline constexpr const char* kDescriptionFile = "quant_model_description.json";
 inline constexpr const char* kV1Stem = "quant_model_weights";

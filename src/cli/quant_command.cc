@@ -87,6 +87,8 @@ void print_summary(const QuantSummary& summary) {
               before / after);
   std::printf("linears            %lld of %lld quantized\n",
               static_cast<long long>(summary.quantized), static_cast<long long>(summary.linears));
+  if (summary.kv_caches > 0)
+    std::printf("int8 KV cache      %lld blocks\n", static_cast<long long>(summary.kv_caches));
   std::printf("calibration        %lld tokens\n",
               static_cast<long long>(summary.calibration_tokens));
   std::printf("time               %.1f s wall, %.1f s CPU, %d threads\n", summary.wall_seconds,

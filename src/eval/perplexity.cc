@@ -12,6 +12,7 @@
 #include "checkpoint/ascendv1.h"
 #include "forward/run.h"
 #include "model/build.h"
+#include "runtime/engine_kv.h"
 #include "runtime/engine_op.h"
 
 namespace msmodelslim {
@@ -26,6 +27,7 @@ class ScoredModel {
       : checkpoint_(folder), model_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
     if (fs::exists(fs::path(folder) / kDescriptionFile)) {
       op_ = std::make_unique<EngineOp>(model_, checkpoint_, model_.dtype);
+      kv_op_ = std::make_unique<EngineKvOp>(model_, checkpoint_);
     } else {
       check_checkpoint(model_, checkpoint_);
       op_ = std::make_unique<FloatLinearOp>(model_.dtype);
@@ -43,7 +45,7 @@ class ScoredModel {
     for (const BlockSpec& spec : model_.blocks) {
       check_interrupted();
       Block block(spec, checkpoint_);
-      run_block_on(model_, block, states_, true, rope, *op_, {}, workspace);
+      run_block_on(model_, block, states_, true, rope, *op_, {}, workspace, kv_op_.get());
     }
   }
 
@@ -69,6 +71,7 @@ class ScoredModel {
   CheckpointReader checkpoint_;
   ModelSpec model_;
   std::unique_ptr<LinearOp> op_;
+  std::unique_ptr<KvOp> kv_op_;
   std::unique_ptr<Head> head_;
   PackedStates states_;
 };

@@ -31,6 +31,17 @@ class Tap {
                    const std::vector<Sequence>& sequences) = 0;
   // False when this tap ignores the linear: its input need not be computed for the tap's sake.
   virtual bool wants(const Linear& linear) const = 0;
+  // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
+  virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
+                      std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
+};
+
+// What attention reads of the keys (after RoPE) and values that went into its cache.
+class KvOp {
+ public:
+  virtual ~KvOp() = default;
+  // k, v [rows, kv_heads*head_dim], in place.
+  virtual void apply(const Block& block, float* k, float* v, std::int64_t rows) = 0;
 };
 
 // Computes y = x W^T + b its own way: float, fake-quantized, integer.
@@ -76,6 +87,7 @@ struct Context {
   std::vector<Sequence> sequences;
   const RopeTable* rope = nullptr;
   LinearOp* linear_op = nullptr;
+  KvOp* kv_op = nullptr;  // null: the cache keeps them as they are
   std::vector<Tap*> taps;
 };
 

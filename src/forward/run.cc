@@ -80,6 +80,8 @@ void attend(const ModelSpec& model, Block& block, std::int64_t rows, Context& co
   if (block.k_norm) normalize(*block.k_norm, k, k, rows * model.kv_heads);
   rotate(model, context, q, model.heads);
   rotate(model, context, k, model.kv_heads);
+  for (Tap* tap : context.taps) tap->see_kv(block, k, v, rows, context.sequences);
+  if (context.kv_op != nullptr) context.kv_op->apply(block, k, v, rows);
   float* out = sized(ws.attention, rows * q_width);
   AttentionShape shape;
   shape.heads = model.heads;
@@ -185,11 +187,12 @@ PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& check
 
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace) {
+                  Workspace& workspace, KvOp* kv_op) {
   for (std::size_t first = 0; first < states.sequences.size();) {
     Context context;
     context.rope = &rope;
     context.linear_op = &op;
+    context.kv_op = kv_op;
     context.taps = taps;
     const std::int64_t begin = states.sequences[first].begin;
     std::int64_t rows = 0;

@@ -50,10 +50,10 @@ PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& check
                            const std::vector<std::vector<std::int32_t>>& samples);
 
 // Runs every chunk (at most about `kChunkRows` rows, cut at sample borders) through the block.
-// `update`: the states become the outputs; otherwise they stay.
+// `update`: the states become the outputs; otherwise they stay. `kv_op` may be null.
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace);
+                  Workspace& workspace, KvOp* kv_op = nullptr);
 
 inline constexpr std::int64_t kChunkRows = 2048;
 

@@ -181,7 +181,7 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
   std::vector<std::string> names = {spec.embedding};
   for (const BlockSpec& block : spec.blocks) {
     names.push_back(block.name);
-    names.push_back(block.name + ".self_attn");
+    names.push_back(block.attention_name());
     names.push_back(block.name + ".mlp");
     for (const LinearSpec* l : block.linears()) names.push_back(l->name);
     names.push_back(block.input_norm.name);

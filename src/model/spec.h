@@ -64,6 +64,7 @@ struct BlockSpec {
   LinearSpec q, k, v, o, gate, up, down;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
+  std::string attention_name() const { return name + ".self_attn"; }
   // In the order of the module tree, which is the order of writing.
   std::vector<const LinearSpec*> linears() const { return {&q, &k, &v, &o, &gate, &up, &down}; }
 };

@@ -42,6 +42,25 @@ MinMax range_of(const float* x, std::int64_t count) {
   return result;
 }
 
+ColumnRange column_range(const float* x, std::int64_t rows, std::int64_t width) {
+  constexpr std::int64_t kGrain = 256;
+  std::vector<ColumnRange> pieces(static_cast<std::size_t>((rows + kGrain - 1) / kGrain));
+  parallel_ranges(rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    ColumnRange& piece = pieces[static_cast<std::size_t>(begin / kGrain)];
+    const float* from = x + begin * width;
+    piece.min.assign(from, from + width);
+    piece.max = piece.min;
+    column_min_max(from, end - begin, width, piece.min.data(), piece.max.data());
+  });
+  ColumnRange result = std::move(pieces[0]);
+  for (std::size_t p = 1; p < pieces.size(); ++p)
+    for (std::size_t j = 0; j < result.min.size(); ++j) {
+      result.min[j] = std::min(result.min[j], pieces[p].min[j]);
+      result.max[j] = std::max(result.max[j], pieces[p].max[j]);
+    }
+  return result;
+}
+
 ChannelTap::ChannelTap(const std::vector<std::string>& linears) {
   for (const std::string& name : linears) stats_[name];
 }
@@ -56,22 +75,11 @@ void ChannelTap::see(const Linear& linear, const float* x, std::int64_t rows,
     stats.max.assign(size, -std::numeric_limits<float>::infinity());
     stats.abs_max.assign(size, 0.0F);
   }
-  constexpr std::int64_t kGrain = 256;
-  const auto pieces = static_cast<std::size_t>((rows + kGrain - 1) / kGrain);
-  std::vector<std::vector<float>> lows(pieces);
-  std::vector<std::vector<float>> highs(pieces);
-  parallel_ranges(rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    const auto piece = static_cast<std::size_t>(begin / kGrain);
-    const float* from = x + begin * width;
-    lows[piece].assign(from, from + width);
-    highs[piece] = lows[piece];
-    column_min_max(from, end - begin, width, lows[piece].data(), highs[piece].data());
-  });
-  for (std::size_t piece = 0; piece < pieces; ++piece) {
-    for (std::size_t j = 0; j < size; ++j) {
-      stats.min[j] = std::min(stats.min[j], lows[piece][j]);
-      stats.max[j] = std::max(stats.max[j], highs[piece][j]);
-    }
+  if (rows == 0) return;
+  const ColumnRange seen = column_range(x, rows, width);
+  for (std::size_t j = 0; j < size; ++j) {
+    stats.min[j] = std::min(stats.min[j], seen.min[j]);
+    stats.max[j] = std::max(stats.max[j], seen.max[j]);
   }
   for (std::size_t j = 0; j < size; ++j)
     stats.abs_max[j] = std::max(std::fabs(stats.min[j]), std::fabs(stats.max[j]));

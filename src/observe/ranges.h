@@ -16,6 +16,14 @@ enum class RangeAggregation {
   kRunningMean  // m += (new - m) / (samples + 1) in fp32, as V0's observer does
 };
 
+// Smallest and largest value of every column.
+struct ColumnRange {
+  std::vector<float> min;
+  std::vector<float> max;
+};
+// x [rows, width], rows >= 1; all threads.
+ColumnRange column_range(const float* x, std::int64_t rows, std::int64_t width);
+
 // Range of one tensor, updated once per sample.
 class RunningRange {
  public:

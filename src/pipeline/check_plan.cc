@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "pipeline/check_cache.h"
 #include "pipeline/planned_linears.h"
 #include "pipeline/prior.h"
 #include "pipeline/quantize_model.h"
@@ -15,8 +16,10 @@ namespace {
 // What the entries of a recipe select modules with.
 struct Selections {
   std::vector<const LinearQuantStep*> linears;
+  std::vector<const DynamicCacheStep*> caches;
   std::vector<const NameFilter*> filters;
   std::vector<const QuaRotStep*> rotations;
+  std::vector<const NameFilter*> attention_filters;
 
   void add(const LinearQuantStep& step) {
     linears.push_back(&step);
@@ -26,6 +29,11 @@ struct Selections {
   void add(const QuaRotStep& step) { rotations.push_back(&step); }
   void add(const SvdResidualStep& step) { filters.push_back(&step.filter); }
   void add(const FloatSparseStep& step) { filters.push_back(&step.filter); }
+  void add(const DynamicCacheStep& step) {
+    caches.push_back(&step);
+    attention_filters.push_back(&step.filter);
+  }
+  void add(const KvSmoothStep& step) { attention_filters.push_back(&step.filter); }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -71,19 +79,34 @@ std::vector<std::string> mixed_groups(const QuantJob& job, const ModelSpec& mode
   return mixed;
 }
 
-void check_patterns(const QuantJob& job, const std::vector<std::string>& names) {
-  std::vector<const NameFilter*> filters = selections_of(job.plan).filters;
+void check_patterns(const QuantJob& job, const ModelSpec& model,
+                    const std::vector<std::string>& names) {
+  const Selections selections = selections_of(job.plan);
   const NameFilter exclude(job.exclude, {}, false);
-  filters.push_back(&exclude);
+  std::vector<std::string> attentions;
+  for (const BlockSpec& block : model.blocks) attentions.push_back(block.attention_name());
   std::vector<std::string> unmatched;
-  for (const NameFilter* filter : filters)
-    for (const std::string& pattern : filter->unmatched_patterns(names))
+  const auto collect = [&](const NameFilter& filter, const std::vector<std::string>& among) {
+    for (const std::string& pattern : filter.unmatched_patterns(among))
       if (std::find(unmatched.begin(), unmatched.end(), pattern) == unmatched.end())
         unmatched.push_back(pattern);
+  };
+  for (const NameFilter* filter : selections.filters) collect(*filter, names);
+  for (const NameFilter* filter : selections.attention_filters) collect(*filter, attentions);
+  collect(exclude, names);
   if (!unmatched.empty())
     report(job,
            fmt::format("these include/exclude patterns match no module: {}", joined(unmatched)),
            "check their spelling if that is not meant");
+}
+
+bool quantizes_a_cache(const QuantJob& job, const ModelSpec& model) {
+  const NameFilter exclude(job.exclude, {}, false);
+  for (const DynamicCacheStep* step : selections_of(job.plan).caches)
+    for (const BlockSpec& block : model.blocks)
+      if (step->filter.selects(block.attention_name()) && !exclude.selects(block.attention_name()))
+        return true;
+  return false;
 }
 
 void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
@@ -147,12 +170,13 @@ bool has_mixed_groups(const QuantJob& job, const ModelSpec& model) {
 
 void check_plan(const QuantJob& job, const ModelSpec& model) {
   const std::vector<std::string> names = module_names(model);
-  check_patterns(job, names);
+  check_patterns(job, model, names);
+  check_cache_order(job, model);
   check_disable_names(job, names);
   check_group_sizes(job, model);
   check_rotations(job, model);
   const auto types = planned_types(job, model);
-  if (selections_of(job.plan).rotations.empty() &&
+  if (selections_of(job.plan).rotations.empty() && !quantizes_a_cache(job, model) &&
       std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
     throw UsageError("the recipe quantizes no linear of this model",
                      "check include, exclude and --exclude; `*` matches every linear");

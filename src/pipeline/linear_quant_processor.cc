@@ -65,6 +65,7 @@ class LinearQuantProcessor : public Processor {
     config.act_symmetric = step.act.symmetric;
     config.aggregation = aggregation_of(step.act) == Aggregation::kMean ? RangeAggregation::kMean
                                                                         : RangeAggregation::kMax;
+    config.histogram = step.act.method == "histogram";
     if (plan.v0) config.aggregation = RangeAggregation::kRunningMean;
     config.weight.bits = step.weight.dtype == "int4" ? 4 : 8;
     config.weight.method = step.weight.method;

@@ -10,6 +10,7 @@
 
 #include "pipeline/debug_info.h"
 #include "pipeline/prior.h"
+#include "quantize/kv_cache.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "save/saver.h"
@@ -24,6 +25,7 @@ struct BlockState {
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
   std::map<std::string, std::int64_t> low_rank;  // rank of the branch that linear_quant has to add
+  std::optional<KvCacheParams> kv_cache;         // the cache is int8 from here on
   std::vector<ModuleTensor> extras;              // what the entries leave besides linears and norms
 };
 

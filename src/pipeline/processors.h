@@ -17,6 +17,10 @@ std::unique_ptr<Processor> make_processor(const SvdResidualStep& step, const Pla
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const FloatSparseStep& step, const Plan& plan,
                                           const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const DynamicCacheStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const KvSmoothStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const GroupStep& step, const Plan& plan,
                                           const ProcessorContext& context);
 

@@ -170,7 +170,10 @@ class Run {
     CalibrationOp op(model_.dtype);
     for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
     for (auto& [name, linear] : state.done) op.add(name, &linear);
-    run_block_on(model_, *state.block, states, update, rope, op, taps, workspace_);
+    std::optional<Int8KvOp> kv_op;
+    if (state.kv_cache) kv_op.emplace(*state.kv_cache);
+    run_block_on(model_, *state.block, states, update, rope, op, taps, workspace_,
+                 kv_op ? &*kv_op : nullptr);
   }
 
   void write_block(Saver& saver, BlockState& state) {
@@ -196,9 +199,11 @@ class Run {
     for (Linear* l : {&block.q, &block.k, &block.v, &block.o}) linear(*l);
     if (block.q_norm) saver.write(*block.q_norm, dtype);
     if (block.k_norm) saver.write(*block.k_norm, dtype);
+    extras(block.spec->attention_name());
     for (Linear* l : {&block.gate, &block.up, &block.down}) linear(*l);
     saver.write(block.input_norm, dtype);
     saver.write(block.post_attention_norm, dtype);
+    summary_.kv_caches += state.kv_cache ? 1 : 0;
   }
 
   void write_embedding(Saver& saver) {

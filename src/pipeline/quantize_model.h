@@ -36,6 +36,7 @@ struct QuantSummary {
   std::uint64_t bytes_after = 0;
   std::int64_t linears = 0;  // in the model, head included
   std::int64_t quantized = 0;
+  std::int64_t kv_caches = 0;  // blocks with an int8 KV cache
   std::int64_t calibration_tokens = 0;
   double wall_seconds = 0;
   double cpu_seconds = 0;

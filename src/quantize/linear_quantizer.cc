@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "quantize/histogram_range.h"
 #include "quantize/mx.h"
 
 namespace msmodelslim {
@@ -66,6 +67,18 @@ QuantParam LinearQuantizer::param_of(MinMax range) const {
   return integer_param(range.min, range.max, config_.act_symmetric, 8, config_.act_scale_dtype);
 }
 
+// Takes the sample in.
+QuantParam LinearQuantizer::histogram_param(const float* x, std::int64_t count, MinMax range) {
+  if (!std::isfinite(range.min) || !std::isfinite(range.max)) return param_of(range);
+  histogram_.add(x, count, range);
+  constexpr double kGrowth = 1.25;
+  if (histogram_.total() >= kGrowth * searched_total_) {
+    searched_ = best_range(histogram_, config_.act_symmetric, config_.act_scale_dtype);
+    searched_total_ = histogram_.total();
+  }
+  return param_of(searched_);
+}
+
 void LinearQuantizer::forward(const float* x, std::int64_t rows,
                               const std::vector<Sequence>& sequences, float* y) {
   const std::int64_t in = result_.spec.in;
@@ -78,7 +91,8 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
       QuantParam param;
       if (config_.collects_range()) range_.update(range);
       if (config_.act == ActKind::kStatic) {
-        param = param_of(range_.range());
+        param = config_.histogram ? histogram_param(from, s.rows * in, range)
+                                  : param_of(range_.range());
       } else if (is_float_format(config_.type) || hessian_) {
         fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in,
                               input_.data() + s.begin * in);
@@ -106,7 +120,9 @@ QuantizedLinear LinearQuantizer::finish() {
       throw DataError(
           fmt::format("{}: its input has NaN or infinite values", result_.spec.name),
           "a weight before it is damaged, or the model overflows; check the checkpoint");
-    result_.input = param_of(range);
+    result_.input = param_of(
+        config_.histogram ? best_range(histogram_, config_.act_symmetric, config_.act_scale_dtype)
+                          : range);
   }
   if (hessian_) quantize_gptq(config_.weight, weight_rows(), *hessian_, result_);
   return std::move(result_);

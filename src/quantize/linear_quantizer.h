@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "forward/context.h"
+#include "observe/histogram.h"
 #include "observe/ranges.h"
 #include "quantize/gptq.h"
 #include "quantize/weight.h"
@@ -27,6 +28,7 @@ struct LinearConfig {
   ActKind act = ActKind::kPerToken;
   bool act_symmetric = true;
   RangeAggregation aggregation = RangeAggregation::kMax;
+  bool histogram = false;  // static scale: from the range with the least error, see best_range()
   WeightConfig weight;
   DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
   DType compute_dtype = DType::kF32;    // of products, see ProductWeight
@@ -38,7 +40,8 @@ struct LinearConfig {
 //
 // For every sample, in order: the running range takes it in, the scale follows, the sample is
 // quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees
-// the range of samples 0..i, as in the Python tool. A per-token linear uses one scale per sample
+// the range of samples 0..i, as in the Python tool; a histogram is searched again whenever it has
+// grown by a quarter. A per-token linear uses one scale per sample
 // here (the Python tool's rule, for W8A8_MIX too; it is data-free and only matters beside a static
 // neighbour in a group), but one scale per token when its weight is gptq's, whose Hessian is made
 // of these values.
@@ -58,6 +61,7 @@ class LinearQuantizer {
   QuantParam param_of(MinMax range) const;
   WeightRows weight_rows() const;
   ProductWeight product_weight() const;
+  QuantParam histogram_param(const float* x, std::int64_t count, MinMax range);
   LinearConfig config_;
   Linear& linear_;
   std::shared_ptr<Hessian> hessian_;
@@ -65,6 +69,9 @@ class LinearQuantizer {
   QuantizedLinear result_;
   std::vector<float> residual_;  // with a low-rank branch: what is quantized, [out, in]
   RunningRange range_;
+  RunningHistogram histogram_;
+  MinMax searched_{0, 0};      // best range of the histogram when it held
+  double searched_total_ = 0;  // this many values
   std::optional<ProductWeight>
       weight_;  // dequantized (gptq: the float weight), made at the first forward
   std::vector<float> input_;

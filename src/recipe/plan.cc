@@ -16,8 +16,10 @@ bool any_needs_data(const std::vector<Step>& steps) {
 }  // namespace
 
 Aggregation aggregation_of(const QConfig& config) {
-  return config.ext.value("aggregation_type", "max") == "mean" ? Aggregation::kMean
-                                                               : Aggregation::kMax;
+  const std::string type = config.ext.value("aggregation_type", "max");
+  return type == "mean"   ? Aggregation::kMean
+         : type == "last" ? Aggregation::kLast
+                          : Aggregation::kMax;
 }
 
 std::int64_t group_size_of(const QConfig& weight) {

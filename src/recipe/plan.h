@@ -25,8 +25,8 @@ struct QConfig {
   bool is_float() const { return dtype == "float"; }
 };
 
-// ext.aggregation_type of static activation ranges over batches.
-enum class Aggregation { kMax, kMean };
+// ext.aggregation_type of ranges over samples; kLast for a KV cache only.
+enum class Aggregation { kMax, kMean, kLast };
 Aggregation aggregation_of(const QConfig& config);
 
 // Columns that share a weight scale; 0: the whole row.
@@ -89,6 +89,18 @@ struct FloatSparseStep {
   NameFilter filter;
 };
 
+// int8 KV cache of the selected attention modules.
+struct DynamicCacheStep {
+  QConfig cache;
+  NameFilter filter;  // of attention modules
+};
+
+// Smooths the keys of the selected attention modules.
+struct KvSmoothStep {
+  double factor = 1;  // exponent of the largest |key|
+  NameFilter filter;  // of attention modules
+};
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -97,11 +109,13 @@ struct GroupStep {
 };
 
 struct Step {
-  std::variant<LinearQuantStep,  //
-               SmoothStep,       //
-               QuaRotStep,       //
-               SvdResidualStep,  //
-               FloatSparseStep,  //
+  std::variant<LinearQuantStep,   //
+               SmoothStep,        //
+               QuaRotStep,        //
+               SvdResidualStep,   //
+               FloatSparseStep,   //
+               DynamicCacheStep,  //
+               KvSmoothStep,      //
                GroupStep>
       value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant

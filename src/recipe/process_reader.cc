@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "recipe/cache_reader.h"
 #include "recipe/join_words.h"
 #include "recipe/nearest.h"
 #include "recipe/plan_reader.h"
@@ -229,6 +230,10 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
     step.value = read_svd_residual(entry);
   } else if (info->type == "float_sparse") {
     step.value = read_float_sparse(entry);
+  } else if (info->type == "dynamic_cache") {
+    step.value = read_dynamic_cache(fields, read_filter(entry, {}, true), item.line, context);
+  } else if (info->type == "kv_smooth") {
+    step.value = read_kv_smooth(fields, read_filter(entry, {"*"}, false));
   } else if (info->type == "smooth_quant") {
     step.value = read_smooth(entry, SmoothKind::kSmoothQuant);
   } else if (info->type == "iter_smooth") {

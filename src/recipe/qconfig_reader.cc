@@ -63,10 +63,13 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
     const bool meant = std::find(info.ext.begin(), info.ext.end(), key) != info.ext.end();
     return meant ? ext.find(key) : nullptr;
   };
+  const bool may_be_last = info.scope == "per_channel";
   if (const YamlValue* value = given("aggregation_type");
       value != nullptr &&
-      (!value->is(Kind::kString) || (value->text != "max" && value->text != "mean")))
-    context.problems->add(path + ".aggregation_type", value->line, "must be max or mean");
+      (!value->is(Kind::kString) ||
+       (value->text != "max" && value->text != "mean" && !(may_be_last && value->text == "last"))))
+    context.problems->add(path + ".aggregation_type", value->line,
+                          may_be_last ? "must be max, mean or last" : "must be max or mean");
   for (const char* key : {"step", "block_size", "group_size", "dual_block_size"}) {
     const YamlValue* value = given(key);
     if (value == nullptr) continue;

@@ -63,6 +63,7 @@ void Saver::write(const ModuleTensor& extra) {
     return;
   }
   add(extra.name, extra.tensor.view(), *extra.type);
+  has_kv_cache_ = has_kv_cache_ || extra.type == LinearType::kC8;
   model_type_.propose(*extra.type);
 }
 
@@ -87,6 +88,8 @@ void Saver::finish() {
   }
   for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
   if (v1) {
+    if (has_kv_cache_)
+      for (const char* key : kKvCacheKeys) all.emplace_back(key, kKvCacheType);
     all.emplace_back("version", "1.0.0");
     all.emplace_back("model_quant_type", model_type_.name());
     all.emplace_back("metadata", metadata_);

@@ -65,6 +65,7 @@ class Saver {
   Json metadata_ = Json::object();
   Json optional_ = Json::object();
   ModelQuantType model_type_;
+  bool has_kv_cache_ = false;
   std::int64_t group_size_ = 0;  // of the last linear that has one
 };
 

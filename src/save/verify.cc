@@ -19,8 +19,9 @@ namespace msmodelslim {
 namespace {
 
 const std::set<std::string>& global_keys() {
-  static const std::set<std::string> keys = {"version", "model_quant_type", "metadata",
-                                             "group_size", "optional"};
+  static const std::set<std::string> keys = {"version",      "model_quant_type", "metadata",
+                                             "group_size",   "optional",         kKvCacheKeys[0],
+                                             kKvCacheKeys[1]};
   return keys;
 }
 
@@ -39,6 +40,8 @@ class Check {
       if (type.is_string() && global_keys().count(name) == 0)
         types_[name] = type.get<std::string>();
     v0_ = !description.contains("optional");
+    for (const char* key : kKvCacheKeys)
+      kv_keys_ += description.value(key, "") == kKvCacheType ? 1 : 0;
     group_size_ = description.value("group_size", std::int64_t{0});
   }
 
@@ -76,7 +79,11 @@ class Check {
       if (block.k_norm) is_float(block.k_norm->name + ".weight");
       group({&block.q, &block.k, &block.v});
       group({&block.gate, &block.up});
+      kv_cache(block);
     }
+    if (kv_keys_ != (kv_caches_ > 0 ? 2 : 0))
+      problem("{} blocks have a quantized KV cache, {} of the keys {} and {} say so", kv_caches_,
+              kv_keys_, kKvCacheKeys[0], kKvCacheKeys[1]);
   }
 
   void config() {
@@ -206,6 +213,28 @@ class Check {
     }
   }
 
+  // All four tensors of a block or none.
+  void kv_cache(const BlockSpec& block) {
+    int found = 0;
+    for (const std::string& projection : {block.k.name, block.v.name})
+      for (const char* suffix : {".kv_cache_scale", ".kv_cache_offset"}) {
+        const auto view = reader_.find(projection + suffix);
+        if (!view) continue;
+        ++found;
+        const std::string name = projection + suffix;
+        if (type_of(name) != kKvCacheType) problem("{} must be {}", name, kKvCacheType);
+        if (view->dtype != model_.dtype || view->shape != Shape{block.k.out})
+          problem("{} is {} {}, expected {} {}", name, dtype_name(view->dtype),
+                  shape_text(view->shape), dtype_name(model_.dtype),
+                  shape_text(Shape{block.k.out}));
+        else if (name.ends_with("_scale"))
+          positive(name, *view);
+      }
+    if (found != 0 && found != 4)
+      problem("{} has {} of the 4 tensors of a KV cache", block.attention_name(), found);
+    kv_caches_ += found > 0 ? 1 : 0;
+  }
+
   void group(const std::vector<const LinearSpec*>& members) {
     const LinearSpec& first = *members.front();
     const std::string type = type_of(first.name + ".weight");
@@ -235,6 +264,8 @@ class Check {
   std::map<std::string, std::string> types_;
   bool v0_ = false;
   std::int64_t group_size_ = 0;
+  int kv_keys_ = 0;  // global keys that announce an int8 KV cache
+  int kv_caches_ = 0;
   std::vector<std::string> problems_;
 };
 

@@ -52,10 +52,15 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
                        dtype_name(e.dtype), shape_text(e.shape));
   if (!t.weight_offset && name.ends_with("weight_offset")) return "";
   if (!Glob(t.only).matches(name)) return "";
+  if (!t.input_range)
+    for (const char* suffix : {"input_scale", "input_offset", "deq_scale", "quant_bias"})
+      if (name.ends_with(suffix)) return "";
   double largest = 0;
   for (std::int64_t i = 0; i < e.count(); ++i)
     largest = std::max(largest, std::fabs(value_at(e, i)));
-  const double scale = name.ends_with("scale_bias") ? t.scale_bias : t.scale;
+  const double scale = name.ends_with("scale_bias")       ? t.scale_bias
+                       : name.ends_with("kv_cache_scale") ? std::max(t.scale, t.kv_scale)
+                                                          : t.scale;
   double worst = 0;
   double step = 0;
   std::int64_t differ = 0;
@@ -81,7 +86,7 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
       return fmt::format("{}: {}/{} differ, by up to {} of {}", name, differ, e.count(), step,
                          largest);
     if (t.quant_bias_share == 0 && differ > 0) return name + ": differs";
-  } else if (name.ends_with("input_offset")) {
+  } else if (name.ends_with("input_offset") || name.ends_with("kv_cache_offset")) {
     if (step > t.offset_steps) return fmt::format("{}: differs by {}", name, step);
   } else if (static_cast<double>(off_scale) > t.scale_share * count) {
     return fmt::format("{}: {}/{} too far off, by up to {:.2e}", name, off_scale, e.count(), worst);

@@ -19,9 +19,11 @@ struct Tolerance {
   double scale = 0;             // relative error of scales, biases, norms
   double scale_share = 0;       // share of their elements that may be further off
   double scale_bias = 1e-5;     // relative error of W4A8's sums, which cancel
-  double offset_steps = 0;      // input_offset, absolute
+  double offset_steps = 0;      // input_offset and kv_cache_offset, absolute
+  double kv_scale = 0;          // relative error of kv_cache_scale, if above `scale`
   bool weight_offset = true;    // whether weight_offset is compared
   std::string only = "*";       // values of tensors with such names only
+  bool input_range = true;      // whether input_scale, input_offset and what they decide is
 };
 
 // All tensors of the *.safetensors files of a folder.

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "checkpoint/reader.h"
 #include "shared_data.h"
 
@@ -40,8 +41,9 @@ class EvalTest : public testing::Test {
     return evaluate_perplexity(options, ids_).kl->mean;
   }
 
+  // Writes the weights again after `change` had the list of names and tensors.
   template <typename Change>
-  void edit(const Change& change) {
+  void rewrite(const Change& change) {
     const std::string path = folder_ + "/quant_model_weights-00001-of-00001.safetensors";
     std::vector<std::pair<std::string, Tensor>> tensors;
     {
@@ -49,10 +51,18 @@ class EvalTest : public testing::Test {
       for (const auto& entry : file.entries())
         tensors.emplace_back(entry.name, Tensor::copy_of(file.view(entry)));
     }
-    std::erase_if(tensors, [&](auto& t) { return change(t.first, t.second); });
+    change(tensors);
     std::vector<NamedTensor> views;
     for (const auto& [name, tensor] : tensors) views.push_back({name, tensor.view()});
     write_safetensors(path, views);
+    fs::remove(folder_ + "/quant_model_weights.safetensors.index.json");
+  }
+
+  template <typename Change>
+  void edit(const Change& change) {
+    rewrite([&](auto& tensors) {
+      std::erase_if(tensors, [&](auto& t) { return change(t.first, t.second); });
+    });
   }
 
   std::string float_;
@@ -109,6 +119,64 @@ TEST_F(EvalTest, ZeroedQuantBiasMovesTheDivergence) {
     return false;
   });
   EXPECT_GT(kl(), good);
+}
+
+// The same folder with an int8 KV cache.
+class EvalKvCacheTest : public EvalTest {
+ protected:
+  void SetUp() override {
+    EvalTest::SetUp();
+    without_ = kl();
+    cache(0.1F);
+    Json description = read_json_file(folder_ + "/quant_model_description.json");
+    description["kv_cache_type"] = "C8";
+    std::ofstream(folder_ + "/quant_model_description.json") << description.dump();
+  }
+
+  void cache(float key_scale) {
+    rewrite([&](auto& tensors) {
+      for (const char* layer : {"0", "1"})
+        for (const char* projection : {"k_proj", "v_proj"})
+          for (const char* what : {"scale", "offset"}) {
+            const std::string name = std::string("model.layers.") + layer + ".self_attn." +
+                                     projection + ".kv_cache_" + what;
+            std::erase_if(tensors, [&](auto& t) { return t.first == name; });
+            const float value = *what == 'o' ? 3.0F : *projection == 'k' ? key_scale : 0.1F;
+            const std::vector<float> values(32, value);
+            tensors.emplace_back(name, from_f32(values.data(), {32}, DType::kF32));
+          }
+    });
+  }
+
+  double without_ = 0;
+};
+
+TEST_F(EvalKvCacheTest, TheCacheCounts) {
+  const double good = kl();
+  EXPECT_NE(good, without_);
+  EXPECT_LT(good, without_ + 0.2);
+  cache(0.0001F);  // clamps every key
+  EXPECT_GT(kl(), good * 1.2);
+}
+
+TEST_F(EvalKvCacheTest, WithoutTheKeyInTheDescriptionTheCacheIsFloat) {
+  Json description = read_json_file(folder_ + "/quant_model_description.json");
+  description.erase("kv_cache_type");
+  std::ofstream(folder_ + "/quant_model_description.json") << description.dump();
+  EXPECT_EQ(kl(), without_);
+}
+
+TEST_F(EvalKvCacheTest, AMissingOffsetIsRefused) {
+  EXPECT_GT(kl(), 0);
+  edit([](const std::string& name, Tensor&) {
+    return name == "model.layers.0.self_attn.k_proj.kv_cache_offset";
+  });
+  EXPECT_THROW(kl(), DataError);
+}
+
+TEST_F(EvalKvCacheTest, AZeroScaleIsRefused) {
+  cache(0);
+  EXPECT_THROW(kl(), DataError);
 }
 
 TEST_F(EvalTest, RefusesATextOfOneToken) {

@@ -42,9 +42,11 @@ TEST(GoldenRecipes, LibraryRecipesGiveTheCopiesOfTheCommandCases) {
   const fs::path cases = fs::path(shared_folder()) / "golden" / "cases";
   if (!fs::is_directory(cases)) GTEST_SKIP() << cases << " is absent";
   const PracticeLibrary library({MSMODELSLIM_SOURCE_DIR "/recipes"});
-  const std::pair<const char*, const char*> used[] = {{"llama-cmd-w8a8", "default-w8a8"},
-                                                      {"llama-cmd-w8a16", "default-w8a16"},
-                                                      {"qwen2-28l-cmd-w8a8", "qwen2.5-7b-w8a8"}};
+  const std::pair<const char*, const char*> used[] = {
+      {"llama-cmd-w8a8", "default-w8a8"},
+      {"llama-cmd-w8a16", "default-w8a16"},
+      {"qwen2-28l-cmd-w8a8", "qwen2.5-7b-w8a8"},
+      {"qwen3-cmd-w8a8c8", "qwen3-32b-dense-w8a8c8"}};
   for (const auto& [name, id] : used)
     EXPECT_EQ(recipe_to_yaml(library.find(id)), written_copy(cases / name)) << name;
 }

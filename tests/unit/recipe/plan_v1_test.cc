@@ -190,12 +190,6 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
               HasSubstr("the processor fa3_quant is not built yet"));
   EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, blok_size: 32}\n")),
               HasSubstr("unknown field; did you mean block_size"));
-  EXPECT_THAT(
-      problems_of(v1_recipe(
-          "    - {type: linear_quant, qconfig: {act: {dtype: int8, scope: per_tensor, "
-          "symmetric: true, method: histogram}, weight: {dtype: int8, scope: per_channel, "
-          "symmetric: true, method: minmax}}}\n")),
-      HasSubstr("activation quantization int8 per_tensor symmetric histogram is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
               HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  process:\n" +

@@ -221,6 +221,20 @@ TEST(Library, QuickStartModelHasItsOwnRecipe) {
   }
 }
 
+TEST(Library, AnInt8CacheIsFoundByItsTypeAndNotOfferedOtherwise) {
+  const PracticeLibrary library({MSMODELSLIM_SOURCE_DIR "/recipes"});
+  const ModelType qwen = find_model_type("Qwen3-32B");
+  const RecipeChoice own = choose_recipe(library, qwen, parse_quant_type("w8a8c8"), {});
+  EXPECT_EQ(own.recipe.metadata.config_id, "qwen3-32b-dense-w8a8c8");
+  EXPECT_FALSE(own.ask);
+  EXPECT_FALSE(choose_recipe(library, qwen, std::nullopt, {}).recipe.metadata.config_id ==
+               own.recipe.metadata.config_id);
+  const RecipeChoice other =
+      choose_recipe(library, find_model_type("Qwen3-8B"), parse_quant_type("w8a8c8"), {});
+  EXPECT_EQ(other.recipe.metadata.config_id, "default-w8a8");  // the generic one, asked for
+  EXPECT_TRUE(other.ask);
+}
+
 class Question : public testing::Test {
  protected:
   bool accepts(const std::optional<std::string>& answer, bool yes = false, bool ask = true) {

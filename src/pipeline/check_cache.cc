@@ -1,0 +1,92 @@
+#include "pipeline/check_cache.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace msmodelslim {
+namespace {
+
+// What the entries up to now have fixed in one block.
+struct Fixed {
+  bool cache = false;      // ranges of keys and values
+  bool query_key = false;  // codes of q_proj or k_proj
+};
+
+class OrderCheck {
+ public:
+  OrderCheck(const BlockSpec& block, const NameFilter& kept_float)
+      : block_(block), kept_float_(kept_float) {}
+
+  void walk(const std::vector<Step>& steps) {
+    for (const Step& step : steps) {
+      mark(step);
+      check(step);
+    }
+  }
+
+ private:
+  bool selects(const NameFilter& filter) const { return filter.selects(block_.attention_name()); }
+  bool quantizes(const NameFilter& filter, const std::string& name) const {
+    return filter.selects(name) && !kept_float_.selects(name);
+  }
+
+  // All children of a group count as earlier than each of them: they share one pass.
+  void mark(const Step& step) {
+    if (const auto* cache = std::get_if<DynamicCacheStep>(&step.value))
+      fixed_.cache = fixed_.cache || quantizes(cache->filter, block_.attention_name());
+    if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
+      fixed_.query_key = fixed_.query_key || quantizes(linear->filter, block_.q.name) ||
+                         quantizes(linear->filter, block_.k.name);
+    if (const auto* group = std::get_if<GroupStep>(&step.value))
+      for (const Step& child : group->steps) mark(child);
+  }
+
+  void check(const Step& step) const {
+    if (const auto* smooth = std::get_if<SmoothStep>(&step.value);
+        smooth && fixed_.cache && smooth->subgraph_types.count("ov") > 0 &&
+        smooth->filter.selects(block_.v.name))
+      refuse(step, "dynamic_cache");
+    if (const auto* smooth = std::get_if<KvSmoothStep>(&step.value);
+        smooth && selects(smooth->filter)) {
+      if (fixed_.cache) refuse(step, "dynamic_cache");
+      if (fixed_.query_key && !block_.k_norm) refuse(step, "linear_quant");
+    }
+    if (const auto* group = std::get_if<GroupStep>(&step.value))
+      for (const Step& child : group->steps) check(child);
+  }
+
+  [[noreturn]] void refuse(const Step& step, const char* earlier) const {
+    throw UsageError(fmt::format("{} (line {}) changes what {} has already measured in {}",
+                                 step.path, step.line, earlier, block_.attention_name()),
+                     fmt::format("put it before {} in the recipe, outside its group", earlier));
+  }
+
+  const BlockSpec& block_;
+  const NameFilter& kept_float_;
+  Fixed fixed_;
+};
+
+bool has_asymmetric_cache(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (const auto* cache = std::get_if<DynamicCacheStep>(&step.value);
+        cache && !cache->cache.symmetric)
+      return true;
+    if (const auto* group = std::get_if<GroupStep>(&step.value);
+        group && has_asymmetric_cache(group->steps))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void check_cache_order(const QuantJob& job, const ModelSpec& model) {
+  const NameFilter kept_float(job.exclude, {}, false);
+  for (const BlockSpec& block : model.blocks) OrderCheck(block, kept_float).walk(job.plan.steps);
+  if (has_asymmetric_cache(job.plan.steps))
+    log_warning("quant",
+                "an asymmetric KV cache: where vLLM-Ascend reads the cache without its int8 "
+                "kernel it ignores the offset; symmetric: true is safe");
+}
+
+}  // namespace msmodelslim
