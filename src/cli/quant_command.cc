@@ -27,14 +27,11 @@ Recipe choose(const QuantArgs& args, const ModelType& type) {
   return choice.recipe;
 }
 
-std::vector<std::vector<std::int32_t>> calibration_ids(const QuantArgs& args, const Plan& plan,
-                                                       const ModelConfig& config) {
-  if (!needs_data(plan)) {
-    if (args.calib_dataset)
-      log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
-    return {};
-  }
-  const std::string path = resolve_calib_path(args.calib_dataset.value_or(plan.dataset));
+using Samples = std::vector<std::vector<std::int32_t>>;
+
+Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
+                        const ModelConfig& config) {
+  const std::string path = resolve_calib_path(args.calib_dataset.value_or(dataset));
   const Tokenizer tokenizer = Tokenizer::load(args.model_path);
   CalibOptions options;
   options.max_samples = args.calib_samples;
@@ -45,6 +42,16 @@ std::vector<std::vector<std::int32_t>> calibration_ids(const QuantArgs& args, co
   for (const auto& sample : ids) tokens += sample.size();
   log_info(kLogger, "calibration set {}: {} samples, {} tokens", path, ids.size(), tokens);
   return ids;
+}
+
+void read_samples(const QuantArgs& args, const ModelConfig& config, QuantJob* job) {
+  for (const PriorStage& stage : job->plan.priors)
+    job->prior_samples.push_back(
+        calibration_ids(args, stage.dataset.empty() ? job->plan.dataset : stage.dataset, config));
+  if (needs_data(job->plan))
+    job->samples = calibration_ids(args, job->plan.dataset, config);
+  else if (args.calib_dataset && job->plan.priors.empty())
+    log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
 }
 
 bool has_static_w8a8(const std::vector<Step>& steps) {
@@ -125,7 +132,7 @@ int run_quant(const std::vector<std::string>& words) {
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));
   job.recipe_text = recipe_to_yaml(recipe);
   check_job(job);
-  job.samples = calibration_ids(args, job.plan, config);
+  read_samples(args, config, &job);
   warn_before_work(args, job);
   log_info(kLogger, "===========QUANTIZE MODEL===========");
   const QuantSummary summary = quantize_model(job);

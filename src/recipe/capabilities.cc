@@ -162,7 +162,7 @@ const std::vector<ProcessorInfo>& known_processors() {
        {}},
       {"online_quarot", kLater, kRewrites, {"include", "exclude", "block_size"}, {}},
       {"adapt_rotation",
-       kLater,
+       kBuilt,
        kRewrites,
        {"stage", "steps", "quant_dtype", "layer_type", "block_size", "max_samples", "online",
         "down_proj_online_layers", "max_tp_size"},

@@ -26,6 +26,12 @@ std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& p
 std::vector<Step> read_steps(const YamlValue& list, const std::string& path, ReadContext context,
                              bool* quantizes);
 
+// Fields of a quarot entry, of an adapt_rotation entry among the main steps (stage 2), and the
+// list spec.prior (adapt_rotation stage 1).
+QuaRotStep read_quarot(Fields* fields);
+QuaRotStep read_adapted_rotation(Fields* fields);
+std::vector<PriorStage> read_priors(Fields* spec, ReadContext context);
+
 void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan);
 void read_v0_spec(const YamlValue& spec, ReadContext context, Plan* plan);
 

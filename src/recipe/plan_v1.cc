@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -72,30 +73,6 @@ void read_savers(Fields* fields, ReadContext context, Plan* plan) {
                       fmt::format("lists {} twice; both would write the same files", step.type));
 }
 
-// A stage {process, dataset} that runs before the main one. It is read as the main one is, so that
-// all its problems are found.
-void check_prior_stage(const YamlValue& item, const std::string& path, ReadContext context) {
-  Fields stage(item, path, context.problems);
-  if (!stage.is_map()) return;
-  stage.text("dataset", "", kLongestPath);
-  const YamlValue* process = stage.list("process");
-  if (process == nullptr || process->items.empty()) {
-    context.warnings->push_back(path + " has no process entries, so it does nothing");
-  } else {
-    bool quantizes = false;
-    read_steps(*process, stage.path_of("process"), context, &quantizes);
-    context.problems->add(path, item.line, "stages that run before the main one are not built yet");
-  }
-  stage.finish();
-}
-
-void check_prior(Fields* fields, ReadContext context) {
-  const YamlValue* prior = fields->list("prior");
-  if (prior == nullptr) return;
-  for (std::size_t i = 0; i < prior->items.size(); ++i)
-    check_prior_stage(prior->items[i], fmt::format("{}.{}", fields->path_of("prior"), i), context);
-}
-
 }  // namespace
 
 void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan) {
@@ -103,7 +80,7 @@ void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan) {
   if (!fields.is_map()) return;
   plan->runner = read_runner(&fields);
   plan->dataset = fields.text("dataset", kDefaultDataset, kLongestPath);
-  check_prior(&fields, context);
+  plan->priors = read_priors(&fields, context);
   bool quantizes = false;
   if (const YamlValue* process = fields.list("process"))
     plan->steps = read_steps(*process, "spec.process", context, &quantizes);
@@ -111,6 +88,14 @@ void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan) {
     fields.problem("process",
                    "quantizes nothing; add a linear_quant entry that includes some "
                    "modules");
+  const bool adapts = std::any_of(plan->steps.begin(), plan->steps.end(), [](const Step& step) {
+    const auto* rotation = std::get_if<QuaRotStep>(&step.value);
+    return rotation != nullptr && rotation->adapted;
+  });
+  if (adapts != !plan->priors.empty())
+    context.warnings->push_back(
+        adapts ? "adapt_rotation stage 2 has no stage 1 under spec.prior: it rotates as quarot does"
+               : "adapt_rotation stage 1 under spec.prior has no stage 2: it has no effect");
   read_savers(&fields, context, plan);
   fields.finish();
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <utility>
 
 #include "base/error.h"
@@ -118,26 +117,6 @@ SmoothStep read_smooth(Entry entry, SmoothKind kind) {
   return step;
 }
 
-bool is_power_of_two(std::int64_t value) {
-  return value > 0 && std::has_single_bit(static_cast<std::uint64_t>(value));
-}
-
-QuaRotStep read_quarot(Entry entry) {
-  constexpr std::int64_t kLargest = 1 << 20;
-  QuaRotStep step;
-  Fields* fields = entry.fields;
-  step.block_size = fields->integer("block_size", -1, -1, kLargest);
-  if (step.block_size != -1 && !is_power_of_two(step.block_size))
-    fields->problem("block_size", "must be -1 (the whole width) or a power of two");
-  step.online = fields->boolean("online", false);
-  for (std::int64_t layer : fields->integers("down_proj_online_layers", 0, kLargest))
-    step.down_proj_online_layers.insert(layer);
-  step.max_tp_size = fields->integer("max_tp_size", 4, 1, kLargest);
-  if (!is_power_of_two(step.max_tp_size)) fields->problem("max_tp_size", "must be a power of two");
-  step.export_extra_info = fields->boolean("export_extra_info", true);
-  return step;
-}
-
 SvdResidualStep read_svd_residual(Entry entry) {
   constexpr std::int64_t kLargestRank = 1 << 20;
   SvdResidualStep step;
@@ -224,8 +203,11 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
   } else if (info->type == "group") {
     step.value = read_group(entry, quantizes);
   } else if (info->type == "quarot") {
-    step.value = read_quarot(entry);
+    step.value = read_quarot(&fields);
     leaves_quantized = true;  // a rotated float model is a result of its own
+  } else if (info->type == "adapt_rotation") {
+    step.value = read_adapted_rotation(&fields);
+    leaves_quantized = true;
   } else if (info->type == "svd_res") {
     step.value = read_svd_residual(entry);
   } else if (info->type == "float_sparse") {

@@ -202,19 +202,40 @@ std::string with_prior(const std::string& prior) {
          std::string(kStaticLinear) + "  save: [{type: ascendv1_saver}]\n";
 }
 
-TEST(PlanV1, PriorStagesAreReadAndRefused) {
-  const std::string stage = "[{process: [{type: adapt_rotation, stage: 1, steps: 20}]}]";
-  EXPECT_THAT(problems_of(with_prior(stage)),
-              HasSubstr("spec.prior.0 (line 3)\n    stages that run before the main one are not "
-                        "built yet"));
+TEST(PlanV1, PriorStages) {
+  const Plan fitted = plan_of(
+      "apiversion: modelslim_v1\nspec:\n  prior:\n    - dataset: x.jsonl\n      process: [{type: "
+      "adapt_rotation, stage: 1, steps: 7, quant_dtype: int8, layer_type: [q_proj]}]\n  process:\n"
+      "    - {type: adapt_rotation, stage: 2, max_tp_size: 1}\n" +
+      std::string(kStaticLinear) + "  save: [{type: ascendv1_saver}]\n");
+  ASSERT_EQ(fitted.priors.size(), 1U);
+  EXPECT_EQ(fitted.priors[0].dataset, "x.jsonl");
+  ASSERT_EQ(fitted.priors[0].steps.size(), 1U);
+  EXPECT_EQ(fitted.priors[0].steps[0].steps, 7);
+  EXPECT_EQ(fitted.priors[0].steps[0].bits, 8);
+  EXPECT_THAT(fitted.priors[0].steps[0].layer_types, ElementsAre("q_proj"));
+  EXPECT_TRUE(step_at<QuaRotStep>(fitted, 0).adapted);
+  EXPECT_FALSE(step_at<QuaRotStep>(fitted, 0).export_extra_info);
+  EXPECT_THAT(fitted.warnings, IsEmpty());
+
   EXPECT_THAT(problems_of(with_prior("[{proces: []}]")),
               HasSubstr("unknown field; did you mean process"));
   EXPECT_THAT(problems_of(with_prior("[{process: [{type: adapt_rotation}]}]")),
-              HasSubstr("spec.prior.0.process.0.adapt_rotation.stage"));
+              HasSubstr("spec.prior.0.process.0.stage"));
+  EXPECT_THAT(problems_of(with_prior("[{process: [{type: adapt_rotation, stage: 2}]}]")),
+              HasSubstr("belongs under spec.process"));
+  EXPECT_THAT(problems_of(with_prior("[{process: [{type: adapt_rotation, stage: 1, online: 1}]}]")),
+              HasSubstr("unknown field"));
+  EXPECT_THAT(problems_of(with_prior("[{process: [{type: iter_smooth}]}]")),
+              HasSubstr("only adapt_rotation with stage 1"));
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: adapt_rotation, stage: 1}\n")),
+              HasSubstr("belongs under spec.prior"));
   EXPECT_THAT(problems_of(with_prior("[{process: [], dataset: 3}]")), HasSubstr("must be text"));
   EXPECT_THAT(problems_of(with_prior("{process: []}")), HasSubstr("must be a list"));
   const Plan plan = plan_of(with_prior("[{process: [], dataset: x.jsonl}]"));
   EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("spec.prior.0 has no process entries")));
+  const Plan alone = plan_of(with_prior("[{process: [{type: adapt_rotation, stage: 1}]}]"));
+  EXPECT_THAT(alone.warnings, ElementsAre(HasSubstr("has no stage 2")));
 }
 
 TEST(PlanV1, SvdResidual) {
