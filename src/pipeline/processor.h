@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "forward/run.h"
 #include "pipeline/debug_info.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
@@ -29,6 +30,12 @@ class Processor {
   virtual bool needs_data() const = 0;
   // Before the forward pass; returns who wants to look on.
   virtual std::vector<Tap*> prepare(BlockState& state) = 0;
+  // True when this block's linears are learned: learn() comes between the forward pass and
+  // finish().
+  virtual bool learns() const { return false; }
+  // The block's inputs, and what it makes of them as it is now, of the whole calibration set.
+  virtual void learn(BlockState&, const PackedStates& /*inputs*/, const PackedStates& /*outputs*/,
+                     const RopeTable&) {}
   // After it (or at once, when no data is needed).
   virtual void finish(BlockState& state) = 0;
 };

@@ -152,10 +152,15 @@ class Run {
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
-    if (processor.needs_data() && (carries || watches)) {
-      CalibrationOp op(model_.dtype);
-      for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
-      for (auto& [name, linear] : state.done) op.add(name, &linear);
+    CalibrationOp op(model_.dtype);
+    for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
+    for (auto& [name, linear] : state.done) op.add(name, &linear);
+    if (processor.learns()) {
+      PackedStates outputs = states;
+      run_block_on(model_, *state.block, outputs, true, rope, op, taps, workspace_);
+      processor.learn(state, states, outputs, rope);
+      if (carries) states = std::move(outputs);
+    } else if (processor.needs_data() && (carries || watches)) {
       run_block_on(model_, *state.block, states, carries, rope, op, taps, workspace_);
     }
     processor.finish(state);

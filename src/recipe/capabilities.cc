@@ -195,7 +195,7 @@ const std::vector<ProcessorInfo>& known_processors() {
       {"fa3_quant", kLater, kQuantizes, {"qconfig", "details", "include", "exclude"}, {}},
       {"float_sparse", kLater, kQuantizes, {"sparse_ratio", "include", "exclude"}, {}},
       {"autoround_quant",
-       kLater,
+       kBuilt,
        kQuantizes,
        {"iters", "enable_minmax_tuning", "enable_round_tuning", "strategies"},
        {"strategies"}},

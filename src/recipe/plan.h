@@ -50,6 +50,15 @@ struct SmoothStep {
   NameFilter filter;                     // of the subgraph's source module
 };
 
+// Learned rounding: the first strategy that selects a linear says how it is quantized; type FLOAT
+// leaves it as it is.
+struct AutoroundStep {
+  int iters = 10;
+  bool tune_minmax = true;
+  bool tune_round = true;
+  std::vector<LinearQuantStep> strategies;
+};
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -58,7 +67,7 @@ struct GroupStep {
 };
 
 struct Step {
-  std::variant<LinearQuantStep, SmoothStep, GroupStep> value;
+  std::variant<LinearQuantStep, SmoothStep, GroupStep, AutoroundStep> value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant
   int line = 0;      // 1-based line in the recipe file
 };

@@ -121,6 +121,10 @@ GroupStep read_group(Entry entry, bool* quantizes) {
   entry.fields->require("configs");
   if (const YamlValue* configs = entry.fields->list("configs"))
     step.steps = read_steps(*configs, entry.fields->path_of("configs"), entry.context, quantizes);
+  for (const Step& child : step.steps)
+    if (std::holds_alternative<AutoroundStep>(child.value))
+      entry.context.problems->add(child.path, child.line,
+                                  "learns from its own passes; put it behind the group");
   return step;
 }
 
@@ -186,6 +190,8 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
     step.value = std::move(linear);
   } else if (info->type == "group") {
     step.value = read_group(entry, quantizes);
+  } else if (info->type == "autoround_quant") {
+    step.value = read_autoround(&fields, context);
   } else if (info->type == "smooth_quant") {
     step.value = read_smooth(entry, SmoothKind::kSmoothQuant);
   } else if (info->type == "iter_smooth") {

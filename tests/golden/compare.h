@@ -21,6 +21,7 @@ struct Tolerance {
   double scale_bias = 1e-5;     // relative error of W4A8's sums, which cancel
   double offset_steps = 0;      // input_offset, absolute
   bool weight_offset = true;    // whether weight_offset is compared
+  double zero_code = 0;         // the expected code that stands for 0 where ours is 0
 };
 
 // All tensors of the *.safetensors files of a folder.

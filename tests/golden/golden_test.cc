@@ -159,6 +159,12 @@ std::map<std::string, Rule> make_rules() {
   structure.quant_bias_share = 1;
   structure.quant_bias_rel = structure.scale = structure.offset_steps = 1e9;
   rules["bf16-smooth"] = {structure, bf16_smooth};
+  rules["autoround"].all = exact;
+  Tolerance centered =
+      exact;  // asymmetric int4 around 0, which fits int4; the tool's 0 to 15 does not
+  centered.zero_code = 8;
+  centered.weight_offset = false;
+  rules["autoround-asym"].all = centered;
   return rules;
 }
 
