@@ -119,6 +119,7 @@ int run_quant(const std::vector<std::string>& words) {
   job.exclude = args.exclude;
   job.overwrite = args.overwrite;
   job.strict = args.strict;
+  job.seed = args.seed;
   job.quiet = args.quiet;
   job.debug = args.debug;
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));

@@ -28,7 +28,8 @@ class ProductWeight {
   void fill(const std::function<void(std::int64_t, float*)>& row);
   // x [rows, in], y [rows, out], bias [out] or null. All threads.
   void multiply(const float* x, std::int64_t rows, const float* bias, float* y) const;
-  // dx [rows, in] = dy [rows, out] W, or is added to dx.
+  // dx [rows, in] = dy [rows, out] W, or is added to dx. dy is rounded too if the products are
+  // bfloat16; float16 is too narrow for gradients.
   void multiply_back(const float* dy, std::int64_t rows, bool accumulate, float* dx) const;
   bool borrowed() const { return f32_.empty() && bf16_.empty(); }
 
@@ -42,7 +43,8 @@ class ProductWeight {
   std::vector<std::uint16_t> bf16_;
 };
 
-// g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g.
+// g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g. Rounds as
+// multiply_back() does.
 void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
                      std::int64_t out, std::int64_t in, bool accumulate, float* g);
 

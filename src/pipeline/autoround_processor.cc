@@ -28,7 +28,7 @@ DType scale_dtype_of(const QConfig& weight) {
 class AutoroundProcessor : public Processor {
  public:
   AutoroundProcessor(const AutoroundStep& step, const ProcessorContext& context)
-      : step_(step), context_(context) {
+      : step_(step), context_(context), order_(context.seed) {
     for (const LinearQuantStep& strategy : step.strategies)
       strategies_.push_back(translated(strategy));
   }
@@ -90,6 +90,7 @@ class AutoroundProcessor : public Processor {
     strategy.rounding.group_size = group_size_of(step.weight);
     strategy.rounding.scale_dtype = scale_dtype_of(step.weight);
     strategy.rounding.engine_dtype = context_.model->dtype;
+    strategy.rounding.rate = learning_rate(step_, step);
     strategy.rounding.tune_round = step_.tune_round;
     strategy.rounding.tune_minmax = step_.tune_minmax;
     return strategy;

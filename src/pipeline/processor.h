@@ -45,6 +45,7 @@ struct ProcessorContext {
   std::string pedigree;
   std::vector<Glob> exclude;   // --exclude: kept float whatever the recipe says
   DebugInfo* debug = nullptr;  // --debug: where to record
+  std::uint64_t seed = 42;     // of random choices
 };
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,

@@ -84,7 +84,6 @@ class Trainer {
     order_.draw(count, kSamples);  // the Python tool's, which it does not use
     BestLoss best;
     std::vector<std::size_t> first;
-    double rate = 1.0 / job_.iters * 5;
     for (int i = 0; i < job_.iters; ++i) {
       check_interrupted();
       const std::vector<std::size_t> samples = order_.draw(count, kSamples);
@@ -98,8 +97,8 @@ class Trainer {
         if (i > 0) for_each([](LearnedLinear& linear) { linear.keep(); });
       }
       if (last) break;
-      for_each([&](LearnedLinear& linear) { linear.step(static_cast<float>(rate)); });
-      rate *= 1.0 - 1.0 / (job_.iters - i);
+      const double decay = 1.0 - 1.0 / (job_.iters - i);
+      for_each([&](LearnedLinear& linear) { linear.step(decay); });
     }
     if (result_.best > 0) defend_start(first);
     return std::move(result_);

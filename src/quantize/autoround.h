@@ -4,7 +4,7 @@
 // quantizers 7.3).
 //
 //   L = sum |block(x; w') - block(x; w)| over at most 8 samples, drawn anew for every iteration
-//   p <- p - lr_i sign(dL/dp),   lr_i = 5 / iters (1 - i / iters)
+//   p <- p - lr_i sign(dL/dp),   lr_i = lr (1 - i / iters)
 // for V, min_scale and max_scale of every weight (learned_linear.h). Activations are not quantized
 // while learning. An iteration is remembered when the mean loss of the last five is below `best`,
 // which then becomes 0.7 best + 0.3 mean.
@@ -24,14 +24,15 @@
 
 namespace msmodelslim {
 
-// Which samples an iteration learns from: what torch.randperm gives, seed 42.
+// Which samples an iteration learns from: what torch.randperm gives after manual_seed(seed).
 class SampleOrder {
  public:
+  explicit SampleOrder(std::uint64_t seed) : generator_(static_cast<std::uint32_t>(seed)) {}
   // Indices below `count`, at most `wanted`, rising.
   std::vector<std::size_t> draw(std::size_t count, std::size_t wanted);
 
  private:
-  std::mt19937 generator_{42};
+  std::mt19937 generator_;
 };
 
 // Says which iterations are worth remembering.

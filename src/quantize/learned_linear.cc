@@ -104,7 +104,8 @@ void LearnedLinear::add_gradient(const float* x, const float* dy, std::int64_t r
   has_gradient_ = true;
 }
 
-void LearnedLinear::step(float rate) {
+void LearnedLinear::step(double decay) {
+  const auto rate = static_cast<float>(rounding_.rate);
   parallel_ranges(out_, kRows, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> buffer(static_cast<std::size_t>(in_));
     for (std::int64_t i = begin; i < end; ++i) {
@@ -120,6 +121,7 @@ void LearnedLinear::step(float rate) {
       }
     }
   });
+  rounding_.rate *= decay;
   has_gradient_ = false;
   refresh();
 }

@@ -29,6 +29,7 @@ struct LearnedRounding {
   DType engine_dtype = DType::kF32;  // and to this, which the engine keeps them in
   bool tune_round = true;            // learn V
   bool tune_minmax = true;           // learn min_scale and max_scale
+  double rate = 0.5;                 // how far the first step moves a parameter
 };
 
 class LearnedLinear {
@@ -39,8 +40,9 @@ class LearnedLinear {
   const ProductWeight& weight() const { return weight_; }  // w'
   // Adds the gradient of w' that these rows give; x [rows, in], dy [rows, out].
   void add_gradient(const float* x, const float* dy, std::int64_t rows);
-  // Moves every parameter by `rate` against the sign of its gradient.
-  void step(float rate);
+  // Moves every parameter by the rate against the sign of its gradient; then the rate is multiplied
+  // by `decay`.
+  void step(double decay);
   // Remembers what the parameters give now. weight() can be set to that, or to the start.
   void keep();
   void use_kept();

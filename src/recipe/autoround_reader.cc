@@ -122,6 +122,7 @@ LinearQuantStep read_strategy(const YamlValue& item, const std::string& path, Re
 AutoroundStep read_autoround(Fields* fields, ReadContext context) {
   AutoroundStep step;
   step.iters = static_cast<int>(fields->integer("iters", step.iters, 1, kMostIters));
+  step.lr = fields->fraction("lr");
   step.tune_minmax = fields->boolean("enable_minmax_tuning", step.tune_minmax);
   step.tune_round = fields->boolean("enable_round_tuning", step.tune_round);
   if (!step.tune_minmax && !step.tune_round)

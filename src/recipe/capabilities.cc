@@ -197,7 +197,7 @@ const std::vector<ProcessorInfo>& known_processors() {
       {"autoround_quant",
        kBuilt,
        kQuantizes,
-       {"iters", "enable_minmax_tuning", "enable_round_tuning", "strategies"},
+       {"iters", "lr", "enable_minmax_tuning", "enable_round_tuning", "strategies"},
        {"strategies"}},
       {"flatquant", kLater, kQuantizes, {"include", "exclude"}, {}},
       {"svd_res", kLater, kRewrites, {"rank", "include", "exclude"}, {}},

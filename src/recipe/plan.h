@@ -54,10 +54,15 @@ struct SmoothStep {
 // leaves it as it is.
 struct AutoroundStep {
   int iters = 10;
+  std::optional<double> lr;  // of the first iteration; absent: see learning_rate()
   bool tune_minmax = true;
   bool tune_round = true;
   std::vector<LinearQuantStep> strategies;
 };
+
+// 5 / iters as in the Python tool. Weight-only int4, which it does not have, takes the published
+// 1 / iters: few steps of 5 / iters end behind the start.
+double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy);
 
 struct Step;
 
