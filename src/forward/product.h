@@ -43,8 +43,8 @@ class ProductWeight {
   std::vector<std::uint16_t> bf16_;
 };
 
-// g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g. Rounds as
-// multiply_back() does.
+// g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g. Rounds
+// as multiply_back() does.
 void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
                      std::int64_t out, std::int64_t in, bool accumulate, float* g);
 

@@ -127,10 +127,17 @@ class AutoroundProcessor : public Processor {
     return integer_param(low, high, strategy.act_symmetric, 8, context_.model->dtype);
   }
 
-  void report(const std::string& block, const AutoroundResult& result) const {
+  void report(const std::string& block, const AutoroundResult& result) {
     const auto best = static_cast<std::size_t>(result.best);
     log_info("quant", "{}: loss {:.6g} at the start, {:.6g} at iteration {} of {}, which is kept",
              block, result.losses.front(), result.losses[best], best, step_.iters);
+    if (best == 0 && step_.iters > 1 && !step_.lr && !warned_) {
+      warned_ = true;
+      log_warning("quant",
+                  "{}: no iteration was better than plain rounding; shorter steps may help: set lr "
+                  "in autoround_quant, for example {:.3g}",
+                  block, 1.0 / step_.iters);
+    }
     if (context_.debug == nullptr) return;
     const std::vector<float> losses(result.losses.begin(), result.losses.end());
     context_.debug->add(name(), {{"block", block}, {"best_iteration", result.best}}, "losses",
@@ -141,6 +148,7 @@ class AutoroundProcessor : public Processor {
   ProcessorContext context_;
   std::vector<Strategy> strategies_;
   SampleOrder order_;
+  bool warned_ = false;
   std::vector<std::pair<Linear*, const Strategy*>> mine_;  // of the block at hand
   std::unique_ptr<ChannelTap> ranges_;
 };

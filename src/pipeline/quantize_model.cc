@@ -52,8 +52,7 @@ class Run {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
-    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr,
-                             job.seed};
+    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr, job.seed};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
     for (const Step& step : job.plan.steps)
       processors_.push_back(make_processor(step, job.plan, context));

@@ -68,7 +68,8 @@ TEST(Gemm, MultipliesBfloat16BitPatterns) {
 
 // nn and tn, also added to what is there, for any number of threads.
 TEST(Gemm, BackwardProducts) {
-  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{37, 530, 129}, {1, 1, 1}, {300, 3, 5}}) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{37, 530, 129}, {1, 1, 1}, {300, 3, 5}}) {
     const auto a = random_values(m * k, 5);
     const auto b = random_values(k * n, 6);
     std::vector<float> transposed(a.size());

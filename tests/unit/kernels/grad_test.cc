@@ -112,7 +112,8 @@ TEST(Grad, AbsoluteError) {
   y[3] = target[3];
   y[69] = target[69];
   double sum = 0;
-  for (std::size_t i = 0; i < y.size(); ++i) sum += static_cast<double>(std::fabs(y[i] - target[i]));
+  for (std::size_t i = 0; i < y.size(); ++i)
+    sum += static_cast<double>(std::fabs(y[i] - target[i]));
   const Floats before = y;
   EXPECT_NEAR(absolute_error(y.data(), target.data(), y.data(), 70), sum, 1e-4);
   for (std::size_t i = 0; i < y.size(); ++i) {

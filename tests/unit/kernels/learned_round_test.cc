@@ -52,8 +52,8 @@ TEST(LearnedRound, VectorsAgreeWithPlainLoops) {
           const float raw = std::nearbyint(w[i] / scale + push);
           const float q = std::clamp(raw, -8.0F, 7.0F);
           expected_out[i] = scale * q;
-          slope += static_cast<double>(g[i]) *
-                   static_cast<double>(q - (raw == q ? w[i] / scale : 0.0F));
+          slope +=
+              static_cast<double>(g[i]) * static_cast<double>(q - (raw == q ? w[i] / scale : 0.0F));
           if (raw == q && g[i] != 0 && std::fabs(v[i]) <= bound)
             expected_v[i] -= std::copysign(0.125F, g[i] * scale);
         }

@@ -107,8 +107,7 @@ TEST_F(LearnRounding, KeepsTheStartWhenNothingIsBetter) {
     QuantizedLinear start;
     std::move(*linear).finish(kept);
     for (Linear* l : block_.linears())
-      if (l->name() == name)
-        std::move(LearnedLinear(rounding, *l, DType::kF32)).finish(start);
+      if (l->name() == name) std::move(LearnedLinear(rounding, *l, DType::kF32)).finish(start);
     EXPECT_EQ(kept.weight_scale, start.weight_scale) << name;
   }
 }

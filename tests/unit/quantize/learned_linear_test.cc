@@ -69,8 +69,8 @@ TEST(LearnedLinear, T25OneStep) {
   const std::vector<float> v = {-.5F, -.5F, .5F, -.5F, .5F, .5F, -.5F, .5F};
   std::vector<int> expected;
   for (std::size_t i = 0; i < v.size(); ++i)
-    expected.push_back(static_cast<int>(std::clamp(
-        std::nearbyint(kT17[i] / result.weight_scale[i / 4] + v[i]), -8.0F, 7.0F)));
+    expected.push_back(static_cast<int>(
+        std::clamp(std::nearbyint(kT17[i] / result.weight_scale[i / 4] + v[i]), -8.0F, 7.0F)));
   EXPECT_EQ(codes(result), expected);
 }
 

@@ -66,18 +66,18 @@ TEST(Autoround, EveryPairThatAFormatHolds) {
   const std::string int8_token = "{dtype: int8, scope: per_token, symmetric: true, method: x}";
   const std::string int8_tensor = "{dtype: int8, scope: per_tensor, symmetric: false, method: x}";
   const std::string none = "{dtype: float, scope: per_tensor, symmetric: true, method: none}";
-  const Plan plan = plan_of(v1_recipe(
-      entry({{kInt4Act, weight("int4", "per_group", false, "{group_size: 32}")},
-             {int8_token, weight("int8", "per_channel", true, "{scale_dtype: float16}")},
-             {int8_token, weight("int4", "per_channel", true)},
-             {int8_tensor, weight("int8", "per_channel", true)},
-             {none, weight("int8", "per_group", false, "{group_size: 64}")},
-             {none, weight("float", "per_channel", true)}},
-            "      iters: 200\n      enable_round_tuning: false\n")));
+  const Plan plan = plan_of(
+      v1_recipe(entry({{kInt4Act, weight("int4", "per_group", false, "{group_size: 32}")},
+                       {int8_token, weight("int8", "per_channel", true, "{scale_dtype: float16}")},
+                       {int8_token, weight("int4", "per_channel", true)},
+                       {int8_tensor, weight("int8", "per_channel", true)},
+                       {none, weight("int8", "per_group", false, "{group_size: 64}")},
+                       {none, weight("float", "per_channel", true)}},
+                      "      iters: 200\n      enable_round_tuning: false\n")));
   std::vector<std::string> types;
   for (const LinearQuantStep& strategy : only_step(plan).strategies) types.push_back(strategy.type);
-  EXPECT_THAT(types, ElementsAre("W4A4_DYNAMIC", "W8A8_DYNAMIC", "W4A8_DYNAMIC", "W8A8", "W8A16",
-                                 "FLOAT"));
+  EXPECT_THAT(
+      types, ElementsAre("W4A4_DYNAMIC", "W8A8_DYNAMIC", "W4A8_DYNAMIC", "W8A8", "W8A16", "FLOAT"));
   EXPECT_EQ(only_step(plan).iters, 200);
   EXPECT_FALSE(only_step(plan).tune_round);
 }
