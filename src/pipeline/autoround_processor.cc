@@ -136,7 +136,7 @@ class AutoroundProcessor : public Processor {
       log_warning("quant",
                   "{}: no iteration was better than plain rounding; shorter steps may help: set lr "
                   "in autoround_quant, for example {:.3g}",
-                  block, 1.0 / step_.iters);
+                  block, std::min(0.05, 1.0 / step_.iters));
     }
     if (context_.debug == nullptr) return;
     const std::vector<float> losses(result.losses.begin(), result.losses.end());

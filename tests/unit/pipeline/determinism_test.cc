@@ -30,7 +30,8 @@ apiversion: modelslim_v1
 spec:
   process:
     - type: autoround_quant
-      iters: 3
+      iters: 6
+      lr: 0.03
       strategies:
         - qconfig:
             act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}
