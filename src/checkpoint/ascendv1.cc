@@ -30,6 +30,7 @@ const std::vector<Row>& rows() {
       {LinearType::kW4A8Dynamic,
        "W4A8_DYNAMIC",
        {"weight", "weight_scale", "weight_offset", "scale_bias"}},
+      {LinearType::kW4A4Dynamic, "W4A4_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
       {LinearType::kFp8Dynamic, "WFP8AFP8_DYNAMIC", {"weight", "weight_scale", "weight_offset"}},
       {LinearType::kMxFp8, "W8A8_MXFP8", {"weight", "weight_scale"}},
       {LinearType::kW4A8MxFp, "W4A8_MXFP", {"weight", "weight_scale"}},
@@ -44,10 +45,11 @@ const std::vector<Row>& rows() {
 }
 
 // Rising priority of model_quant_type; W4A4_MXFP4_SVD, the only one with _SVD, comes after these.
-constexpr std::array<LinearType, 11> kPriority = {
-    LinearType::kFloat,    LinearType::kW16A16S, LinearType::kW8A16,      LinearType::kW8A8Dynamic,
-    LinearType::kW8A8Mix,  LinearType::kW8A8,    LinearType::kFp8Dynamic, LinearType::kMxFp8,
-    LinearType::kW4A8MxFp, LinearType::kMxFp4,   LinearType::kMxFp4Dual};
+constexpr std::array<LinearType, 12> kPriority = {
+    LinearType::kFloat,       LinearType::kW16A16S, LinearType::kW8A16,
+    LinearType::kW8A8Dynamic, LinearType::kW8A8Mix, LinearType::kW8A8,
+    LinearType::kFp8Dynamic,  LinearType::kMxFp8,   LinearType::kW4A8MxFp,
+    LinearType::kW4A4Dynamic, LinearType::kMxFp4,   LinearType::kMxFp4Dual};
 constexpr int kMxFp4SvdRank = kPriority.size();
 
 constexpr std::string_view kSvd = "_SVD";

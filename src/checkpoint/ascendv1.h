@@ -14,6 +14,8 @@
 //   W8A16         the tensors of W8A8_DYNAMIC; the offset is real
 //   W4A8_DYNAMIC  weight I8 [n/2,k] (two output rows a byte, even row low) · weight_scale ·
 //                 weight_offset · scale_bias F32 [n,1] or [n,16] · bias
+//   W4A4_DYNAMIC  weight I8 [n,k], one int4 value a byte · weight_scale F32 [n,1] or [n,k/group] ·
+//                 weight_offset · bias
 //   WFP8AFP8_DYNAMIC  weight F8_E4M3 [n,k] · weight_scale F32 [n,1] · weight_offset zeros · bias
 //   W8A8_MXFP8    weight F8_E4M3 [n,k] · weight_scale U8 [n, ceil(k/32)]: exponent + 127 · bias
 //   W4A8_MXFP, W4A4_MXFP4  weight U8 [n,k/2] (two fp4 of a row a byte, even column low) · the rest
@@ -43,6 +45,7 @@ enum class LinearType {
   kW8A8Mix,
   kW8A8,
   kW4A8Dynamic,
+  kW4A4Dynamic,
   kFp8Dynamic,  // WFP8AFP8_DYNAMIC
   kMxFp8,       // W8A8_MXFP8
   kW4A8MxFp,    // W4A8_MXFP

@@ -25,17 +25,30 @@ double product_speed() {
   return best;
 }
 
+// Passes over the whole set that learning is worth: 8 samples an iteration, forward and backward.
+double learning_passes(const AutoroundStep& step, std::size_t samples) {
+  const double share = std::min(1.0, 8.0 / static_cast<double>(std::max<std::size_t>(1, samples)));
+  return 3.0 * step.iters * share;
+}
+
 }  // namespace
 
-double estimate_seconds(const ModelSpec& model, const Plan& plan, std::int64_t tokens,
+double estimate_seconds(const ModelSpec& model, const Plan& plan,
+                        const std::vector<std::vector<std::int32_t>>& samples,
                         std::uint64_t bytes) {
   double weights = 0;
   for (const BlockSpec& block : model.blocks)
     for (const LinearSpec* linear : block.linears())
       weights += static_cast<double>(linear->in) * static_cast<double>(linear->out);
-  int passes = 0;
-  for (const Step& step : plan.steps) passes += needs_data(step) ? 1 : 0;
-  const double flop = 2 * weights * static_cast<double>(tokens) * passes;
+  double tokens = 0;
+  for (const auto& sample : samples) tokens += static_cast<double>(sample.size());
+  double passes = 0;
+  for (const Step& step : plan.steps) {
+    passes += needs_data(step) ? 1 : 0;
+    if (const auto* learned = std::get_if<AutoroundStep>(&step.value))
+      passes += learning_passes(*learned, samples.size());
+  }
+  const double flop = 2 * weights * tokens * passes;
   return (flop > 0 ? flop / product_speed() : 0) + static_cast<double>(bytes) / 1e9;
 }
 

@@ -8,7 +8,7 @@ namespace msmodelslim {
 
 // Seconds: products of the calibration passes at the speed of a short probe, plus reading and
 // writing the weights at 1 GB/s.
-double estimate_seconds(const ModelSpec& model, const Plan& plan, std::int64_t tokens,
-                        std::uint64_t bytes);
+double estimate_seconds(const ModelSpec& model, const Plan& plan,
+                        const std::vector<std::vector<std::int32_t>>& samples, std::uint64_t bytes);
 
 }  // namespace msmodelslim

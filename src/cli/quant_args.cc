@@ -148,7 +148,8 @@ class Parser {
     add("--seed", args_.seed, "N", "seed of random choices (default 42)")
         ->check(in_range(0, std::numeric_limits<std::int64_t>::max()));
     app_.add_flag("--overwrite", args_.overwrite, "replace what is in --save_path");
-    app_.add_flag("--debug", args_.debug, "write what smoothing chose to SAVE_PATH/debug_info");
+    app_.add_flag("--debug", args_.debug,
+                  "write what the algorithms chose to SAVE_PATH/debug_info");
     app_.add_flag("--quiet", args_.quiet, "warnings and errors only");
   }
 

@@ -62,6 +62,9 @@ bool has_static_w8a8(const std::vector<Step>& steps) {
     if (const auto* group = std::get_if<GroupStep>(&step.value);
         group && has_static_w8a8(group->steps))
       return true;
+    if (const auto* learned = std::get_if<AutoroundStep>(&step.value))
+      for (const LinearQuantStep& strategy : learned->strategies)
+        if (strategy.type == "W8A8" || strategy.type == "W8A8_MIX") return true;
   }
   return false;
 }
@@ -76,13 +79,11 @@ void warn_before_work(const QuantArgs& args, const QuantJob& job) {
         "when they choose the dtype themselves; for vLLM-Ascend use bfloat16 weights: "
         "msmodelslim convert --dtype bfloat16");
   if (args.device.kind != Device::Kind::kNpu) return;
-  std::int64_t tokens = 0;
-  for (const auto& sample : job.samples) tokens += static_cast<std::int64_t>(sample.size());
   log_warning(
       kLogger,
       "--device npu: this build computes on the host CPU with {} threads, about {:.0f} s; the "
       "output does not depend on the device",
-      thread_count(), estimate_seconds(model, job.plan, tokens, checkpoint.total_bytes()));
+      thread_count(), estimate_seconds(model, job.plan, job.samples, checkpoint.total_bytes()));
   log_debug(kLogger, "ASCEND_RT_VISIBLE_DEVICES and PYTORCH_NPU_ALLOC_CONF have no effect");
 }
 
@@ -127,6 +128,7 @@ int run_quant(const std::vector<std::string>& words) {
   job.exclude = args.exclude;
   job.overwrite = args.overwrite;
   job.strict = args.strict;
+  job.seed = args.seed;
   job.quiet = args.quiet;
   job.debug = args.debug;
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));

@@ -62,6 +62,18 @@ void InputRotation::apply(const float* x, std::int64_t rows, float* out) const {
   });
 }
 
+InputRotation InputRotation::inverse() const {
+  const auto transposed = [](const std::vector<float>& matrix, std::int64_t side) {
+    std::vector<float> result(matrix.size());
+    for (std::int64_t i = 0; i < side && !matrix.empty(); ++i)
+      for (std::int64_t j = 0; j < side; ++j)
+        result[static_cast<std::size_t>(j * side + i)] =
+            matrix[static_cast<std::size_t>(i * side + j)];
+    return result;
+  };
+  return {m, n, transposed(left, m), transposed(right, n)};
+}
+
 InputRotation read_input_rotation(const CheckpointReader& checkpoint, const std::string& name,
                                   std::int64_t in) {
   InputRotation rotation;

@@ -22,6 +22,7 @@ struct InputRotation {
 
   bool is_identity() const { return left.empty() && right.empty(); }
   void apply(const float* x, std::int64_t rows, float* out) const;  // [rows, m * n]
+  InputRotation inverse() const;  // M and N are orthogonal: their transposes
 };
 
 inline constexpr const char* kHeadsRotation = ".heads_rotation";

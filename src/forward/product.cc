@@ -27,6 +27,28 @@ void narrow_all(const float* from, std::uint16_t* to, std::int64_t count) {
   });
 }
 
+std::vector<std::uint16_t> narrowed(const float* x, std::int64_t count) {
+  std::vector<std::uint16_t> narrow(static_cast<std::size_t>(count));
+  narrow_all(x, narrow.data(), count);
+  return narrow;
+}
+
+// A side of a backward product: rounded to bfloat16 or as it is.
+class Gradient {
+ public:
+  Gradient(const float* values, std::int64_t count, DType compute) : data_(values) {
+    if (compute != DType::kBF16) return;
+    rounded_.resize(static_cast<std::size_t>(count));
+    round_all(values, rounded_.data(), count, compute);
+    data_ = rounded_.data();
+  }
+  const float* data() const { return data_; }
+
+ private:
+  const float* data_;
+  std::vector<float> rounded_;
+};
+
 bool natively_bf16(DType compute) { return compute == DType::kBF16 && has_bf16_products(); }
 
 }  // namespace
@@ -67,6 +89,35 @@ ProductWeight::ProductWeight(Linear& linear, DType compute)
   f32_view_ = f32_.data();
 }
 
+ProductWeight::ProductWeight(std::int64_t out, std::int64_t in, DType compute)
+    : out_(out), in_(in), compute_(compute) {
+  const auto count = static_cast<std::size_t>(out * in);
+  if (natively_bf16(compute)) {
+    bf16_.resize(count);
+    bf16_view_ = bf16_.data();
+  } else {
+    f32_.resize(count);
+    f32_view_ = f32_.data();
+  }
+}
+
+void ProductWeight::fill(const std::function<void(std::int64_t, float*)>& row) {
+  constexpr std::int64_t kRows = 16;
+  parallel_ranges(out_, kRows, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> buffer(bf16_.empty() ? 0 : static_cast<std::size_t>(in_));
+    for (std::int64_t i = begin; i < end; ++i) {
+      float* to = bf16_.empty() ? f32_.data() + i * in_ : buffer.data();
+      row(i, to);
+      if (!bf16_.empty())
+        f32_to_bf16(to, bf16_.data() + i * in_, in_);
+      else if (compute_ == DType::kBF16)
+        round_bf16(to, to, in_);
+      else if (compute_ == DType::kF16)
+        std::transform(to, to + in_, to, round_to_f16);
+    }
+  });
+}
+
 void ProductWeight::multiply(const float* x, std::int64_t rows, const float* bias, float* y) const {
   const auto count = static_cast<std::size_t>(rows * in_);
   if (bf16_view_ != nullptr) {
@@ -84,6 +135,30 @@ void ProductWeight::multiply(const float* x, std::int64_t rows, const float* bia
   parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
     add_bias(y + begin * out_, bias, end - begin, out_);
   });
+}
+
+void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accumulate,
+                                  float* dx) const {
+  if (bf16_view_ != nullptr) {
+    const std::vector<std::uint16_t> narrow = narrowed(dy, rows * out_);
+    matmul_nn_bf16(narrow.data(), out_, bf16_view_, in_, dx, in_, rows, in_, out_, accumulate);
+    return;
+  }
+  const Gradient gradient(dy, rows * out_, compute_);
+  matmul_nn(gradient.data(), out_, f32_view_, in_, dx, in_, rows, in_, out_, accumulate);
+}
+
+void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
+                     std::int64_t out, std::int64_t in, bool accumulate, float* g) {
+  if (natively_bf16(compute)) {
+    const std::vector<std::uint16_t> narrow_dy = narrowed(dy, rows * out);
+    const std::vector<std::uint16_t> narrow_x = narrowed(x, rows * in);
+    matmul_tn_bf16(narrow_dy.data(), out, narrow_x.data(), in, g, in, out, in, rows, accumulate);
+    return;
+  }
+  const Gradient gradient(dy, rows * out, compute);
+  const Gradient input(x, rows * in, compute);
+  matmul_tn(gradient.data(), out, input.data(), in, g, in, out, in, rows, accumulate);
 }
 
 }  // namespace msmodelslim

@@ -5,6 +5,7 @@
 // the sums differs.
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "forward/block.h"
@@ -20,9 +21,16 @@ class ProductWeight {
   // Reads a linear's weight; borrows it where no rounding is needed, until the linear is changed,
   // released or gone.
   ProductWeight(Linear& linear, DType compute);
+  // No values yet: fill() gives them.
+  ProductWeight(std::int64_t out, std::int64_t in, DType compute);
 
+  // Sets all values; `row(i, to)` writes the fp32 values of row i. All threads.
+  void fill(const std::function<void(std::int64_t, float*)>& row);
   // x [rows, in], y [rows, out], bias [out] or null. All threads.
   void multiply(const float* x, std::int64_t rows, const float* bias, float* y) const;
+  // dx [rows, in] = dy [rows, out] W, or is added to dx. dy is rounded too if the products are
+  // bfloat16; float16 is too narrow for gradients.
+  void multiply_back(const float* dy, std::int64_t rows, bool accumulate, float* dx) const;
   bool borrowed() const { return f32_.empty() && bf16_.empty(); }
 
  private:
@@ -34,5 +42,10 @@ class ProductWeight {
   std::vector<float> f32_;
   std::vector<std::uint16_t> bf16_;
 };
+
+// g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g. Rounds
+// as multiply_back() does.
+void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
+                     std::int64_t out, std::int64_t in, bool accumulate, float* g);
 
 }  // namespace msmodelslim

@@ -57,18 +57,32 @@ const dnnl::engine& cpu() {
   return engine;
 }
 
-// y[rows,cols] = x[rows,k] * w[cols,k]^T on the calling thread, x and w of type `dtype`, y fp32.
+// The left [rows,k] and right [k,cols] side of a product in memory, and what becomes of y.
+struct Layout {
+  memory::data_type dtype;
+  std::int64_t left_row, left_depth;  // steps to the next row and to the next k, in elements
+  std::int64_t right_depth, right_col;
+  bool accumulate;  // adds to y
+};
+
+// y[rows,cols] (+)= left * right on the calling thread, y fp32.
 class TileProduct {
  public:
-  TileProduct(memory::data_type dtype, std::int64_t rows, std::int64_t cols, std::int64_t k,
-              std::int64_t ldx, std::int64_t ldw, std::int64_t ldy) {
+  TileProduct(const Layout& layout, std::int64_t rows, std::int64_t cols, std::int64_t k,
+              std::int64_t ldy) {
     const OneThread one_thread;
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (layout.accumulate) {
+      dnnl::post_ops sum;
+      sum.append_sum();
+      attributes.set_post_ops(sum);
+    }
     description_ = dnnl::matmul::primitive_desc(
         dnnl::matmul::desc(
-            memory::desc({rows, k}, dtype, memory::dims{ldx, 1}),
-            memory::desc({k, cols}, dtype, memory::dims{1, ldw}),
+            memory::desc({rows, k}, layout.dtype, memory::dims{layout.left_row, layout.left_depth}),
+            memory::desc({k, cols}, layout.dtype,
+                         memory::dims{layout.right_depth, layout.right_col}),
             memory::desc({rows, cols}, memory::data_type::f32, memory::dims{ldy, 1})),
         attributes, cpu());
     product_ = dnnl::matmul(description_);
@@ -111,20 +125,40 @@ void for_each_tile(std::int64_t m, std::int64_t n, const Body& body) {
   });
 }
 
-// All tiles of y = x w^T. At most four tile shapes occur.
+// All tiles of y (+)= left * right. At most four tile shapes occur.
 template <typename T>
-void tiled_product(memory::data_type dtype, const T* x, std::int64_t ldx, const T* w,
-                   std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
-                   std::int64_t k) {
+void tiled_product(const Layout& layout, const T* left, const T* right, float* y, std::int64_t ldy,
+                   std::int64_t m, std::int64_t n, std::int64_t k) {
   std::map<std::pair<std::int64_t, std::int64_t>, TileProduct> shapes;
   for (std::int64_t rows : {std::min(m, kTileRows), m % kTileRows})
     for (std::int64_t cols : {std::min(n, kTileCols), n % kTileCols})
-      if (rows > 0 && cols > 0)
-        shapes.try_emplace({rows, cols}, dtype, rows, cols, k, ldx, ldw, ldy);
-  for_each_tile(m, n,
-                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-                  shapes.at({rows, cols}).run(x + row * ldx, w + col * ldw, y + row * ldy + col);
-                });
+      if (rows > 0 && cols > 0) shapes.try_emplace({rows, cols}, layout, rows, cols, k, ldy);
+  for_each_tile(
+      m, n, [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+        shapes.at({rows, cols})
+            .run(left + row * layout.left_row, right + col * layout.right_col, y + row * ldy + col);
+      });
+}
+
+constexpr memory::data_type type_of(const float*) { return memory::data_type::f32; }
+constexpr memory::data_type type_of(const std::uint16_t*) { return memory::data_type::bf16; }
+
+template <typename T>
+void product_nt(const T* x, std::int64_t ldx, const T* w, std::int64_t ldw, float* y,
+                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
+  tiled_product(Layout{type_of(x), ldx, 1, 1, ldw, false}, x, w, y, ldy, m, n, k);
+}
+
+template <typename T>
+void product_nn(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, float* y,
+                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  tiled_product(Layout{type_of(a), lda, 1, ldb, 1, accumulate}, a, b, y, ldy, m, n, k);
+}
+
+template <typename T>
+void product_tn(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, float* y,
+                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  tiled_product(Layout{type_of(a), 1, lda, ldb, 1, accumulate}, a, b, y, ldy, m, n, k);
 }
 
 bool probe_bf16() {
@@ -138,7 +172,8 @@ bool probe_bf16() {
   const std::vector<std::uint16_t> w(kRows * kDepth, kThree);
   std::vector<float> y(kRows * kRows);
   try {
-    const TileProduct product(memory::data_type::bf16, kRows, kRows, kDepth, kDepth, kDepth, kRows);
+    const Layout layout{memory::data_type::bf16, kDepth, 1, 1, kDepth, false};
+    const TileProduct product(layout, kRows, kRows, kDepth, kRows);
     if (product.implementation().find("ref") != std::string::npos) return false;
     product.run(x.data(), w.data(), y.data());
   } catch (const dnnl::error&) {
@@ -171,13 +206,35 @@ void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  tiled_product(memory::data_type::f32, x, ldx, w, ldw, y, ldy, m, n, k);
+  product_nt(x, ldx, w, ldw, y, ldy, m, n, k);
 }
 
 void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
                     std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
                     std::int64_t k) {
-  tiled_product(memory::data_type::bf16, x, ldx, w, ldw, y, ldy, m, n, k);
+  product_nt(x, ldx, w, ldw, y, ldy, m, n, k);
+}
+
+void matmul_nn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  product_nn(a, lda, b, ldb, y, ldy, m, n, k, accumulate);
+}
+
+void matmul_nn_bf16(const std::uint16_t* a, std::int64_t lda, const std::uint16_t* b,
+                    std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                    std::int64_t k, bool accumulate) {
+  product_nn(a, lda, b, ldb, y, ldy, m, n, k, accumulate);
+}
+
+void matmul_tn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  product_tn(a, lda, b, ldb, y, ldy, m, n, k, accumulate);
+}
+
+void matmul_tn_bf16(const std::uint16_t* a, std::int64_t lda, const std::uint16_t* b,
+                    std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                    std::int64_t k, bool accumulate) {
+  product_tn(a, lda, b, ldb, y, ldy, m, n, k, accumulate);
 }
 
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,

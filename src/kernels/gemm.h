@@ -18,6 +18,20 @@ void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_
                     std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
                     std::int64_t k);
 
+// The products of a backward pass, all threads; `accumulate` adds to y.
+// y[m,n] = a[m,k] * b[k,n]
+void matmul_nn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate);
+void matmul_nn_bf16(const std::uint16_t* a, std::int64_t lda, const std::uint16_t* b,
+                    std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                    std::int64_t k, bool accumulate);
+// y[m,n] = a[k,m]^T * b[k,n]
+void matmul_tn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate);
+void matmul_tn_bf16(const std::uint16_t* a, std::int64_t lda, const std::uint16_t* b,
+                    std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
+                    std::int64_t k, bool accumulate);
+
 // True when the processor multiplies bfloat16 natively (AVX512-BF16, AMX) and the library behind
 // this file uses that: looked up once, with a small product that must come out right.
 bool has_bf16_products();

@@ -34,6 +34,9 @@ struct Selections {
     attention_filters.push_back(&step.filter);
   }
   void add(const KvSmoothStep& step) { attention_filters.push_back(&step.filter); }
+  void add(const AutoroundStep& step) {
+    for (const LinearQuantStep& strategy : step.strategies) add(strategy);
+  }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -109,25 +112,30 @@ bool quantizes_a_cache(const QuantJob& job, const ModelSpec& model) {
   return false;
 }
 
+// What the columns of a weight come in: groups, blocks of fouroversix, pairs of fp4 values; 0: any.
+std::int64_t column_unit(const QConfig& weight) {
+  if (weight.method == "fouroversix") return 32;
+  return weight.dtype == "mxfp4" ? 2 : group_size_of(weight);
+}
+
 void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
+  const auto steps = selections_of(job.plan).linears;
   const NameFilter exclude(job.exclude, {}, false);
-  for (const LinearQuantStep* step : selections_of(job.plan).linears) {
-    // What the columns come in: groups, blocks of fouroversix, pairs of fp4 values.
-    const bool fp4 = step->weight.dtype == "mxfp4";
-    const std::int64_t size = step->weight.method == "fouroversix" ? 32
-                              : fp4                                ? 2
-                                                                   : group_size_of(step->weight);
-    std::vector<std::string> misfits;
-    for (const BlockSpec& block : model.blocks)
-      for (const LinearSpec* linear : block.linears())
-        if (size > 0 && linear->in % size != 0 && step->filter.selects(linear->name) &&
-            !exclude.selects(linear->name))
-          misfits.push_back(fmt::format("{} ({})", linear->name, linear->in));
-    if (!misfits.empty())
-      throw UsageError(
-          fmt::format("groups of {} columns do not divide the inputs of {}", size, joined(misfits)),
-          "choose another group_size or method, or exclude them");
-  }
+  std::map<std::int64_t, std::vector<std::string>> misfits;
+  for (const BlockSpec& block : model.blocks)
+    for (const LinearSpec* linear : block.linears()) {
+      if (exclude.selects(linear->name)) continue;
+      const auto step = std::find_if(steps.begin(), steps.end(), [&](const LinearQuantStep* s) {
+        return s->filter.selects(linear->name);
+      });
+      const std::int64_t size = step == steps.end() ? 0 : column_unit((*step)->weight);
+      if (size > 0 && linear->in % size != 0)
+        misfits[size].push_back(fmt::format("{} ({})", linear->name, linear->in));
+    }
+  for (const auto& [size, linears] : misfits)
+    throw UsageError(
+        fmt::format("groups of {} columns do not divide the inputs of {}", size, joined(linears)),
+        "choose another group_size or method, or exclude them");
 }
 
 void check_disable_names(const QuantJob& job, const std::vector<std::string>& names) {

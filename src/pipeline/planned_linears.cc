@@ -31,6 +31,13 @@ class Follower {
     result_.type = result_.svd == nullptr ? step.type : with_svd(step.type);
     result_.grouped = group_size_of(step.weight) > 0;
   }
+  void see(const AutoroundStep& step) {
+    for (const LinearQuantStep& strategy : step.strategies) {
+      if (!takes(strategy.filter)) continue;
+      see(strategy);
+      return;
+    }
+  }
   void see(const FloatSparseStep& step) {
     if (takes(step.filter)) result_.type = linear_type_name(LinearType::kW16A16S);
   }

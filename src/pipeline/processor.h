@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "forward/run.h"
 #include "pipeline/debug_info.h"
 #include "pipeline/prior.h"
 #include "quantize/kv_cache.h"
@@ -53,6 +54,12 @@ class Processor {
   virtual bool runs_again() const { return false; }
   // Before the forward pass; returns who wants to look on.
   virtual std::vector<Tap*> prepare(BlockState& state) = 0;
+  // True when this block's linears are learned: learn() comes between the forward pass and
+  // finish().
+  virtual bool learns() const { return false; }
+  // The block's inputs, and what it makes of them as it is now, of the whole calibration set.
+  virtual void learn(BlockState&, const PackedStates& /*inputs*/, const PackedStates& /*outputs*/,
+                     const RopeTable&) {}
   // After it (or at once, when no data is needed).
   virtual void finish(BlockState& state) = 0;
 };
@@ -64,6 +71,7 @@ struct ProcessorContext {
   DebugInfo* debug = nullptr;  // --debug: where to record
   const PriorResult* prior = nullptr;
   bool excludes(const std::string& name) const;
+  std::uint64_t seed = 42;  // of random choices
 };
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,

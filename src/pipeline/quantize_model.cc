@@ -55,7 +55,8 @@ class Run {
     mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
     prior_ = run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet);
-    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr, &prior_};
+    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr,
+                             &prior_, job.seed};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
     for (const Step& step : job.plan.steps)
       processors_.push_back(make_processor(step, job.plan, context));
@@ -159,8 +160,14 @@ class Run {
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
     const bool again = carries && processor.runs_again();
-    if (processor.needs_data() && (carries || watches))
+    if (processor.learns()) {
+      PackedStates outputs = states;
+      run_once(state, outputs, true, taps, rope);
+      processor.learn(state, states, outputs, rope);
+      if (carries) states = std::move(outputs);
+    } else if (processor.needs_data() && (carries || watches)) {
       run_once(state, states, carries && !again, taps, rope);
+    }
     processor.finish(state);
     if (again) run_once(state, states, true, {}, rope);
   }

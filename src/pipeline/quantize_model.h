@@ -25,6 +25,7 @@ struct QuantJob {
   bool overwrite = false;
   bool strict = false;  // warnings about the recipe become errors
   bool quiet = false;
+  std::uint64_t seed = 42;  // of random choices
   bool debug = false;       // keep what the processors decided, see DebugInfo
   std::string recipe_file;  // "<model_type>_best_practice.yaml", or "" for none
   std::string recipe_text;

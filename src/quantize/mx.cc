@@ -43,6 +43,13 @@ void int8_row(const float* x, float* out, std::int64_t width) {
   fake_quantize_s8(x, param.scale, param.offset, out, width);
 }
 
+void int4_row(const float* x, float* out, std::int64_t width) {
+  const MinMax range = min_max(x, width);
+  const float scale = integer_param(range.min, range.max, true, 4, DType::kF32).scale;
+  for (std::int64_t j = 0; j < width; ++j)
+    out[j] = std::clamp(std::nearbyint(x[j] / scale), -8.0F, 7.0F) * scale;
+}
+
 void dual_row(std::int64_t block, const float* x, float* out, std::int64_t width) {
   for (std::int64_t begin = 0; begin < width; begin += block) {
     const std::int64_t count = std::min(block, width - begin);
@@ -111,6 +118,9 @@ void fake_quantize_dynamic(LinearType type, std::int64_t dual_block, const float
         return;
       case LinearType::kMxFp4Dual:
         dual_row(dual_block, from, to, width);
+        return;
+      case LinearType::kW4A4Dynamic:
+        int4_row(from, to, width);
         return;
       default:
         int8_row(from, to, width);

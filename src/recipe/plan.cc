@@ -27,6 +27,12 @@ std::int64_t group_size_of(const QConfig& weight) {
   return weight.ext.value("group_size", std::int64_t{128});
 }
 
+double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy) {
+  if (step.lr) return *step.lr;
+  const bool published = strategy.act.is_float() && strategy.weight.dtype == "int4";
+  return 1.0 / step.iters * (published ? 1 : 5);
+}
+
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||

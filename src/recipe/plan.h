@@ -101,6 +101,20 @@ struct KvSmoothStep {
   NameFilter filter;  // of attention modules
 };
 
+// Learned rounding: the first strategy that selects a linear says how it is quantized; type FLOAT
+// leaves it as it is.
+struct AutoroundStep {
+  int iters = 10;
+  std::optional<double> lr;  // of the first iteration; absent: see learning_rate()
+  bool tune_minmax = true;
+  bool tune_round = true;
+  std::vector<LinearQuantStep> strategies;
+};
+
+// 5 / iters as in the Python tool. Weight-only int4, which it does not have, takes the published
+// 1 / iters: few steps of 5 / iters end behind the start.
+double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy);
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -116,6 +130,7 @@ struct Step {
                FloatSparseStep,   //
                DynamicCacheStep,  //
                KvSmoothStep,      //
+               AutoroundStep,     //
                GroupStep>
       value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant

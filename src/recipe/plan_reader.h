@@ -21,6 +21,12 @@ struct ReadContext {
 std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& path, Side side,
                                     ReadContext context);
 
+// The same without a look at the quantizers: the fields are there and have the right kind.
+std::optional<QConfig> read_any_qconfig(const YamlValue& value, const std::string& path,
+                                        ReadContext context);
+
+AutoroundStep read_autoround(Fields* fields, ReadContext context);
+
 // The items of a `process` or `configs` list. Steps with problems are left out. `quantizes` becomes
 // true when an entry leaves quantized modules behind.
 std::vector<Step> read_steps(const YamlValue& list, const std::string& path, ReadContext context,

@@ -106,8 +106,8 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
 
 }  // namespace
 
-std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& path, Side side,
-                                    ReadContext context) {
+std::optional<QConfig> read_any_qconfig(const YamlValue& value, const std::string& path,
+                                        ReadContext context) {
   Fields fields(value, path, context.problems);
   if (!fields.is_map()) return std::nullopt;
   const auto dtype = read_word(&fields, "dtype", known_dtypes());
@@ -128,6 +128,15 @@ std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& p
   config.scope = *scope;
   config.symmetric = is_symmetric;
   if (ext != nullptr) config.ext = to_json(*ext);
+  return config;
+}
+
+std::optional<QConfig> read_qconfig(const YamlValue& value, const std::string& path, Side side,
+                                    ReadContext context) {
+  const std::optional<QConfig> read = read_any_qconfig(value, path, context);
+  if (!read) return std::nullopt;
+  const QConfig& config = *read;
+  const YamlValue* ext = value.find("ext");
   const QuantizerInfo* info = find_quantizer(side, config);
   if (info == nullptr) {
     const auto others = describe_quantizers(side, config.dtype);

@@ -33,6 +33,10 @@ std::vector<float> deq_scale(const TensorView& view) {
   return values;
 }
 
+bool all_zero(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return value == 0.0F; });
+}
+
 // Low nibble: even row, high nibble: odd row.
 Tensor unpack_rows(const TensorView& packed, const LinearSpec& spec) {
   Tensor codes(DType::kI8, {spec.out, spec.in});
@@ -76,11 +80,12 @@ EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, D
     const std::string base = without_svd(written);
     const auto type = linear_type_from_name(base);
     if (!type)
-      throw DataError(fmt::format("{} has the type {}, which eval cannot compute yet", name,
-                                  types.at(name).dump()),
-                      "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC, "
-                      "WFP8AFP8_DYNAMIC, W8A8_MXFP8, "
-                      "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE, W16A16S, each also with _SVD");
+      throw DataError(
+          fmt::format("{} has the type {}, which eval cannot compute yet", name,
+                      types.at(name).dump()),
+          "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC, W4A4_DYNAMIC, "
+          "WFP8AFP8_DYNAMIC, W8A8_MXFP8, "
+          "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE, W16A16S, each also with _SVD");
     load(spec, *type);
     if (base != written) load_low_rank(spec);
   };
@@ -134,9 +139,11 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
     entry.weight_scale = rounded(scale, model_dtype_);
     require_length(entry.weight_scale, spec.out * entry.groups, name_of("weight_scale"));
   }
-  if (type == LinearType::kW8A16 || entry.groups > 1) {
+  if (type == LinearType::kW8A16 || type == LinearType::kW4A4Dynamic || entry.groups > 1) {
     entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
     require_length(entry.weight_offset, spec.out * entry.groups, name_of("weight_offset"));
+    if (type == LinearType::kW4A4Dynamic && entry.groups == 1 && all_zero(entry.weight_offset))
+      entry.weight_offset.clear();
   }
   entries_[spec.name] = std::move(entry);
 }
@@ -202,6 +209,7 @@ void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
     case LinearType::kW8A8Dynamic:
     case LinearType::kW8A8Mix:
     case LinearType::kW4A8Dynamic:
+    case LinearType::kW4A4Dynamic:
       apply_dynamic(entry, linear, x, rows, y);
       break;
     default:
@@ -249,14 +257,16 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
   codes_.resize(static_cast<std::size_t>(rows * in));
   sums_.resize(static_cast<std::size_t>(rows * out));
   std::vector<float> scales(static_cast<std::size_t>(rows));
+  const float highest = entry.type == LinearType::kW4A4Dynamic ? 7.0F : 127.0F;
   parallel_for(rows, [&](std::int64_t r) {
     const float largest = abs_max(x + r * in, in);
-    const float scale = largest > 0 ? largest / 127.0F : 1.0F;
+    const float scale = largest > 0 ? largest / highest : 1.0F;
     scales[static_cast<std::size_t>(r)] = scale;
     quantize_s8(x + r * in, scale, 0.0F, -128.0F, codes_.data() + r * in, in);
   });
   const std::vector<float>& bias = linear.bias();
-  if (entry.groups > 1) {  // no engine has this form: codes times scale, then one product in fp32
+  if (entry.groups > 1 || !entry.weight_offset.empty()) {
+    // No engine has this form: codes times scale, then one product in fp32.
     std::vector<float> input(codes_.size());
     parallel_for(rows, [&](std::int64_t r) {
       for (std::int64_t j = r * in; j < (r + 1) * in; ++j)

@@ -5,7 +5,7 @@
 //   W8A8          xq = clamp(rne(x / sx + ox));  y = (xq q^T + quant_bias) * deq_scale
 //   W8A8_MIX      as W8A8_DYNAMIC (prefill)
 //   W8A8_DYNAMIC  sx = max|row| / 127;  y = (xq q^T) * sx * sw + bias
-//   W4A8_DYNAMIC  as W8A8_DYNAMIC, with int4 codes
+//   W4A8_DYNAMIC  the same with int4 q;  W4A4_DYNAMIC: xq too is int4, sx = max|row| / 7
 //   W8A16         y = x ((q - o) sw)^T + bias
 //   fp8, MX       both sides rounded to their formats, the product in fp32
 //   W16A16S       as FLOAT
@@ -41,7 +41,7 @@ class EngineOp : public LinearOp {
     LowRank low_rank;
     std::int64_t groups = 1;           // of columns that share a weight scale
     std::vector<float> weight_scale;   // [out, groups]
-    std::vector<float> weight_offset;  // [out, groups]; W8A16 and W8A8_DYNAMIC in groups
+    std::vector<float> weight_offset;  // [out, groups]; W8A16, types in groups, W4A4 if not 0
     std::vector<float> deq_scale;      // [out], W8A8
     std::vector<std::int32_t> quant_bias;
     float input_scale = 1;

@@ -69,6 +69,7 @@ void Saver::write(const ModuleTensor& extra) {
 
 void Saver::write_float(const std::string& name, const TensorView& view) {
   add(name, view, LinearType::kFloat);
+  model_type_.propose(LinearType::kFloat);
 }
 
 void Saver::write_global_rotation(const Tensor& rotation) {

@@ -1,5 +1,6 @@
 #include "save/verify.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -197,18 +198,33 @@ class Check {
     }
     if (view.dtype == DType::kU8) return;  // exponents
     if (suffix == "weight_scale" || suffix == "input_scale" || suffix == "deq_scale")
-      positive(name, view);
+      proper(name, view, suffix == "weight_scale" && may_be_negative(type));
+    if (type == LinearType::kW4A4Dynamic && suffix == "weight") int4(name, view);
   }
 
-  void positive(const std::string& name, const TensorView& view) {
+  // Asymmetric weights of autoround_quant have signed scales.
+  static bool may_be_negative(LinearType type) {
+    return type == LinearType::kW4A4Dynamic || type == LinearType::kW8A8Dynamic ||
+           type == LinearType::kW8A16;
+  }
+
+  void int4(const std::string& name, const TensorView& view) {
+    const auto* codes = view.as<std::int8_t>();
+    const auto [low, high] = std::minmax_element(codes, codes + view.count());
+    if (view.count() > 0 && (*low < -8 || *high > 7))
+      problem("{} has codes from {} to {}, int4 goes from -8 to 7", name, *low, *high);
+  }
+
+  void proper(const std::string& name, const TensorView& view, bool negative_too) {
     for (std::int64_t i = 0; i < view.count(); ++i) {
       float value = 0;
       if (view.dtype == DType::kI64)
         value = std::bit_cast<float>(static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
       else
         to_f32(TensorView{view.dtype, {1}, view.bytes + i * dtype_size(view.dtype)}, &value);
-      if (std::isfinite(value) && value > 0) continue;
-      problem("{}[{}] is {}, a scale must be positive", name, i, value);
+      if (std::isfinite(value) && (value > 0 || (negative_too && value < 0))) continue;
+      problem("{}[{}] is {}, a scale must be {}", name, i, value,
+              negative_too ? "finite and not 0" : "positive");
       return;
     }
   }
@@ -228,7 +244,7 @@ class Check {
                   shape_text(view->shape), dtype_name(model_.dtype),
                   shape_text(Shape{block.k.out}));
         else if (name.ends_with("_scale"))
-          positive(name, *view);
+          proper(name, *view, false);
       }
     if (found != 0 && found != 4)
       problem("{} has {} of the 4 tensors of a KV cache", block.attention_name(), found);

@@ -66,7 +66,7 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
   std::int64_t differ = 0;
   std::int64_t off_scale = 0;
   for (std::int64_t i = 0; i < e.count(); ++i) {
-    const double x = value_at(e, i);
+    const double x = value_at(e, i) - (e.dtype == DType::kI8 ? t.zero_code : 0);
     const double y = value_at(a, i);
     if (std::isnan(x) != std::isnan(y)) return name + ": NaN on one side";
     const double d = std::fabs(x - y);

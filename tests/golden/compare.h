@@ -24,6 +24,7 @@ struct Tolerance {
   bool weight_offset = true;    // whether weight_offset is compared
   std::string only = "*";       // values of tensors with such names only
   bool input_range = true;      // whether input_scale, input_offset and what they decide is
+  double zero_code = 0;         // the expected code that stands for 0 where ours is 0
 };
 
 // All tensors of the *.safetensors files of a folder.

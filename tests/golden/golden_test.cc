@@ -198,7 +198,7 @@ std::map<std::string, Rule> make_rules() {
   structure.code_share = 1;
   structure.code_step = 255;
   structure.quant_bias_share = 1;
-  structure.quant_bias_rel = structure.scale = structure.offset_steps = 1e9;
+  structure.quant_bias_rel = structure.scale = structure.offset_steps = structure.scale_bias = 1e9;
   // The tool's rotation is decided by rounding noise: what counts is the result.
   rules["fitted"] = {structure, {}, {}, 1.1};
   rules["bf16-smooth"] = {structure, bf16_smooth};
@@ -208,8 +208,13 @@ std::map<std::string, Rule> make_rules() {
   rules["sparse"].all = sparse;
   // The tool's singular vectors are those of two random power iterations, so that another residual
   // is rounded: in the small linears here with more or less luck.
-  structure.scale_bias = 1e9;
   rules["svd"] = {structure, {}, {{1.1, 1.5}}};
+  rules["autoround"].all = exact;
+  Tolerance centered =
+      exact;  // asymmetric int4 around 0, which fits int4; the tool's 0 to 15 does not
+  centered.zero_code = 8;
+  centered.weight_offset = false;
+  rules["autoround-asym"].all = centered;
   return rules;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -63,6 +64,63 @@ TEST(Gemm, MultipliesBfloat16BitPatterns) {
     EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)), 0) << threads;
   }
   set_thread_count(available_threads());
+}
+
+// nn and tn, also added to what is there, for any number of threads.
+TEST(Gemm, BackwardProducts) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{37, 530, 129}, {1, 1, 1}, {300, 3, 5}}) {
+    const auto a = random_values(m * k, 5);
+    const auto b = random_values(k * n, 6);
+    std::vector<float> transposed(a.size());
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t d = 0; d < k; ++d)
+        transposed[static_cast<std::size_t>(d * m + i)] = a[static_cast<std::size_t>(i * k + d)];
+    std::vector<float> first;
+    for (int threads : {1, 2, 7}) {
+      set_thread_count(threads);
+      std::vector<float> nn(static_cast<std::size_t>(m * n), 1.0F);
+      std::vector<float> tn(static_cast<std::size_t>(m * n));
+      matmul_nn(a.data(), k, b.data(), n, nn.data(), n, m, n, k, true);
+      matmul_tn(transposed.data(), m, b.data(), n, tn.data(), n, m, n, k, false);
+      for (std::int64_t i = 0; i < m; ++i)
+        for (std::int64_t j = 0; j < n; ++j) {
+          double sum = 0;
+          for (std::int64_t d = 0; d < k; ++d)
+            sum += static_cast<double>(a[static_cast<std::size_t>(i * k + d)]) *
+                   static_cast<double>(b[static_cast<std::size_t>(d * n + j)]);
+          ASSERT_NEAR(nn[static_cast<std::size_t>(i * n + j)], 1 + sum, 1e-4);
+          ASSERT_NEAR(tn[static_cast<std::size_t>(i * n + j)], sum, 1e-4);
+        }
+      nn.insert(nn.end(), tn.begin(), tn.end());
+      if (first.empty()) first = nn;
+      EXPECT_EQ(std::memcmp(first.data(), nn.data(), nn.size() * sizeof(float)), 0) << threads;
+    }
+  }
+  set_thread_count(available_threads());
+}
+
+TEST(Gemm, BackwardProductsOfBfloat16) {
+  if (!has_bf16_products()) GTEST_SKIP() << "this processor has no bfloat16 products";
+  const std::int64_t m = 40;
+  const std::int64_t n = 530;
+  const std::int64_t k = 300;
+  std::vector<float> a = random_values(m * k, 7);
+  std::vector<float> b = random_values(k * n, 8);
+  std::vector<std::uint16_t> a16(a.size());
+  std::vector<std::uint16_t> b16(b.size());
+  f32_to_bf16(a.data(), a16.data(), m * k);
+  f32_to_bf16(b.data(), b16.data(), k * n);
+  round_bf16(a.data(), a.data(), m * k);
+  round_bf16(b.data(), b.data(), k * n);
+  std::vector<float> expected(static_cast<std::size_t>(m * n), 2.0F);
+  std::vector<float> y = expected;
+  matmul_nn(a.data(), k, b.data(), n, expected.data(), n, m, n, k, true);
+  matmul_nn_bf16(a16.data(), k, b16.data(), n, y.data(), n, m, n, k, true);
+  for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 1e-3);
+  matmul_tn(a.data(), m, b.data(), n, expected.data(), n, m, n, k, false);
+  matmul_tn_bf16(a16.data(), m, b16.data(), n, y.data(), n, m, n, k, false);
+  for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 1e-3);
 }
 
 struct Depth {

@@ -320,5 +320,44 @@ TEST_F(BadInput, VerifyFindsDamageInAFinishedFolder) {
   EXPECT_FALSE(problems().empty());
 }
 
+TEST_F(BadInput, VerifyKnowsWhatInt4Is) {
+  job_.plan = make_plan(parse_recipe(R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: autoround_quant
+      iters: 1
+      strategies:
+        - qconfig:
+            act: {dtype: int4, scope: per_token, symmetric: true, method: minmax}
+            weight: {dtype: int4, scope: per_channel, symmetric: false, method: minmax}
+  save: [{type: ascendv1_saver}]
+)",
+                                     "test.yaml"));
+  job_.samples = {{5, 6, 7}};
+  quantize_model(job_);
+  const CheckpointReader checkpoint(job_.model_path);
+  const ModelSpec model = build_model_spec(ModelConfig::read(job_.model_path), checkpoint);
+  EXPECT_TRUE(find_problems(root_ + "/q", model, {}, false).empty());
+  const std::string path = root_ + "/q/quant_model_weights-00001-of-00001.safetensors";
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  {
+    const SafetensorsFile file(path);
+    for (const auto& entry : file.entries())
+      tensors.emplace_back(entry.name, Tensor::copy_of(file.view(entry)));
+  }
+  std::vector<NamedTensor> views;
+  for (auto& [name, tensor] : tensors) {
+    if (name == "model.layers.0.mlp.up_proj.weight") tensor.as<std::int8_t>()[3] = 9;
+    if (name == "model.layers.0.mlp.up_proj.weight_scale") tensor.as<float>()[3] = 0;
+    views.push_back({name, tensor.view()});
+  }
+  write_safetensors(path, views);
+  EXPECT_THAT(find_problems(root_ + "/q", model, {}, false),
+              testing::UnorderedElementsAre(
+                  HasSubstr("up_proj.weight has codes from"),
+                  HasSubstr("up_proj.weight_scale[3] is 0, a scale must be finite and not 0")));
+}
+
 }  // namespace
 }  // namespace msmodelslim

@@ -25,10 +25,34 @@ spec:
   save: [{type: ascendv1_saver}]
 )";
 
-TEST(Determinism, BytesDoNotDependOnTheThreads) {
+constexpr const char* kLearned = R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: autoround_quant
+      iters: 6
+      lr: 0.03
+      strategies:
+        - qconfig:
+            act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}
+            weight: {dtype: int8, scope: per_channel, symmetric: true, method: autoround}
+          include: ['*self_attn*']
+        - qconfig:
+            act: {dtype: int4, scope: per_token, symmetric: true, method: minmax}
+            weight: {dtype: int4, scope: per_group, symmetric: false, method: autoround, ext: {group_size: 32}}
+          exclude: ['*.1.mlp.*']
+        - qconfig:
+            weight: {dtype: float, scope: per_channel, symmetric: true, method: none}
+  save: [{type: ascendv1_saver}]
+)";
+
+class Determinism : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Recipes, Determinism, testing::Values(kRecipe, kLearned));
+
+TEST_P(Determinism, BytesDoNotDependOnTheThreads) {
   QuantJob job;
   job.model_path = golden_dir() + "/models/qwen3";
-  job.plan = make_plan(parse_recipe(kRecipe, "test.yaml"));
+  job.plan = make_plan(parse_recipe(GetParam(), "test.yaml"));
   job.pedigree = "qwen3";
   job.quiet = true;
   job.overwrite = true;

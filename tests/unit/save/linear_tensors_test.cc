@@ -152,6 +152,21 @@ TEST(AscendV1Tensors, SparseWeightsKeepTheirDtypeAndGiveTheBiasTheirType) {
   }
 }
 
+TEST(AscendV1Tensors, W4A4IsNotPacked) {
+  QuantizedLinear linear = linear_of(LinearType::kW4A4Dynamic, {7, -8, 0, 1, -1, 3, 2, -7}, 2, 4);
+  linear.group_size = 2;
+  linear.weight_scale = {0.5F, -0.25F, 1, 2};
+  const auto all = ascendv1_tensors(std::move(linear), DType::kBF16);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(tensor(all, "weight").shape(), (Shape{2, 4}));
+  EXPECT_EQ(tensor(all, "weight").as<std::int8_t>()[1], -8);
+  EXPECT_EQ(tensor(all, "weight_scale").shape(), (Shape{2, 2}));
+  EXPECT_EQ(tensor(all, "weight_scale").as<float>()[1], -0.25F);
+  EXPECT_EQ(tensor(all, "weight_offset").shape(), (Shape{2, 2}));
+  EXPECT_EQ(tensor(all, "weight_offset").as<float>()[3], 0.0F);
+  for (const OutputTensor& t : all) EXPECT_EQ(t.type, LinearType::kW4A4Dynamic);
+}
+
 TEST(V0Tensors, HaveWeightScalesToo) {
   QuantizedLinear linear = linear_of(LinearType::kW8A8, {1, 2}, 1, 2);
   linear.weight_scale = {0.01F};
