@@ -37,6 +37,7 @@ const std::vector<Row>& rows() {
       {LinearType::kMxFp4Dual,
        "W4A4_MXFP4_DUALSCALE",
        {"weight", "weight_scale", "weight_dual_scale"}},
+      {LinearType::kW4A16, "W4A16", {}},
   };
   return table;
 }

@@ -21,6 +21,7 @@
 //   W4A4_MXFP4_DUALSCALE  the same, then weight_dual_scale F32 [n, ceil(k/dual_block), 1]; its bias
 //                 carries the type
 //   FLOAT         weight, bias as in the source
+// W4A16 names linears that only other formats hold.
 // V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
 
 #include <optional>
@@ -43,6 +44,7 @@ enum class LinearType {
   kW4A8MxFp,    // W4A8_MXFP
   kMxFp4,       // W4A4_MXFP4
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
+  kW4A16,       // int4 weights alone: no AscendV1 form, see compressed_config.h
 };
 
 // Weights in blocks of 32 that share a power of two.

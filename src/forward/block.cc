@@ -28,10 +28,16 @@ void widen(const TensorView& view, float* out) {
   });
 }
 
+// A quantized folder may hold the weight packed, under another name.
+TensorView source_of(const std::string& name, const CheckpointReader& checkpoint) {
+  if (const auto packed = checkpoint.find(name + ".weight_packed")) return *packed;
+  return checkpoint.at(name + ".weight");
+}
+
 }  // namespace
 
 Linear::Linear(const LinearSpec& spec, const CheckpointReader& checkpoint)
-    : spec_(spec), source_(checkpoint.at(spec.name + ".weight")) {
+    : spec_(spec), source_(source_of(spec.name, checkpoint)) {
   if (spec.bias || checkpoint.has(spec.name + ".bias"))
     bias_ = read_vector(checkpoint, spec.name + ".bias");
 }

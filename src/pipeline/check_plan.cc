@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/compressed_config.h"
 #include "pipeline/quantize_model.h"
 
 namespace msmodelslim {
@@ -12,13 +13,17 @@ namespace {
 // What the entries of a recipe select modules with.
 struct Selections {
   std::vector<const LinearQuantStep*> linears;
+  std::vector<const SmoothStep*> smooths;
   std::vector<const NameFilter*> filters;
 
   void add(const LinearQuantStep& step) {
     linears.push_back(&step);
     filters.push_back(&step.filter);
   }
-  void add(const SmoothStep& step) { filters.push_back(&step.filter); }
+  void add(const SmoothStep& step) {
+    smooths.push_back(&step);
+    filters.push_back(&step.filter);
+  }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -90,6 +95,32 @@ void check_patterns(const QuantJob& job, const std::vector<std::string>& names) 
            "check their spelling if that is not meant");
 }
 
+// What the chosen format cannot hold.
+void check_format(const QuantJob& job) {
+  const Selections selections = selections_of(job.plan);
+  const bool compressed = saves_compressed_tensors(job.plan);
+  for (const LinearQuantStep* step : selections.linears) {
+    const auto type = linear_type_from_name(step->type);
+    if (step->filter.selects_nothing() || !type) continue;
+    const std::int64_t group_size = group_size_of(step->weight);
+    if (!compressed && *type == LinearType::kW4A16)
+      throw UsageError("the AscendV1 format cannot hold W4A16",
+                       "add --save_format compressed_tensors, or save with '- type: "
+                       "compressed_tensors' in the recipe");
+    if (compressed && !compressed_scheme(*type, group_size))
+      throw UsageError(
+          fmt::format("the compressed_tensors format cannot hold {}{}", step->type,
+                      group_size > 0 ? " with weights in groups" : ""),
+          fmt::format("it holds {}; use --save_format ascendv1", compressed_types_text()));
+  }
+  for (const SmoothStep* step : selections.smooths)
+    if (compressed && !step->symmetric)
+      throw UsageError(
+          "asymmetric smoothing gives norms a bias, which the compressed_tensors format cannot "
+          "hold",
+          "set symmetric: true, or use --save_format ascendv1");
+}
+
 void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
   const NameFilter exclude(job.exclude, {}, false);
   for (const LinearQuantStep* step : selections_of(job.plan).linears) {
@@ -98,12 +129,15 @@ void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
     const std::int64_t size = step->weight.method == "fouroversix" ? 32
                               : fp4                                ? 2
                                                                    : group_size_of(step->weight);
+    constexpr std::size_t kShown = 6;
+    std::size_t count = 0;
     std::vector<std::string> misfits;
     for (const BlockSpec& block : model.blocks)
       for (const LinearSpec* linear : block.linears())
         if (size > 0 && linear->in % size != 0 && step->filter.selects(linear->name) &&
-            !exclude.selects(linear->name))
+            !exclude.selects(linear->name) && ++count <= kShown)
           misfits.push_back(fmt::format("{} ({})", linear->name, linear->in));
+    if (count > kShown) misfits.push_back(fmt::format("and {} more", count - kShown));
     if (!misfits.empty())
       throw UsageError(
           fmt::format("groups of {} columns do not divide the inputs of {}", size, joined(misfits)),
@@ -133,6 +167,7 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   const std::vector<std::string> names = module_names(model);
   check_patterns(job, names);
   check_disable_names(job, names);
+  check_format(job);
   check_group_sizes(job, model);
   const auto types = planned_types(job, model);
   if (std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))

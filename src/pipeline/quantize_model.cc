@@ -16,8 +16,9 @@
 #include "base/usage.h"
 #include "forward/run.h"
 #include "pipeline/processor.h"
+#include "save/ascendv1_saver.h"
+#include "save/compressed_tensors_saver.h"
 #include "save/copy_files.h"
-#include "save/saver.h"
 #include "save/verify.h"
 
 namespace msmodelslim {
@@ -66,14 +67,15 @@ class Run {
     if (!job_.recipe_file.empty())
       write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working());
-    Saver saver(folder.working(), saver_options());
-    if (saver_layout() == FolderLayout::kV0) write_embedding(saver);
+    const std::unique_ptr<Saver> made = make_saver(folder.working());
+    Saver& saver = *made;
+    if (job_.plan.v0) write_embedding(saver);
     run_blocks(saver);
-    if (saver_layout() == FolderLayout::kV1) write_embedding(saver);
+    if (!job_.plan.v0) write_embedding(saver);
     write_end(saver);
     saver.finish();
     if (job_.debug) debug_.write(folder.working());
-    verify_folder(folder.working(), model_, saver.written(), mixed_groups_);
+    require_sound(folder.working(), saver.problems(model_, mixed_groups_));
     check_interrupted();
     folder.publish();
     summary_.folder = folder.final_path();
@@ -87,20 +89,19 @@ class Run {
   }
 
  private:
-  FolderLayout saver_layout() const { return job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1; }
-
-  SaverOptions saver_options() const {
-    SaverOptions options;
-    options.layout = saver_layout();
-    options.model_dtype = model_.dtype;
+  std::unique_ptr<Saver> make_saver(const std::string& folder) const {
     constexpr std::uint64_t kGiB = 1ULL << 30;
-    if (job_.plan.v0) {
+    AscendV1Options options;
+    options.layout = job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1;
+    options.model_dtype = model_.dtype;
+    if (job_.plan.v0)
       options.part_bytes =
           kGiB * static_cast<std::uint64_t>(job_.plan.v0->part_file_size.value_or(0));
-    } else if (!job_.plan.saves.empty()) {
+    else if (!job_.plan.saves.empty())
       options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
-    }
-    return options;
+    if (saves_compressed_tensors(job_.plan))
+      return std::make_unique<CompressedTensorsSaver>(folder, options.part_bytes, model_.dtype);
+    return std::make_unique<AscendV1Saver>(folder, options);
   }
 
   void warn_about_extra_tensors() const {

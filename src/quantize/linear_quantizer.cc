@@ -88,6 +88,7 @@ QuantizedLinear LinearQuantizer::finish() {
           fmt::format("{}: its input has NaN or infinite values", result_.spec.name),
           "a weight before it is damaged, or the model overflows; check the checkpoint");
     result_.input = param_of(range);
+    result_.input_symmetric = config_.act_symmetric;
   }
   if (hessian_) quantize_gptq(config_.weight, WeightRows(linear_), *hessian_, result_);
   return std::move(result_);

@@ -25,6 +25,10 @@ std::int64_t group_size_of(const QConfig& weight) {
   return weight.ext.value("group_size", std::int64_t{128});
 }
 
+bool saves_compressed_tensors(const Plan& plan) {
+  return !plan.saves.empty() && plan.saves.front().type == "compressed_tensors";
+}
+
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||

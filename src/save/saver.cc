@@ -1,86 +1,39 @@
 #include "save/saver.h"
 
-#include "base/files.h"
 #include "base/interrupt.h"
-#include "quantize/mx.h"
-#include "save/linear_tensors.h"
 
 namespace msmodelslim {
 
-Saver::Saver(std::string folder, const SaverOptions& options)
-    : folder_(std::move(folder)),
-      options_(options),
-      writer_(folder_, options.layout == FolderLayout::kV1 ? kV1Stem : options.v0_stem,
-              options.part_bytes) {}
-
-void Saver::add(const std::string& name, const TensorView& view, LinearType type) {
+void Saver::put(const std::string& name, const TensorView& view, LinearType) {
   check_interrupted();
   writer_.add(name, view);
-  types_.emplace_back(name, linear_type_name(type));
-}
-
-void Saver::write(QuantizedLinear linear) {
-  const LinearType type = linear.type;
-  if (linear.group_size > 0) group_size_ = linear.group_size;
-  if (is_mx(type)) group_size_ = kMxBlock;
-  const auto tensors = options_.layout == FolderLayout::kV1
-                           ? ascendv1_tensors(std::move(linear), options_.model_dtype)
-                           : v0_tensors(std::move(linear), options_.model_dtype);
-  for (const OutputTensor& tensor : tensors) add(tensor.name, tensor.tensor.view(), tensor.type);
-  model_type_.propose(type);
 }
 
 void Saver::write(Linear& linear) {
   const LinearSpec& spec = linear.spec();
   const DType dtype = linear.source().dtype;
   if (linear.changed())
-    add(spec.name + ".weight", from_f32(linear.weight(), {spec.out, spec.in}, dtype).view(),
+    put(spec.name + ".weight", from_f32(linear.weight(), {spec.out, spec.in}, dtype).view(),
         LinearType::kFloat);
   else
-    add(spec.name + ".weight", linear.source(), LinearType::kFloat);
+    put(spec.name + ".weight", linear.source(), LinearType::kFloat);
   if (!linear.bias().empty())
-    add(spec.name + ".bias", from_f32(linear.bias().data(), {spec.out}, dtype).view(),
+    put(spec.name + ".bias", from_f32(linear.bias().data(), {spec.out}, dtype).view(),
         LinearType::kFloat);
-  model_type_.propose(LinearType::kFloat);
+  saw_float_linear(spec.name);
 }
 
 void Saver::write(const Norm& norm, DType dtype) {
   const Shape shape = {norm.spec.size};
-  add(norm.spec.name + ".weight", from_f32(norm.weight.data(), shape, dtype).view(),
+  put(norm.spec.name + ".weight", from_f32(norm.weight.data(), shape, dtype).view(),
       LinearType::kFloat);
   if (!norm.bias.empty())
-    add(norm.spec.name + ".bias", from_f32(norm.bias.data(), shape, dtype).view(),
+    put(norm.spec.name + ".bias", from_f32(norm.bias.data(), shape, dtype).view(),
         LinearType::kFloat);
 }
 
-void Saver::write(const ModuleTensor& extra) {
-  add(extra.name, extra.tensor.view(), extra.type);
-  model_type_.propose(extra.type);
-}
-
 void Saver::write_float(const std::string& name, const TensorView& view) {
-  add(name, view, LinearType::kFloat);
-}
-
-void Saver::finish() {
-  writer_.finish();
-  Json::object_t all;
-  const bool v1 = options_.layout == FolderLayout::kV1;
-  if (!v1) {
-    all.emplace_back("version", "1.0.0");
-    all.emplace_back("model_quant_type", model_type_.name());
-  }
-  for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
-  if (v1) {
-    all.emplace_back("version", "1.0.0");
-    all.emplace_back("model_quant_type", model_type_.name());
-    all.emplace_back("metadata", Json::object());
-    all.emplace_back("group_size", group_size_);
-    all.emplace_back("optional", Json::object());
-  }
-  description_ = Json(std::move(all));
-  write_file_atomic((fs::path(folder_) / kDescriptionFile).string(),
-                    dump_json_python(description_, v1 ? 4 : 2));
+  put(name, view, LinearType::kFloat);
 }
 
 }  // namespace msmodelslim

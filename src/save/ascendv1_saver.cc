@@ -1,0 +1,62 @@
+#include "save/ascendv1_saver.h"
+
+#include "base/files.h"
+#include "quantize/mx.h"
+#include "save/linear_tensors.h"
+#include "save/verify.h"
+
+namespace msmodelslim {
+
+AscendV1Saver::AscendV1Saver(std::string folder, const AscendV1Options& options)
+    : Saver(std::move(folder), options.layout == FolderLayout::kV1 ? kV1Stem : options.v0_stem,
+            options.part_bytes),
+      options_(options) {}
+
+void AscendV1Saver::put(const std::string& name, const TensorView& view, LinearType type) {
+  Saver::put(name, view, type);
+  types_.emplace_back(name, linear_type_name(type));
+}
+
+void AscendV1Saver::put_linear(QuantizedLinear linear) {
+  const LinearType type = linear.type;
+  if (linear.group_size > 0) group_size_ = linear.group_size;
+  if (is_mx(type)) group_size_ = kMxBlock;
+  const auto tensors = options_.layout == FolderLayout::kV1
+                           ? ascendv1_tensors(std::move(linear), options_.model_dtype)
+                           : v0_tensors(std::move(linear), options_.model_dtype);
+  for (const OutputTensor& tensor : tensors) put(tensor.name, tensor.tensor.view(), tensor.type);
+  model_type_.propose(type);
+}
+
+void AscendV1Saver::put_extra(const ModuleTensor& extra) {
+  put(extra.name, extra.tensor.view(), extra.type);
+  model_type_.propose(extra.type);
+}
+
+void AscendV1Saver::finish() {
+  finish_weights();
+  Json::object_t all;
+  const bool v1 = options_.layout == FolderLayout::kV1;
+  if (!v1) {
+    all.emplace_back("version", "1.0.0");
+    all.emplace_back("model_quant_type", model_type_.name());
+  }
+  for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
+  if (v1) {
+    all.emplace_back("version", "1.0.0");
+    all.emplace_back("model_quant_type", model_type_.name());
+    all.emplace_back("metadata", Json::object());
+    all.emplace_back("group_size", group_size_);
+    all.emplace_back("optional", Json::object());
+  }
+  description_ = Json(std::move(all));
+  write_file_atomic((fs::path(folder()) / kDescriptionFile).string(),
+                    dump_json_python(description_, v1 ? 4 : 2));
+}
+
+std::vector<std::string> AscendV1Saver::problems(const ModelSpec& model,
+                                                 bool allow_mixed_groups) const {
+  return find_problems(folder(), model, written(), allow_mixed_groups);
+}
+
+}  // namespace msmodelslim
