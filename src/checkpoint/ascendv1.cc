@@ -40,6 +40,7 @@ const std::vector<Row>& rows() {
        {"weight", "weight_scale", "weight_dual_scale"}},
       {LinearType::kW16A16S, "W16A16S", {"weight"}},
       {LinearType::kC8, kKvCacheType, {}},
+      {LinearType::kW4A16, "W4A16", {}},
   };
   return table;
 }

@@ -28,6 +28,7 @@
 // model's dtype, come first, and the type is X_SVD, or X_SVD_DYNAMIC for X_DYNAMIC.
 // C8, of an attention A: A.k_proj.kv_cache_scale, A.k_proj.kv_cache_offset, the same of A.v_proj,
 //   each [kv_heads*head_dim] in the model's dtype; then kv_cache_type and kv_quant_type are "C8"
+// W4A16 names linears that only other formats hold.
 // V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
 
 #include <optional>
@@ -52,7 +53,8 @@ enum class LinearType {
   kMxFp4,       // W4A4_MXFP4
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
   kW16A16S,
-  kC8,  // no linear: scales and offsets of an int8 KV cache
+  kC8,     // no linear: scales and offsets of an int8 KV cache
+  kW4A16,  // int4 weights alone: no AscendV1 form, see compressed_config.h
 };
 
 // Weights in blocks of 32 that share a power of two.

@@ -10,12 +10,21 @@
 namespace msmodelslim {
 namespace {
 
-std::string full_name(const std::string& name, const std::vector<std::string>& known) {
-  if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+std::vector<std::string> with_prefix(const std::vector<std::string>& names,
+                                     const std::string& prefix) {
   std::vector<std::string> matches;
-  for (const std::string& candidate : known)
-    if (candidate.starts_with(name)) matches.push_back(candidate);
+  for (const std::string& name : names)
+    if (name.starts_with(prefix)) matches.push_back(name);
+  return matches;
+}
+
+std::string full_name(const std::string& name, const std::vector<std::string>& known,
+                      const std::vector<std::string>& older) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+  const std::vector<std::string> matches = with_prefix(known, name);
   if (matches.size() == 1) return matches[0];
+  const std::vector<std::string> old_matches = with_prefix(older, name);
+  if (old_matches.size() == 1) return old_matches[0];
   if (matches.empty()) {
     std::vector<std::string> nearest = nearest_names(name, known, 2);
     for (std::string& candidate : nearest) candidate.insert(0, "--");
@@ -33,7 +42,8 @@ std::string full_name(const std::string& name, const std::vector<std::string>& k
 }  // namespace
 
 std::vector<std::string> expand_long_options(const std::vector<std::string>& args,
-                                             const std::vector<std::string>& known) {
+                                             const std::vector<std::string>& known,
+                                             const std::vector<std::string>& older) {
   std::vector<std::string> result;
   for (auto arg = args.begin(); arg != args.end(); ++arg) {
     if (*arg == "--") {
@@ -48,7 +58,7 @@ std::vector<std::string> expand_long_options(const std::vector<std::string>& arg
     std::string name = arg->substr(2, equal == std::string::npos ? equal : equal - 2);
     std::replace(name.begin(), name.end(), '-', '_');
     const std::string value = equal == std::string::npos ? "" : arg->substr(equal);
-    result.push_back("--" + full_name(name, known) + value);
+    result.push_back("--" + full_name(name, known, older) + value);
   }
   return result;
 }

@@ -27,6 +27,14 @@ Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO, WARNING, ERROR),
 Exit codes:  0 success, 1 bad data or missing resource, 2 wrong usage
 )";
 
+// Options of the Python tool's `quant`.
+const std::vector<std::string>& python_options() {
+  static const std::vector<std::string> names = {"model_path",        "save_path",   "device",
+                                                 "model_type",        "config_path", "quant_type",
+                                                 "trust_remote_code", "debug",       "tag"};
+  return names;
+}
+
 // Texts as they stand on the command line, before they are understood.
 struct Raw {
   std::string model_path;
@@ -35,6 +43,7 @@ struct Raw {
   std::string model_type;
   std::string quant_type;
   std::string config_path;
+  std::string save_format;
   std::string trust_remote_code = "False";
   std::string calib_dataset;
 };
@@ -78,7 +87,7 @@ class Parser {
 
   QuantArgs parse(const std::vector<std::string>& args) {
     try {
-      std::vector<std::string> words = expand_long_options(args, option_names());
+      std::vector<std::string> words = expand_long_options(args, option_names(), python_options());
       drop_earlier_tags(&words);
       std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
       app_.parse(words);
@@ -118,6 +127,9 @@ class Parser {
                     join_words(quant_type_names(), " ")));
     add("--config_path", raw_.config_path, "FILE|ID",
         "recipe file, or the config_id of a recipe that comes with the program");
+    add("--save_format", raw_.save_format, "FORMAT",
+        "ascendv1 (vLLM-Ascend, MindIE, SGLang) or compressed_tensors (vLLM);\n"
+        "default: the recipe's, which is ascendv1 unless it says otherwise");
     app_.add_option("--tag", args_.tags, "only recipes verified for these, for example vLLM_Ascend")
         ->type_name("WORD")
         ->expected(0, -1);
@@ -180,6 +192,12 @@ class Parser {
     if (!raw_.model_type.empty()) args_.model_type = raw_.model_type;
     if (!raw_.quant_type.empty()) args_.quant_type = parse_quant_type(raw_.quant_type);
     if (!raw_.config_path.empty()) args_.config_path = raw_.config_path;
+    if (!raw_.save_format.empty()) {
+      args_.save_format = raw_.save_format;
+      if (raw_.save_format != "ascendv1" && raw_.save_format != "compressed_tensors")
+        throw UsageError(fmt::format("--save_format '{}' is unknown", raw_.save_format),
+                         "use ascendv1 or compressed_tensors");
+    }
     if (!raw_.calib_dataset.empty()) args_.calib_dataset = raw_.calib_dataset;
     std::erase(args_.tags, "");
     return args_;

@@ -18,6 +18,8 @@ struct QuantArgs {
   std::optional<std::string> model_type;
   std::optional<QuantType> quant_type;
   std::optional<std::string> config_path;
+  std::optional<std::string>
+      save_format;                 // ascendv1 or compressed_tensors, instead of the recipe's
   bool trust_remote_code = false;  // accepted; nothing of a model folder is ever executed
   bool debug = false;
   std::vector<std::string> tags;

@@ -27,6 +27,17 @@ Recipe choose(const QuantArgs& args, const ModelType& type) {
   return choice.recipe;
 }
 
+// The plan of the recipe, which afterwards says the format that --save_format chose.
+Plan plan_of(const QuantArgs& args, Recipe* recipe) {
+  if (!args.save_format) return make_plan(*recipe);
+  const bool compressed = *args.save_format == "compressed_tensors";
+  set_saver(recipe, compressed ? "compressed_tensors" : "ascendv1_saver");
+  Plan plan = make_plan(*recipe);
+  if (plan.v0 && compressed)
+    plan.saves = {{*args.save_format, plan.v0->part_file_size.value_or(0)}};
+  return plan;
+}
+
 using Samples = std::vector<std::vector<std::int32_t>>;
 
 Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
@@ -72,7 +83,8 @@ bool has_static_w8a8(const std::vector<Step>& steps) {
 void warn_before_work(const QuantArgs& args, const QuantJob& job) {
   const CheckpointReader checkpoint(job.model_path);
   const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
-  if (has_static_w8a8(job.plan.steps) && model.dtype == DType::kF32)
+  if (has_static_w8a8(job.plan.steps) && model.dtype == DType::kF32 &&
+      !saves_compressed_tensors(job.plan))
     log_warning(
         kLogger,
         "the weights are float32, so static W8A8 gets an int64 deq_scale that engines misread "
@@ -118,10 +130,10 @@ int run_quant(const std::vector<std::string>& words) {
   log_info(kLogger, "===========ANALYSE MODEL===========");
   const ModelType type = choose_model_type(args.model_type, args.model_path, config);
   log_info(kLogger, "===========GET BEST PRACTICE===========");
-  const Recipe recipe = choose(args, type);
+  Recipe recipe = choose(args, type);
   log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
   QuantJob job;
-  job.plan = make_plan(recipe);
+  job.plan = plan_of(args, &recipe);
   job.model_path = args.model_path;
   job.save_path = args.save_path;
   job.pedigree = type.pedigrees.empty() ? std::string(kDefaultPedigree) : type.pedigrees.front();

@@ -5,11 +5,9 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/threads.h"
-#include "checkpoint/ascendv1.h"
 #include "forward/run.h"
 #include "model/build.h"
 #include "runtime/engine_kv.h"
@@ -25,7 +23,7 @@ class ScoredModel {
  public:
   explicit ScoredModel(const std::string& folder)
       : checkpoint_(folder), model_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
-    if (fs::exists(fs::path(folder) / kDescriptionFile)) {
+    if (EngineOp::is_quantized(folder)) {
       op_ = std::make_unique<EngineOp>(model_, checkpoint_, model_.dtype);
       kv_op_ = std::make_unique<EngineKvOp>(model_, checkpoint_);
     } else {

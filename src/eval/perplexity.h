@@ -16,7 +16,7 @@
 namespace msmodelslim {
 
 struct PerplexityOptions {
-  std::string model_path;                 // float folder or AscendV1 folder
+  std::string model_path;                 // float, AscendV1 or compressed-tensors folder
   std::optional<std::string> float_path;  // also gives KL and agreement
   std::int64_t seqlen = 2048;
   std::int64_t windows = 0;  // 0: all that fit

@@ -28,11 +28,17 @@ void widen(const TensorView& view, float* out) {
   });
 }
 
+// A quantized folder may hold the weight packed, under another name.
+TensorView source_of(const std::string& name, const CheckpointReader& checkpoint) {
+  if (const auto packed = checkpoint.find(name + ".weight_packed")) return *packed;
+  return checkpoint.at(name + ".weight");
+}
+
 }  // namespace
 
 Linear::Linear(const LinearSpec& spec, const CheckpointReader& checkpoint)
     : spec_(spec),
-      source_(checkpoint.at(spec.name + ".weight")),
+      source_(source_of(spec.name, checkpoint)),
       input_rotation_(read_input_rotation(checkpoint, spec.name, spec.in)) {
   if (spec.bias || checkpoint.has(spec.name + ".bias"))
     bias_ = read_vector(checkpoint, spec.name + ".bias");

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/compressed_config.h"
 #include "pipeline/check_cache.h"
 #include "pipeline/planned_linears.h"
 #include "pipeline/prior.h"
@@ -17,6 +18,7 @@ namespace {
 struct Selections {
   std::vector<const LinearQuantStep*> linears;
   std::vector<const DynamicCacheStep*> caches;
+  std::vector<const SmoothStep*> smooths;
   std::vector<const NameFilter*> filters;
   std::vector<const QuaRotStep*> rotations;
   std::vector<const NameFilter*> attention_filters;
@@ -25,7 +27,10 @@ struct Selections {
     linears.push_back(&step);
     filters.push_back(&step.filter);
   }
-  void add(const SmoothStep& step) { filters.push_back(&step.filter); }
+  void add(const SmoothStep& step) {
+    smooths.push_back(&step);
+    filters.push_back(&step.filter);
+  }
   void add(const QuaRotStep& step) { rotations.push_back(&step); }
   void add(const SvdResidualStep& step) { filters.push_back(&step.filter); }
   void add(const FloatSparseStep& step) { filters.push_back(&step.filter); }
@@ -112,6 +117,32 @@ bool quantizes_a_cache(const QuantJob& job, const ModelSpec& model) {
   return false;
 }
 
+// What the chosen format cannot hold.
+void check_format(const QuantJob& job) {
+  const Selections selections = selections_of(job.plan);
+  const bool compressed = saves_compressed_tensors(job.plan);
+  for (const LinearQuantStep* step : selections.linears) {
+    const auto type = linear_type_from_name(step->type);
+    if (step->filter.selects_nothing() || !type) continue;
+    const std::int64_t group_size = group_size_of(step->weight);
+    if (!compressed && *type == LinearType::kW4A16)
+      throw UsageError("the AscendV1 format cannot hold W4A16",
+                       "add --save_format compressed_tensors, or save with '- type: "
+                       "compressed_tensors' in the recipe");
+    if (compressed && !compressed_scheme(*type, group_size))
+      throw UsageError(
+          fmt::format("the compressed_tensors format cannot hold {}{}", step->type,
+                      group_size > 0 ? " with weights in groups" : ""),
+          fmt::format("it holds {}; use --save_format ascendv1", compressed_types_text()));
+  }
+  for (const SmoothStep* step : selections.smooths)
+    if (compressed && !step->symmetric)
+      throw UsageError(
+          "asymmetric smoothing gives norms a bias, which the compressed_tensors format cannot "
+          "hold",
+          "set symmetric: true, or use --save_format ascendv1");
+}
+
 // What the columns of a weight come in: groups, blocks of fouroversix, pairs of fp4 values; 0: any.
 std::int64_t column_unit(const QConfig& weight) {
   if (weight.method == "fouroversix") return 32;
@@ -181,6 +212,7 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   check_patterns(job, model, names);
   check_cache_order(job, model);
   check_disable_names(job, names);
+  check_format(job);
   check_group_sizes(job, model);
   check_rotations(job, model);
   const auto types = planned_types(job, model);

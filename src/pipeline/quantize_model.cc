@@ -17,8 +17,9 @@
 #include "forward/run.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
+#include "save/ascendv1_saver.h"
+#include "save/compressed_tensors_saver.h"
 #include "save/copy_files.h"
-#include "save/saver.h"
 #include "save/verify.h"
 
 namespace msmodelslim {
@@ -71,14 +72,15 @@ class Run {
     if (!job_.recipe_file.empty())
       write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working(), rewrites_ends());
-    Saver saver(folder.working(), saver_options());
-    if (saver_layout() == FolderLayout::kV0) write_embedding(saver);
+    const std::unique_ptr<Saver> made = make_saver(folder.working());
+    Saver& saver = *made;
+    if (job_.plan.v0) write_embedding(saver);
     run_blocks(saver);
-    if (saver_layout() == FolderLayout::kV1) write_embedding(saver);
+    if (!job_.plan.v0) write_embedding(saver);
     write_end(saver);
     saver.finish();
     if (job_.debug) debug_.write(folder.working());
-    verify_folder(folder.working(), model_, saver.written(), mixed_groups_);
+    require_sound(folder.working(), saver.problems(model_, mixed_groups_));
     check_interrupted();
     folder.publish();
     summary_.folder = folder.final_path();
@@ -92,20 +94,19 @@ class Run {
   }
 
  private:
-  FolderLayout saver_layout() const { return job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1; }
-
-  SaverOptions saver_options() const {
-    SaverOptions options;
-    options.layout = saver_layout();
-    options.model_dtype = model_.dtype;
+  std::unique_ptr<Saver> make_saver(const std::string& folder) const {
     constexpr std::uint64_t kGiB = 1ULL << 30;
-    if (job_.plan.v0) {
+    AscendV1Options options;
+    options.layout = job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1;
+    options.model_dtype = model_.dtype;
+    if (job_.plan.v0)
       options.part_bytes =
           kGiB * static_cast<std::uint64_t>(job_.plan.v0->part_file_size.value_or(0));
-    } else if (!job_.plan.saves.empty()) {
+    else if (!job_.plan.saves.empty())
       options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
-    }
-    return options;
+    if (saves_compressed_tensors(job_.plan))
+      return std::make_unique<CompressedTensorsSaver>(folder, options.part_bytes, model_.dtype);
+    return std::make_unique<AscendV1Saver>(folder, options);
   }
 
   void warn_about_extra_tensors() const {
@@ -216,18 +217,17 @@ class Run {
   void write_embedding(Saver& saver) {
     const std::string name = model_.embedding + ".weight";
     check_finite(name, checkpoint_.at(name));
-    write_rewritten(saver, name, checkpoint_.at(name), ends_.embedding);
+    if (ends_.embedding.empty())
+      saver.write_float(name, checkpoint_.at(name));
+    else
+      saver.write_float(name, rewritten(checkpoint_.at(name), ends_.embedding).view());
     checkpoint_.dont_need(name);
   }
 
   bool rewrites_ends() const { return !ends_.embedding.empty() || !ends_.head.empty(); }
 
-  void write_rewritten(Saver& saver, const std::string& name, const TensorView& source,
-                       const std::vector<ModelEnds::Rewrite>& rewrites) {
-    if (rewrites.empty()) {
-      saver.write_float(name, source);
-      return;
-    }
+  static Tensor rewritten(const TensorView& source,
+                          const std::vector<ModelEnds::Rewrite>& rewrites) {
     constexpr std::int64_t kRows = 1024;
     Tensor out = Tensor::uninitialized(source.dtype, source.shape);
     const std::int64_t width = source.shape.at(1);
@@ -242,7 +242,7 @@ class Run {
       const Tensor turned = from_f32(rows.data(), tile, source.dtype);
       std::copy_n(turned.view().bytes, turned.view().byte_size(), out.bytes() + offset);
     }
-    saver.write_float(name, out.view());
+    return out;
   }
 
   void write_end(Saver& saver) {
@@ -255,7 +255,8 @@ class Run {
       saver.write(head.linear());
     } else {
       saver.write(ends_.final_norm, checkpoint_.at(model_.final_norm.name + ".weight").dtype);
-      write_rewritten(saver, model_.head.name + ".weight", head.linear().source(), ends_.head);
+      const Tensor weight = rewritten(head.linear().source(), ends_.head);
+      saver.write_linear(model_.head.name, weight.view());
     }
     if (ends_.global_rotation) saver.write_global_rotation(*ends_.global_rotation);
     saver.set_metadata(ends_.metadata);

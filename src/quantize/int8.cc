@@ -28,7 +28,7 @@ QuantParam integer_param(float lo, float hi, bool symmetric, int bits, DType sca
   // A half cannot hold eps: such a row is all zero or nearly so, keep the smallest half above 0.
   const float rounded = round_to_dtype(param.scale, scale_dtype);
   if (rounded > 0) param.scale = rounded;
-  if (!symmetric) param.offset = std::nearbyint(-low / param.scale) - half;
+  if (!symmetric) param.offset = std::min(std::nearbyint(-low / param.scale) - half, half - 1);
   return param;
 }
 

@@ -3,10 +3,12 @@
 //
 //   lo = min(lo, 0), hi = max(hi, 0)
 //   symmetric   s = max(max(-lo, hi) / B, eps), o = 0               B = 127 (8 bit), 7 (4 bit)
-//   asymmetric  s = max(hi / B - lo / B, eps), o = rne(-lo / s) - H  B = 255, 15;  H = 128, 8
+//   asymmetric  s = max(hi / B - lo / B, eps), o = min(rne(-lo / s) - H, H - 1)
+//               B = 255, 15;  H = 128, 8
 //   q = clamp(rne(x / s + o), -H, H - 1),  x' = (q - o) * s          eps = 2^-23
 // What we do differently: for a bf16 or fp16 model the scale is rounded to that dtype once, before
-// anything uses it, because engines store it so; all other arithmetic is fp32.
+// anything uses it, because engines store it so; all other arithmetic is fp32. The offset is a
+// code: a scale rounded down cannot push it beyond H - 1.
 
 #include <cstdint>
 

@@ -123,6 +123,7 @@ QuantizedLinear LinearQuantizer::finish() {
     result_.input = param_of(
         config_.histogram ? best_range(histogram_, config_.act_symmetric, config_.act_scale_dtype)
                           : range);
+    result_.input_symmetric = config_.act_symmetric;
   }
   if (hessian_) quantize_gptq(config_.weight, weight_rows(), *hessian_, result_);
   return std::move(result_);

@@ -28,15 +28,17 @@ struct QuantizedLinear {
   std::int64_t dual_block = 0;          // W4A4_MXFP4_DUALSCALE: columns of an outer block
   std::vector<float> dual_scale;        // [out, outer blocks]
   QuantParam input;                     // W8A8 and W8A8_MIX
+  bool input_symmetric = false;         // its offset is zero by rule, not by chance
   std::vector<float> bias;              // [out] or empty
   LowRank low_rank;                     // what the codes do not hold, see svd_res
 
   std::int64_t groups() const { return group_size > 0 ? spec.in / group_size : 1; }
   // How activations are quantized; W8A8_MIX knows both ways and counts as dynamic.
   bool static_input() const { return type == LinearType::kW8A8; }
-  bool dynamic_input() const {
-    return !static_input() && type != LinearType::kW8A16 && type != LinearType::kW16A16S;
+  bool weight_only() const {
+    return type == LinearType::kW8A16 || type == LinearType::kW4A16 || type == LinearType::kW16A16S;
   }
+  bool dynamic_input() const { return !static_input() && !weight_only(); }
   bool has_input_param() const { return static_input() || type == LinearType::kW8A8Mix; }
 };
 

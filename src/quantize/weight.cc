@@ -18,9 +18,9 @@ constexpr std::int64_t kRows = 16;
 
 float low_code(int bits) { return bits == 8 ? -128.0F : -8.0F; }
 
-// Codes of one row; int4 codes are clamped to [-8, 7] after the int8 kernel's [low, 127].
-void encode(const float* row, float scale, int bits, std::int8_t* codes, std::int64_t n) {
-  quantize_s8(row, scale, 0.0F, low_code(bits), codes, n);
+// Codes of one row or group; int4 codes are clamped to [-8, 7] after the int8 kernel's [low, 127].
+void encode(const float* row, QuantParam param, int bits, std::int8_t* codes, std::int64_t n) {
+  quantize_s8(row, param.scale, param.offset, low_code(bits), codes, n);
   if (bits == 4)
     for (std::int64_t i = 0; i < n; ++i) codes[i] = std::min<std::int8_t>(codes[i], 7);
 }
@@ -79,7 +79,7 @@ void refine_ssz(const WeightConfig& config, const WeightRows& source, QuantizedL
           errors[i] = fits[i].best_error;
           continue;
         }
-        encode(w, scales[i], config.bits, codes + r * k, k);
+        encode(w, {scales[i], 0}, config.bits, codes + r * k, k);
         errors[i] = squared_error(w, codes + r * k, scales[i], k);
         const float gain = fits[i].best_error - errors[i];
         if (gain / std::max(fits[i].best_error, 1e-4F) >= 1e-10F && std::fabs(gain) >= 1e-10F)
@@ -93,8 +93,28 @@ void refine_ssz(const WeightConfig& config, const WeightRows& source, QuantizedL
   parallel_for(n, [&](std::int64_t r) {
     const auto i = static_cast<std::size_t>(r);
     out.weight_scale[i] = round_to_dtype(fits[i].best_scale, config.scale_dtype);
-    encode(weight + r * k, out.weight_scale[i], config.bits, codes + r * k, k);
+    encode(weight + r * k, {out.weight_scale[i], 0}, config.bits, codes + r * k, k);
   });
+}
+
+// False: NaN or infinite values.
+bool encode_row(const WeightConfig& config, const float* row, std::int64_t r,
+                QuantizedLinear& out) {
+  const std::int64_t k = out.spec.in;
+  const std::int64_t groups = out.groups();
+  const std::int64_t width = k / groups;
+  auto* codes = out.codes.as<std::int8_t>() + r * k;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const MinMax range = min_max(row + g * width, width);
+    if (!std::isfinite(range.min) || !std::isfinite(range.max)) return false;
+    const QuantParam param =
+        integer_param(range.min, range.max, config.symmetric, config.bits, config.scale_dtype);
+    const auto at = static_cast<std::size_t>(r * groups + g);
+    out.weight_scale[at] = param.scale;
+    if (!config.symmetric) out.weight_offset[at] = param.offset;
+    encode(row + g * width, param, config.bits, codes + g * width, width);
+  }
+  return true;
 }
 
 }  // namespace
@@ -124,23 +144,16 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
   }
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
+  out.group_size = config.group_size;
+  const std::int64_t groups = out.groups();
   out.codes = Tensor::uninitialized(DType::kI8, {n, k});
-  out.weight_scale.resize(static_cast<std::size_t>(n));
+  out.weight_scale.resize(static_cast<std::size_t>(n * groups));
+  if (!config.symmetric) out.weight_offset.resize(out.weight_scale.size());
   std::atomic<bool> bad{false};
   parallel_ranges(n, kRows, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> buffer(static_cast<std::size_t>(k));
-    for (std::int64_t r = begin; r < end; ++r) {
-      const float* row = weight.row(r, buffer.data());
-      const MinMax range = min_max(row, k);
-      if (!std::isfinite(range.min) || !std::isfinite(range.max)) {
-        bad = true;
-        return;
-      }
-      const QuantParam param =
-          integer_param(range.min, range.max, true, config.bits, config.scale_dtype);
-      out.weight_scale[static_cast<std::size_t>(r)] = param.scale;
-      encode(row, param.scale, config.bits, out.codes.as<std::int8_t>() + r * k, k);
-    }
+    for (std::int64_t r = begin; r < end; ++r)
+      if (!encode_row(config, weight.row(r, buffer.data()), r, out)) bad = true;
   });
   if (bad)
     throw DataError(fmt::format("tensor {}.weight holds NaN or infinite values", out.spec.name),

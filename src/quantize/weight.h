@@ -1,5 +1,6 @@
 #pragma once
-// Weight quantizers: fp32 [out, in] -> codes and one scale per output channel.
+// Weight quantizers: fp32 [out, in] -> codes, and a scale for each output channel or for each group
+// of its columns.
 
 #include <string>
 
@@ -12,8 +13,8 @@ struct WeightConfig {
   std::string method = "minmax";  // minmax, ssz; gptq: see gptq.h
   int steps = 50;                 // ssz: iterations
   DType scale_dtype = DType::kF32;
-  bool symmetric = true;          // gptq; the others always are
-  std::int64_t group_size = 0;    // gptq: columns that share a scale; 0: the whole row
+  bool symmetric = true;          // minmax, gptq; the others always are
+  std::int64_t group_size = 0;    // minmax, gptq: columns that share a scale; 0: the whole row
   std::int64_t dual_block = 512;  // dualscale: columns of an outer block
   double ceil_x = 7.25;           // ceil_x: the divisor, or the range to search it in
   bool ceil_search = false;
@@ -40,10 +41,10 @@ class WeightRows {
   TensorView source_;
 };
 
-// Fills codes and weight_scale of `out`. Throws DataError naming the linear for NaN or infinite
-// weights. Data-free; all threads; rows are independent.
+// Fills codes and weight_scale (weight_offset) of `out`. Throws DataError naming the linear for NaN
+// or infinite weights. Data-free; all threads; rows are independent.
 //
-// minmax: s = max|row| / B.
+// minmax: scale and offset of the smallest and largest value of the row or group, see int8.h.
 // ssz: alternates codes and their least-squares scale, keeps the best (reference: quantizers 6.3):
 //   s' = sum(w q) / max(sum(q q), 1e-30); q = Q(w, s'); e = mean((w - s' q)^2)
 //   until no row improves by 1e-10, at most `steps` times.

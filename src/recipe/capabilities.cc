@@ -35,6 +35,8 @@ const std::vector<PairInfo>& known_pairs() {
   static const std::vector<PairInfo> table = {
       {{"float", "per_tensor", {}}, {"int8", "per_channel", {}}, "W8A16"},
       {{"float", "per_tensor", {}}, {"int8", "per_group", {}}, "W8A16"},
+      {{"float", "per_tensor", {}}, {"int4", "per_channel", {}}, "W4A16"},
+      {{"float", "per_tensor", {}}, {"int4", "per_group", {}}, "W4A16"},
       {{"int8", "per_tensor", {}}, {"int8", "per_channel", kSym}, "W8A8"},
       {{"int8", "per_token", kSym}, {"int8", "per_channel", kSym}, "W8A8_DYNAMIC"},
       {{"int8", "per_token", kSym}, {"int8", "per_group", {}}, "W8A8_DYNAMIC"},
@@ -77,6 +79,12 @@ const std::vector<QuantizerInfo>& known_quantizers() {
       {kA, "mxfp4", "dual_scale", kSym, "dualscale", kBuilt, kFree, {"dual_block_size", "axes"}},
       {kW, "int8", "per_channel", kSym, "minmax", kBuilt, kFree, {}},
       {kW, "int4", "per_channel", kSym, "minmax", kBuilt, kFree, {}},
+      {kW, "int8", "per_channel", kAsym, "minmax", kBuilt, kFree, {}},
+      {kW, "int4", "per_channel", kAsym, "minmax", kBuilt, kFree, {}},
+      {kW, "int8", "per_group", kSym, "minmax", kBuilt, kFree, {"group_size"}},
+      {kW, "int8", "per_group", kAsym, "minmax", kBuilt, kFree, {"group_size"}},
+      {kW, "int4", "per_group", kSym, "minmax", kBuilt, kFree, {"group_size"}},
+      {kW, "int4", "per_group", kAsym, "minmax", kBuilt, kFree, {"group_size"}},
       {kW, "fp8_e4m3", "per_channel", kSym, "minmax", kBuilt, kFree, {}},
       {kW, "int8", "per_channel", kSym, "ssz", kBuilt, kFree, {"step"}},
       {kW, "int4", "per_channel", kSym, "ssz", kBuilt, kFree, {"step"}},
@@ -124,7 +132,7 @@ const std::vector<NamedInfo>& known_apiversions() {
 const std::vector<NamedInfo>& known_savers() {
   static const std::vector<NamedInfo> table = {{"ascendv1_saver", kBuilt},
                                                {"mindie_format_saver", kLater},
-                                               {"compressed_tensors", kLater},
+                                               {"compressed_tensors", kBuilt},
                                                {"ascendv1_saver_distributed", kLater}};
   return table;
 }

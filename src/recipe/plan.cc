@@ -33,6 +33,10 @@ double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy)
   return 1.0 / step.iters * (published ? 1 : 5);
 }
 
+bool saves_compressed_tensors(const Plan& plan) {
+  return !plan.saves.empty() && plan.saves.front().type == "compressed_tensors";
+}
+
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||

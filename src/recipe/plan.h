@@ -162,10 +162,12 @@ struct Plan {
   Runner runner = Runner::kAuto;
   std::vector<PriorStage> priors;
   std::vector<Step> steps;            // in recipe order
-  std::vector<SaveStep> saves;        // V1; empty for V0
+  std::vector<SaveStep> saves;        // V1; empty for V0, unless the user chose a format
   std::optional<V0Options> v0;        // set for modelslim_v0
   std::vector<std::string> warnings;  // what the recipe says without effect
 };
+
+bool saves_compressed_tensors(const Plan& plan);
 
 // True when the step reads calibration data: smoothing, static activation ranges, or a group with
 // such a child.

@@ -71,6 +71,9 @@ void read_savers(Fields* fields, ReadContext context, Plan* plan) {
     if (!types.insert(step.type).second)
       fields->problem("save",
                       fmt::format("lists {} twice; both would write the same files", step.type));
+  if (types.size() > 1)
+    fields->problem("save",
+                    "lists several savers, but a folder holds one format; run quant once for each");
 }
 
 }  // namespace

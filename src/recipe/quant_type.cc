@@ -42,9 +42,9 @@ std::optional<int> attention_bits(const YamlValue& label) {
 }  // namespace
 
 const std::vector<std::string>& quant_type_names() {
-  static const std::vector<std::string> names = {"w4a4",   "w4a8",   "w4a4c8", "w4a4f8",
-                                                 "w4a8c8", "w8a16",  "w8a8",   "w8a8s",
-                                                 "w8a8c8", "w8a8f8", "w4a4f4", "w16a16s"};
+  static const std::vector<std::string> names = {"w4a4",   "w4a8",   "w4a4c8", "w4a4f8", "w4a8c8",
+                                                 "w4a16",  "w8a16",  "w8a8",   "w8a8s",  "w8a8c8",
+                                                 "w8a8f8", "w4a4f4", "w16a16s"};
   return names;
 }
 

@@ -19,7 +19,8 @@ struct QuantType {
   bool is_sparse = false;
 };
 
-// The twelve values that recipes are searched for, in the order of the help text.
+// The values that recipes are searched for, in the order of the help text: the Python tool's and
+// w4a16.
 const std::vector<std::string>& quant_type_names();
 
 // Capitals are accepted. UsageError lists the values.

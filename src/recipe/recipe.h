@@ -37,6 +37,10 @@ Recipe read_recipe(const std::string& path);
 // pairs that do not exist, what "is not built yet", and a recipe that quantizes or saves nothing.
 Plan make_plan(const Recipe& recipe);
 
+// Makes the recipe save with this saver (of known_savers()) and no other; the shard size stays. A
+// modelslim_v0 recipe, which has no word for that, stays as it is.
+void set_saver(Recipe* recipe, const std::string& saver);
+
 // Text of <model_type>_best_practice.yaml: the whole recipe with defaults of the envelope filled in
 // and aliases expanded.
 std::string recipe_to_yaml(const Recipe& recipe);

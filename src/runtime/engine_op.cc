@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
@@ -69,6 +70,20 @@ void require_length(const std::vector<float>& values, std::int64_t length,
 
 EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype)
     : checkpoint_(checkpoint), model_dtype_(model.dtype), float_op_(compute_dtype) {
+  std::error_code ec;
+  if (fs::exists(fs::path(checkpoint.folder()) / kDescriptionFile, ec))
+    load_ascendv1(model);
+  else
+    load_compressed(model);
+}
+
+bool EngineOp::is_quantized(const std::string& folder) {
+  std::error_code ec;
+  return fs::exists(fs::path(folder) / kDescriptionFile, ec) || CompressedConfig::present(folder);
+}
+
+void EngineOp::load_ascendv1(const ModelSpec& model) {
+  const CheckpointReader& checkpoint = checkpoint_;
   const SortedJson types(read_description(checkpoint.folder()));
   const auto add = [&](const LinearSpec& spec) {
     const std::string name = spec.name + ".weight";
@@ -79,7 +94,7 @@ EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, D
     const auto written = types.at(name).get<std::string>();
     const std::string base = without_svd(written);
     const auto type = linear_type_from_name(base);
-    if (!type)
+    if (!type || *type == LinearType::kW4A16)
       throw DataError(
           fmt::format("{} has the type {}, which eval cannot compute yet", name,
                       types.at(name).dump()),
@@ -204,6 +219,7 @@ void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
       apply_static(entry, linear, x, rows, y);
       break;
     case LinearType::kW8A16:
+    case LinearType::kW4A16:
       apply_weight_only(entry, linear, x, rows, y);
       break;
     case LinearType::kW8A8Dynamic:
@@ -245,7 +261,8 @@ void EngineOp::apply_static(const Entry& entry, const Linear& linear, const floa
     const std::int32_t* sum = sums_.data() + r * out;
     for (std::int64_t i = 0; i < out; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      y[r * out + i] = static_cast<float>(sum[i] + entry.quant_bias[at]) * entry.deq_scale[at];
+      y[r * out + i] = static_cast<float>(sum[i] + entry.quant_bias[at]) * entry.deq_scale[at] +
+                       (entry.bias.empty() ? 0.0F : entry.bias[at]);
     }
   });
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Linears of an AscendV1 folder, computed as the engine does it: from the folder's own tensors
-// alone.
+// Linears of an AscendV1 or compressed-tensors folder, computed as the engine does it: from the
+// folder's own tensors alone.
 //
 //   W8A8          xq = clamp(rne(x / sx + ox));  y = (xq q^T + quant_bias) * deq_scale
 //   W8A8_MIX      as W8A8_DYNAMIC (prefill)
@@ -13,12 +13,16 @@
 // sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears
 // that an engine fuses (q/k/v, gate/up) share one input scale and offset: those of the last one
 // loaded. Products are exact int32. Source: formats reference 6.4, 6.5.
+//
+// compressed-tensors (vLLM): the same arithmetic, except that a static linear has its zero point
+// and float bias apart:  y = (xq q^T - zp sum(q)) * sx * sw + bias;  sx is kept in fp32.
 
 #include <map>
 #include <string>
 #include <vector>
 
 #include "checkpoint/ascendv1.h"
+#include "checkpoint/compressed_config.h"
 #include "forward/context.h"
 #include "quantize/quantized_linear.h"
 
@@ -29,6 +33,8 @@ class EngineOp : public LinearOp {
   // `checkpoint` is the quantized folder and must outlive the object. Throws DataError when a
   // linear lacks a tensor of its type.
   EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype);
+  // Whether the folder is one of those that this class computes.
+  static bool is_quantized(const std::string& folder);
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;
 
@@ -36,7 +42,7 @@ class EngineOp : public LinearOp {
   struct Entry {
     LinearType type = LinearType::kFloat;
     const std::int8_t* codes = nullptr;  // [out, in]
-    Tensor unpacked;                     // int4 codes, one a byte
+    Tensor unpacked;                     // packed codes, one a byte
     QuantizedLinear float_format;        // fp8 and MX types
     LowRank low_rank;
     std::int64_t groups = 1;           // of columns that share a weight scale
@@ -44,10 +50,15 @@ class EngineOp : public LinearOp {
     std::vector<float> weight_offset;  // [out, groups]; W8A16, types in groups, W4A4 if not 0
     std::vector<float> deq_scale;      // [out], W8A8
     std::vector<std::int32_t> quant_bias;
+    std::vector<float> bias;  // [out], W8A8 of compressed-tensors
     float input_scale = 1;
     float input_offset = 0;
   };
+  void load_ascendv1(const ModelSpec& model);
   void load(const LinearSpec& spec, LinearType type);
+  // engine_compressed.cc
+  void load_compressed(const ModelSpec& model);
+  Entry compressed_entry(const LinearSpec& spec, const CompressedScheme& scheme) const;
   void share_inputs(const std::vector<const LinearSpec*>& fused);
   void load_low_rank(const LinearSpec& spec);
   void load_float_format(const LinearSpec& spec, Entry& entry);

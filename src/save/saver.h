@@ -1,27 +1,16 @@
 #pragma once
-// Writes the AscendV1 folder tensor by tensor: weights, description, copied files.
+// Writes a quantized folder tensor by tensor: weights, and what tells engines how to read them.
+// One subclass per format; float tensors are the same in all of them.
 
-#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "checkpoint/shard_writer.h"
 #include "forward/block.h"
 #include "quantize/quantized_linear.h"
 
 namespace msmodelslim {
-
-enum class FolderLayout {
-  kV1,  // quant_model_weights-*.safetensors + index; global keys last
-  kV0   // quant_model_weight_<type>.safetensors; global keys first
-};
-
-struct SaverOptions {
-  FolderLayout layout = FolderLayout::kV1;
-  std::uint64_t part_bytes = 4ULL << 30;  // 0: one file without index
-  DType model_dtype = DType::kF32;
-  std::string v0_stem = "quant_model_weight_w8a8";
-};
 
 // A tensor that belongs to a module but is none of a linear's own: a KV cache scale, a rotation.
 // It is written behind the module's own tensors.
@@ -34,39 +23,47 @@ struct ModuleTensor {
 
 class Saver {
  public:
-  Saver(std::string folder, const SaverOptions& options);
+  Saver(std::string folder, const std::string& stem, std::uint64_t part_bytes)
+      : folder_(std::move(folder)), writer_(folder_, stem, part_bytes) {}
+  virtual ~Saver() = default;
+  Saver(const Saver&) = delete;
+  Saver& operator=(const Saver&) = delete;
 
-  void write(QuantizedLinear linear);
+  void write(QuantizedLinear linear) { put_linear(std::move(linear)); }
   // A float linear or norm: the checkpoint's bytes, or the rewritten values in the source's dtype.
   void write(Linear& linear);
   void write(const Norm& norm, DType dtype);
-  void write(const ModuleTensor& extra);
+  void write(const ModuleTensor& extra) { put_extra(extra); }
   void write_float(const std::string& name, const TensorView& view);
 
-  // optional/quarot.safetensors: the rotation of the residual stream [hidden, hidden].
-  void write_global_rotation(const Tensor& rotation);
-  // The description's `metadata`.
-  void set_metadata(Json metadata) { metadata_ = std::move(metadata); }
+  // A float linear whose weight is another than the checkpoint's, without a bias.
+  void write_linear(const std::string& linear, const TensorView& weight);
 
-  // Closes the weight files and writes the description (last).
-  void finish();
+  // The rotation of the residual stream [hidden, hidden], and what the format's `metadata` says
+  // about rotations: formats without a place for them leave them out.
+  virtual void write_global_rotation(const Tensor&) {}
+  virtual void set_metadata(Json) {}
+
+  // Closes the weight files and writes the description or configuration (last). Call once.
+  virtual void finish() = 0;
+  // Reads the finished folder back; what an engine would stumble over, empty when it is sound.
+  virtual std::vector<std::string> problems(const ModelSpec& model,
+                                            bool allow_mixed_groups) const = 0;
 
   const std::vector<WrittenTensor>& written() const { return writer_.written(); }
   std::uint64_t total_bytes() const { return writer_.total_bytes(); }
-  const Json& description() const { return description_; }
+
+ protected:
+  virtual void put_linear(QuantizedLinear linear) = 0;
+  virtual void put_extra(const ModuleTensor& extra) = 0;
+  virtual void put(const std::string& name, const TensorView& view, LinearType type);
+  virtual void saw_float_linear(const std::string&) {}
+  const std::string& folder() const { return folder_; }
+  void finish_weights() { writer_.finish(); }
 
  private:
-  void add(const std::string& name, const TensorView& view, LinearType type, bool svd = false);
   std::string folder_;
-  SaverOptions options_;
   ShardWriter writer_;
-  Json::object_t types_;
-  Json description_;
-  Json metadata_ = Json::object();
-  Json optional_ = Json::object();
-  ModelQuantType model_type_;
-  bool has_kv_cache_ = false;
-  std::int64_t group_size_ = 0;  // of the last linear that has one
 };
 
 }  // namespace msmodelslim

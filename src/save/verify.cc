@@ -47,17 +47,7 @@ class Check {
   }
 
   void contents(const std::vector<WrittenTensor>& written) {
-    std::vector<char> bad(written.size(), 0);
-    parallel_for(static_cast<std::int64_t>(written.size()), [&](std::int64_t i) {
-      const WrittenTensor& tensor = written[static_cast<std::size_t>(i)];
-      const auto view = reader_.find(tensor.name);
-      bad[static_cast<std::size_t>(i)] = !view || view->dtype != tensor.dtype ||
-                                         view->shape != tensor.shape ||
-                                         hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
-      if (view) reader_.dont_need(tensor.name);
-    });
-    for (std::size_t i = 0; i < written.size(); ++i)
-      if (bad[i] != 0) problem("{} was not written as it was computed", written[i].name);
+    problems_ = find_changed_tensors(reader_, written);
   }
 
   void description() {
@@ -198,7 +188,9 @@ class Check {
     }
     if (view.dtype == DType::kU8) return;  // exponents
     if (suffix == "weight_scale" || suffix == "input_scale" || suffix == "deq_scale")
-      proper(name, view, suffix == "weight_scale" && may_be_negative(type));
+      if (const auto bad =
+              scale_problem(name, view, suffix == "weight_scale" && may_be_negative(type)))
+        problems_.push_back(*bad);
     if (type == LinearType::kW4A4Dynamic && suffix == "weight") int4(name, view);
   }
 
@@ -213,20 +205,6 @@ class Check {
     const auto [low, high] = std::minmax_element(codes, codes + view.count());
     if (view.count() > 0 && (*low < -8 || *high > 7))
       problem("{} has codes from {} to {}, int4 goes from -8 to 7", name, *low, *high);
-  }
-
-  void proper(const std::string& name, const TensorView& view, bool negative_too) {
-    for (std::int64_t i = 0; i < view.count(); ++i) {
-      float value = 0;
-      if (view.dtype == DType::kI64)
-        value = std::bit_cast<float>(static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
-      else
-        to_f32(TensorView{view.dtype, {1}, view.bytes + i * dtype_size(view.dtype)}, &value);
-      if (std::isfinite(value) && (value > 0 || (negative_too && value < 0))) continue;
-      problem("{}[{}] is {}, a scale must be {}", name, i, value,
-              negative_too ? "finite and not 0" : "positive");
-      return;
-    }
   }
 
   // All four tensors of a block or none.
@@ -244,7 +222,7 @@ class Check {
                   shape_text(view->shape), dtype_name(model_.dtype),
                   shape_text(Shape{block.k.out}));
         else if (name.ends_with("_scale"))
-          proper(name, *view, false);
+          if (const auto bad = scale_problem(name, *view)) problems_.push_back(*bad);
       }
     if (found != 0 && found != 4)
       problem("{} has {} of the 4 tensors of a KV cache", block.attention_name(), found);
@@ -287,6 +265,39 @@ class Check {
 
 }  // namespace
 
+std::vector<std::string> find_changed_tensors(const CheckpointReader& reader,
+                                              const std::vector<WrittenTensor>& written) {
+  std::vector<char> bad(written.size(), 0);
+  parallel_for(static_cast<std::int64_t>(written.size()), [&](std::int64_t i) {
+    const WrittenTensor& tensor = written[static_cast<std::size_t>(i)];
+    const auto view = reader.find(tensor.name);
+    bad[static_cast<std::size_t>(i)] = !view || view->dtype != tensor.dtype ||
+                                       view->shape != tensor.shape ||
+                                       hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
+    if (view) reader.dont_need(tensor.name);
+  });
+  std::vector<std::string> problems;
+  for (std::size_t i = 0; i < written.size(); ++i)
+    if (bad[i] != 0)
+      problems.push_back(fmt::format("{} was not written as it was computed", written[i].name));
+  return problems;
+}
+
+std::optional<std::string> scale_problem(const std::string& name, const TensorView& view,
+                                         bool negative_too) {
+  for (std::int64_t i = 0; i < view.count(); ++i) {
+    float value = 0;
+    if (view.dtype == DType::kI64)
+      value = std::bit_cast<float>(static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
+    else
+      to_f32(TensorView{view.dtype, {1}, view.bytes + i * dtype_size(view.dtype)}, &value);
+    if (!std::isfinite(value) || !(value > 0 || (negative_too && value < 0)))
+      return fmt::format("{}[{}] is {}, a scale must be {}", name, i, value,
+                         negative_too ? "finite and not 0" : "positive");
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> find_problems(const std::string& folder, const ModelSpec& model,
                                        const std::vector<WrittenTensor>& written,
                                        bool allow_mixed_groups) {
@@ -298,10 +309,7 @@ std::vector<std::string> find_problems(const std::string& folder, const ModelSpe
   return check.take();
 }
 
-void verify_folder(const std::string& folder, const ModelSpec& model,
-                   const std::vector<WrittenTensor>& written, bool allow_mixed_groups) {
-  const std::vector<std::string> problems =
-      find_problems(folder, model, written, allow_mixed_groups);
+void require_sound(const std::string& folder, const std::vector<std::string>& problems) {
   if (problems.empty()) return;
   std::string text;
   constexpr std::size_t kShown = 12;

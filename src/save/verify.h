@@ -2,9 +2,11 @@
 // Reads a finished folder back and checks that an engine can load it (formats reference, section
 // 7).
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "checkpoint/reader.h"
 #include "checkpoint/shard_writer.h"
 #include "model/spec.h"
 
@@ -22,8 +24,14 @@ std::vector<std::string> find_problems(const std::string& folder, const ModelSpe
                                        const std::vector<WrittenTensor>& written,
                                        bool allow_mixed_groups);
 
+// Parts that other formats check too: the tensors that are not as they were handed over, and the
+// first scale that is not positive (or, where codes may be mirrored, not 0) and finite.
+std::vector<std::string> find_changed_tensors(const CheckpointReader& reader,
+                                              const std::vector<WrittenTensor>& written);
+std::optional<std::string> scale_problem(const std::string& name, const TensorView& view,
+                                         bool negative_too = false);
+
 // Throws DataError with the list when there is one.
-void verify_folder(const std::string& folder, const ModelSpec& model,
-                   const std::vector<WrittenTensor>& written, bool allow_mixed_groups);
+void require_sound(const std::string& folder, const std::vector<std::string>& problems);
 
 }  // namespace msmodelslim

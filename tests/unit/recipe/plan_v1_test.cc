@@ -165,9 +165,9 @@ TEST(PlanV1, MissingFieldsOfAQConfig) {
 TEST(PlanV1, UnknownQuantizersArePlainlyUnknown) {
   const std::string text = problems_of(
       v1_recipe("    - {type: linear_quant, qconfig: {weight: {dtype: int8, scope: per_channel, "
-                "symmetric: false, method: minmax}}}\n"));
+                "symmetric: false, method: ssz}}}\n"));
   EXPECT_THAT(text, HasSubstr("there is no weight quantizer (int8, per_channel, symmetric false, "
-                              "minmax); with int8 there are: (int8, per_channel, symmetric true, "
+                              "ssz); with int8 there are: (int8, per_channel, symmetric true, "
                               "minmax)"));
   EXPECT_THAT(text, Not(HasSubstr("not built yet")));
 }
@@ -179,10 +179,10 @@ TEST(PlanV1, PairsWithoutAFormatAreRefusedAtOnce) {
                   "symmetric: true, method: minmax}}}\n")),
               HasSubstr("no output format holds activations int8 per_token asymmetric minmax with "
                         "weights int8 per_channel symmetric minmax"));
-  EXPECT_THAT(problems_of(v1_recipe(
-                  "    - {type: linear_quant, qconfig: {weight: {dtype: int4, scope: per_channel, "
-                  "symmetric: true, method: minmax}}}\n")),
-              HasSubstr("no output format"));
+  EXPECT_THAT(
+      problems_of(v1_recipe("    - {type: linear_quant, qconfig: {weight: {dtype: fp8_e4m3, scope: "
+                            "per_channel, symmetric: true, method: minmax}}}\n")),
+      HasSubstr("no output format"));
 }
 
 TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
@@ -193,8 +193,8 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
               HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
   EXPECT_THAT(problems_of("apiversion: modelslim_v1\nspec:\n  process:\n" +
-                          std::string(kStaticLinear) + "  save: [{type: compressed_tensors}]\n"),
-              HasSubstr("the saver compressed_tensors is not built yet"));
+                          std::string(kStaticLinear) + "  save: [{type: mindie_format_saver}]\n"),
+              HasSubstr("the saver mindie_format_saver is not built yet"));
 }
 
 std::string with_prior(const std::string& prior) {
@@ -291,6 +291,8 @@ TEST(PlanV1, ARecipeThatSavesNothingIsRefused) {
   EXPECT_THAT(problems_of(head + "  save: []\n"), HasSubstr("nothing would be written"));
   EXPECT_THAT(problems_of(head + "  save: [{type: ascendv1_saver}, {type: ascendv1_saver}]\n"),
               HasSubstr("twice"));
+  EXPECT_THAT(problems_of(head + "  save: [{type: ascendv1_saver}, {type: compressed_tensors}]\n"),
+              HasSubstr("a folder holds one format"));
   EXPECT_THAT(problems_of(v1_recipe(std::string(kStaticLinear) + "    - type: ascendv1_saver\n")),
               HasSubstr("belongs under spec.save"));
 }

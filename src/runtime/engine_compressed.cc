@@ -1,0 +1,136 @@
+// What EngineOp takes from a compressed-tensors folder.
+#include "base/error.h"
+#include "base/threads.h"
+#include "checkpoint/pack_int32.h"
+#include "runtime/engine_op.h"
+
+namespace msmodelslim {
+namespace {
+
+using Input = CompressedScheme::Input;
+
+std::vector<float> floats(const TensorView& view) {
+  std::vector<float> values(static_cast<std::size_t>(view.count()));
+  to_f32(view, values.data());
+  return values;
+}
+
+// One integer of a tensor with a single element.
+float integer_of(const TensorView& view, const std::string& name) {
+  if (view.count() == 1 && view.dtype == DType::kI8)
+    return static_cast<float>(*view.as<std::int8_t>());
+  if (view.count() == 1 && view.dtype == DType::kI32)
+    return static_cast<float>(*view.as<std::int32_t>());
+  if (view.count() == 1 && is_float(view.dtype)) return floats(view)[0];
+  throw DataError(fmt::format("{} is {} {}, expected one number", name, dtype_name(view.dtype),
+                              shape_text(view.shape)),
+                  "quantize the model again");
+}
+
+// The tensors of one linear, checked.
+struct Source {
+  const CheckpointReader& checkpoint;
+  const LinearSpec& spec;
+
+  TensorView at(const char* suffix, const Shape& shape, DType dtype) const {
+    const TensorView view = checkpoint.at(spec.name + "." + suffix);
+    const bool fits = dtype == DType::kF32 ? is_float(view.dtype) : view.dtype == dtype;
+    if (view.shape != shape || !fits)
+      throw DataError(
+          fmt::format("{}.{} is {} {}, expected {} {}", spec.name, suffix, dtype_name(view.dtype),
+                      shape_text(view.shape), dtype_name(dtype), shape_text(shape)),
+          "quantize the model again");
+    return view;
+  }
+  float number(const char* suffix) const {
+    const std::string name = spec.name + "." + suffix;
+    return integer_of(checkpoint.at(name), name);
+  }
+};
+
+std::vector<float> zero_points(const Source& source, const CompressedScheme& scheme) {
+  const Shape shape = {source.spec.out, scheme.groups(source.spec.in)};
+  std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
+  if (scheme.symmetric) return values;
+  Tensor unpacked;
+  const std::int8_t* codes = nullptr;
+  if (scheme.packed) {
+    const TensorView packed = source.at(
+        "weight_zero_point", {packed_words(shape[0], scheme.bits), shape[1]}, DType::kI32);
+    unpacked = unpack_columns_int32(packed, scheme.bits, shape);
+    codes = unpacked.as<std::int8_t>();
+  } else {
+    codes = source.at("weight_zero_point", shape, DType::kI8).as<std::int8_t>();
+  }
+  std::copy_n(codes, values.size(), values.begin());
+  return values;
+}
+
+LinearType type_of(const CompressedScheme& scheme) {
+  switch (scheme.input) {
+    case Input::kTensor:
+      return LinearType::kW8A8;
+    case Input::kToken:
+      return LinearType::kW8A8Dynamic;
+    case Input::kFloat:
+      break;
+  }
+  return scheme.bits == 4 ? LinearType::kW4A16 : LinearType::kW8A16;
+}
+
+// -zp * sum of the row's codes
+std::vector<std::int32_t> corrections(const std::int8_t* codes, const LinearSpec& spec,
+                                      float zero_point) {
+  std::vector<std::int32_t> values(static_cast<std::size_t>(spec.out));
+  parallel_for(spec.out, [&](std::int64_t i) {
+    std::int32_t sum = 0;
+    for (std::int64_t j = 0; j < spec.in; ++j) sum += codes[i * spec.in + j];
+    values[static_cast<std::size_t>(i)] = -static_cast<std::int32_t>(zero_point) * sum;
+  });
+  return values;
+}
+
+}  // namespace
+
+void EngineOp::load_compressed(const ModelSpec& model) {
+  const CompressedConfig config = CompressedConfig::read(checkpoint_.folder());
+  const auto add = [&](const LinearSpec& spec) {
+    const auto scheme = config.scheme_of(spec.name);
+    entries_[spec.name] = scheme ? compressed_entry(spec, *scheme) : Entry();
+  };
+  for (const BlockSpec& block : model.blocks)
+    for (const LinearSpec* linear : block.linears()) add(*linear);
+  add(model.head);
+}
+
+EngineOp::Entry EngineOp::compressed_entry(const LinearSpec& spec,
+                                           const CompressedScheme& scheme) const {
+  if (scheme.group_size > 0 && spec.in % scheme.group_size != 0)
+    throw DataError(
+        fmt::format("{} has {} inputs, its groups {}", spec.name, spec.in, scheme.group_size),
+        "config.json belongs to another model");
+  const Source source{checkpoint_, spec};
+  Entry entry;
+  entry.type = type_of(scheme);
+  entry.groups = scheme.groups(spec.in);
+  if (scheme.packed) {
+    const Shape shape = {spec.out, packed_words(spec.in, scheme.bits)};
+    entry.unpacked = unpack_rows_int32(source.at("weight_packed", shape, DType::kI32), scheme.bits,
+                                       {spec.out, spec.in});
+    entry.codes = entry.unpacked.as<std::int8_t>();
+  } else {
+    entry.codes = source.at("weight", {spec.out, spec.in}, DType::kI8).as<std::int8_t>();
+  }
+  entry.weight_scale = floats(source.at("weight_scale", {spec.out, entry.groups}, DType::kF32));
+  entry.weight_offset = zero_points(source, scheme);
+  if (scheme.input != Input::kTensor) return entry;
+  entry.input_scale = floats(source.at("input_scale", {1}, DType::kF32))[0];
+  entry.input_offset = scheme.input_symmetric ? 0.0F : source.number("input_zero_point");
+  entry.quant_bias = corrections(entry.codes, spec, entry.input_offset);
+  for (float scale : entry.weight_scale) entry.deq_scale.push_back(scale * entry.input_scale);
+  if (checkpoint_.has(spec.name + ".bias"))
+    entry.bias = floats(source.at("bias", {spec.out}, DType::kF32));
+  return entry;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,82 @@
+#include "save/ascendv1_saver.h"
+
+#include "base/files.h"
+#include "checkpoint/safetensors.h"
+#include "quantize/mx.h"
+#include "save/linear_tensors.h"
+#include "save/verify.h"
+
+namespace msmodelslim {
+
+AscendV1Saver::AscendV1Saver(std::string folder, const AscendV1Options& options)
+    : Saver(std::move(folder), options.layout == FolderLayout::kV1 ? kV1Stem : options.v0_stem,
+            options.part_bytes),
+      options_(options) {}
+
+void AscendV1Saver::put(const std::string& name, const TensorView& view, LinearType type) {
+  Saver::put(name, view, type);
+  types_.emplace_back(name, linear_type_name(type));
+}
+
+void AscendV1Saver::put_linear(QuantizedLinear linear) {
+  const LinearType type = linear.type;
+  const bool svd = linear.low_rank.rank > 0;
+  if (linear.group_size > 0) group_size_ = linear.group_size;
+  if (is_mx(type)) group_size_ = kMxBlock;
+  const auto tensors = options_.layout == FolderLayout::kV1
+                           ? ascendv1_tensors(std::move(linear), options_.model_dtype)
+                           : v0_tensors(std::move(linear), options_.model_dtype);
+  for (const OutputTensor& tensor : tensors) {
+    put(tensor.name, tensor.tensor.view(), tensor.type);
+    if (svd && tensor.type != LinearType::kFloat)
+      types_.back().second = with_svd(linear_type_name(tensor.type));
+  }
+  model_type_.propose(type, svd);
+}
+
+void AscendV1Saver::put_extra(const ModuleTensor& extra) {
+  if (!extra.type) {
+    Saver::put(extra.name, extra.tensor.view(), LinearType::kFloat);
+    return;
+  }
+  put(extra.name, extra.tensor.view(), *extra.type);
+  has_kv_cache_ = has_kv_cache_ || extra.type == LinearType::kC8;
+  model_type_.propose(*extra.type);
+}
+
+void AscendV1Saver::write_global_rotation(const Tensor& rotation) {
+  constexpr const char* kFile = "optional/quarot.safetensors";
+  fs::create_directory(fs::path(folder()) / "optional");
+  write_safetensors((fs::path(folder()) / kFile).string(), {{"global_rotation", rotation.view()}});
+  optional_["quarot"] = {{"rotation_map", {{"global_rotation", kFile}}}};
+}
+
+void AscendV1Saver::finish() {
+  finish_weights();
+  Json::object_t all;
+  const bool v1 = options_.layout == FolderLayout::kV1;
+  if (!v1) {
+    all.emplace_back("version", "1.0.0");
+    all.emplace_back("model_quant_type", model_type_.name());
+  }
+  for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
+  if (v1) {
+    if (has_kv_cache_)
+      for (const char* key : kKvCacheKeys) all.emplace_back(key, kKvCacheType);
+    all.emplace_back("version", "1.0.0");
+    all.emplace_back("model_quant_type", model_type_.name());
+    all.emplace_back("metadata", metadata_);
+    all.emplace_back("group_size", group_size_);
+    all.emplace_back("optional", optional_);
+  }
+  description_ = Json(std::move(all));
+  write_file_atomic((fs::path(folder()) / kDescriptionFile).string(),
+                    dump_json_python(description_, v1 ? 4 : 2));
+}
+
+std::vector<std::string> AscendV1Saver::problems(const ModelSpec& model,
+                                                 bool allow_mixed_groups) const {
+  return find_problems(folder(), model, written(), allow_mixed_groups);
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,46 @@
+#pragma once
+// The AscendV1 folder: weights and quant_model_description.json (checkpoint/ascendv1.h).
+
+#include "save/saver.h"
+
+namespace msmodelslim {
+
+enum class FolderLayout {
+  kV1,  // quant_model_weights-*.safetensors + index; global keys last
+  kV0   // quant_model_weight_<type>.safetensors; global keys first
+};
+
+struct AscendV1Options {
+  FolderLayout layout = FolderLayout::kV1;
+  std::uint64_t part_bytes = 4ULL << 30;  // 0: one file without index
+  DType model_dtype = DType::kF32;
+  std::string v0_stem = "quant_model_weight_w8a8";
+};
+
+class AscendV1Saver : public Saver {
+ public:
+  AscendV1Saver(std::string folder, const AscendV1Options& options);
+  void finish() override;
+  std::vector<std::string> problems(const ModelSpec& model, bool allow_mixed_groups) const override;
+  // optional/quarot.safetensors
+  void write_global_rotation(const Tensor& rotation) override;
+  void set_metadata(Json metadata) override { metadata_ = std::move(metadata); }
+  const Json& description() const { return description_; }
+
+ private:
+  void put_linear(QuantizedLinear linear) override;
+  void put_extra(const ModuleTensor& extra) override;
+  void put(const std::string& name, const TensorView& view, LinearType type) override;
+  void saw_float_linear(const std::string&) override { model_type_.propose(LinearType::kFloat); }
+
+  AscendV1Options options_;
+  Json::object_t types_;
+  Json description_;
+  Json metadata_ = Json::object();
+  Json optional_ = Json::object();
+  ModelQuantType model_type_;
+  bool has_kv_cache_ = false;
+  std::int64_t group_size_ = 0;  // of the last linear that has one
+};
+
+}  // namespace msmodelslim
