@@ -13,4 +13,11 @@ namespace msmodelslim {
 // of its own smooths the norm-linear pairs.
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm);
 
+// The same for awq. Adapters without it end in an error there; here they are treated as qwen2's.
+std::set<SubgraphKind> declared_awq_subgraphs(const std::string& pedigree);
+
+// The kinds with these names that are in `declared`.
+std::set<SubgraphKind> enabled_subgraphs(const std::set<std::string>& names,
+                                         const std::set<SubgraphKind>& declared);
+
 }  // namespace msmodelslim

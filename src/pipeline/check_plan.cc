@@ -19,6 +19,7 @@ struct Selections {
     filters.push_back(&step.filter);
   }
   void add(const SmoothStep& step) { filters.push_back(&step.filter); }
+  void add(const AwqStep& step) { filters.push_back(&step.filter); }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);

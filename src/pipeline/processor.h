@@ -10,13 +10,13 @@
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "save/saver.h"
-#include "suppress/smoother.h"
 
 namespace msmodelslim {
 
 // What the entries have made of the block so far.
 struct BlockState {
   Block* block = nullptr;
+  const std::vector<Sequence>* samples = nullptr;                  // the calibration set
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
   std::vector<ModuleTensor> extras;  // what the entries leave besides linears and norms

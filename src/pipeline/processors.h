@@ -11,6 +11,8 @@ std::unique_ptr<Processor> make_processor(const LinearQuantStep& step, const Pla
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const SmoothStep& step, const Plan& plan,
                                           const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const AwqStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const GroupStep& step, const Plan& plan,
                                           const ProcessorContext& context);
 

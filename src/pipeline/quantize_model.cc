@@ -136,6 +136,7 @@ class Run {
       Block block(model_.blocks[i], checkpoint_);
       BlockState state;
       state.block = &block;
+      state.samples = &states.sequences;
       for (std::size_t p = 0; p < processors_.size(); ++p) {
         check_interrupted();
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());

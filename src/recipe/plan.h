@@ -38,16 +38,30 @@ struct LinearQuantStep {
   std::string type;  // AscendV1 type of the pair: W8A8, W8A8_DYNAMIC, W8A16, ...
 };
 
-enum class SmoothKind { kSmoothQuant, kIterSmooth, kFlexSmoothQuant };
+enum class SmoothKind { kSmoothQuant, kIterSmooth, kFlexSmoothQuant, kFlexAwqSsz };
+
+// Calibration rows that a search looks at unless the recipe says otherwise. The field is ours.
+inline constexpr std::int64_t kSearchRows = 4096;
 
 struct SmoothStep {
   SmoothKind kind = SmoothKind::kIterSmooth;
-  std::optional<double> alpha;           // absent only for flex_smooth_quant: searched
-  std::optional<double> beta;            // flex_smooth_quant only; absent: searched
+  std::optional<double> alpha;             // absent only for the flex processors: searched
+  std::optional<double> beta;              // flex_smooth_quant only; absent: searched
+  std::int64_t search_rows = kSearchRows;  // the flex processors
+  QConfig act;                             // flex_awq_ssz: what its search simulates
+  QConfig weight;
   double scale_min = 1e-5;               // iter_smooth only
   bool symmetric = true;                 // smooth_quant, iter_smooth
   std::set<std::string> subgraph_types;  // of norm-linear, linear-linear, ov, up-down
   NameFilter filter;                     // of the subgraph's source module
+};
+
+struct AwqStep {
+  QConfig weight;
+  int n_grid = 20;
+  std::int64_t search_rows = kSearchRows;
+  std::set<std::string> subgraph_types;
+  NameFilter filter;  // of the subgraph's source module
 };
 
 struct Step;
@@ -58,7 +72,7 @@ struct GroupStep {
 };
 
 struct Step {
-  std::variant<LinearQuantStep, SmoothStep, GroupStep> value;
+  std::variant<LinearQuantStep, SmoothStep, AwqStep, GroupStep> value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant
   int line = 0;      // 1-based line in the recipe file
 };

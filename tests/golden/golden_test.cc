@@ -116,6 +116,9 @@ std::map<std::string, Rule> make_rules() {
   smooth.quant_bias_rel = 1e-2;
   rules["smooth"].all = smooth;
   rules["smooth-eps"].all = smooth;
+  Tolerance smooth_int4 = smooth;
+  smooth_int4.scale_bias = 1e-3;
+  rules["smooth-int4"].all = smooth_int4;
   Tolerance shift = smooth;  // (max + min) / 2 cancels: the tool differs from itself by 1e-3
   shift.scale = 1e-3;
   shift.quant_bias_rel = 0.1;

@@ -82,7 +82,7 @@ TEST(SmoothMath, Example4cAnd5cGroupedHeads) {
 TEST(FlexSearch, Example5a) {
   const std::vector<float> x = {24, -2, 3, 1, -1, -0.5F};
   const std::vector<float> w = {-4, -0.5F, -2, -0.5F};
-  const FlexChoice choice = search_flex(x.data(), 3, w.data(), 2, 2);
+  const FlexChoice choice = search_flex(x.data(), 3, {{w.data(), 2}}, 2);
   EXPECT_DOUBLE_EQ(choice.alpha, 0.5);
   EXPECT_DOUBLE_EQ(choice.beta, 0.8);
   EXPECT_NEAR(choice.score, 1e-6, 1e-6);
@@ -91,14 +91,14 @@ TEST(FlexSearch, Example5a) {
 TEST(FlexSearch, Example5bZeroRowsAndDeadChannels) {
   const std::vector<float> w = {-4, -0.5F, -2, -0.5F};
   const std::vector<float> zero_row = {24, -2, 3, 1, -1, -0.5F, 0, 0};
-  EXPECT_FALSE(search_flex(zero_row.data(), 4, w.data(), 2, 2).found);
+  EXPECT_FALSE(search_flex(zero_row.data(), 4, {{w.data(), 2}}, 2).found);
   const std::vector<float> dead_channel = {24, 0, 3, 0, -1, 0};
-  const FlexChoice act = search_flex(dead_channel.data(), 3, w.data(), 2, 2);
+  const FlexChoice act = search_flex(dead_channel.data(), 3, {{w.data(), 2}}, 2);
   EXPECT_DOUBLE_EQ(act.alpha, 0);
   EXPECT_DOUBLE_EQ(act.beta, 0.65);
   const std::vector<float> x = {24, -2, 3, 1, -1, -0.5F};
   const std::vector<float> dead_column = {-4, 0, -2, 0};
-  const FlexChoice weight = search_flex(x.data(), 3, dead_column.data(), 2, 2);
+  const FlexChoice weight = search_flex(x.data(), 3, {{dead_column.data(), 2}}, 2);
   EXPECT_DOUBLE_EQ(weight.alpha, 1);
   EXPECT_DOUBLE_EQ(weight.beta, 0);
 }
@@ -131,7 +131,7 @@ TEST_P(Invariance, FloatOutputOfTheBlockIsUnchanged) {
   config.selects = [](const std::string&) { return true; };
   Smoother smoother(config, model);
   PackedStates watched = input;
-  const auto taps = smoother.prepare(block);
+  const auto taps = smoother.prepare(block, input.sequences);
   run_block_on(model, block, watched, false, rope, op, taps, workspace);
   EXPECT_EQ(smoother.finish().size(), 4U);
   EXPECT_TRUE(block.q.changed());
