@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kSteps = 20;            // of the grid 0, 0.05 .. 1
 constexpr std::int64_t kCols = 1024;  // columns of a product at once
-constexpr double kSlack = 3.2;        // see the header
+constexpr double kSlack = 0.8;        // see the header
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 void widen_column_max(const float* x, std::int64_t rows, std::int64_t k, std::vector<float>& max) {

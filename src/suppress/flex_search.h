@@ -9,7 +9,7 @@
 // What we do differently: products of codes are exact integers; scores below 2^-23, which is
 // rounding noise, are equal. Beyond 512 rows the candidates of a stage race: all start on 256 rows
 // (those of the largest sum of squares and an even spread of the others); whoever's squared error
-// is more than the fraction 3.2 / sqrt(rows seen) above the smallest falls out; the survivors see
+// is more than the fraction 0.8 / sqrt(rows seen) above the smallest falls out; the survivors see
 // all rows, in steps of 1024.
 
 #include <cstdint>
