@@ -130,7 +130,8 @@ void read_simulation(Entry entry, SmoothStep* step) {
   if (!read_pair(entry, &pair.act, &pair.weight)) return;
   pair.type = exported_type(pair.act, pair.weight).value_or("");
   check_pair(pair, entry);
-  check_searched_weight(pair.weight, entry.fields->path_of("qconfig") + ".weight", entry);
+  if (find_quantizer(Side::kWeight, pair.weight)->built)
+    check_searched_weight(pair.weight, entry.fields->path_of("qconfig") + ".weight", entry);
   step->act = pair.act;
   step->weight = pair.weight;
 }
