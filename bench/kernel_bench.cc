@@ -40,6 +40,17 @@ void product(benchmark::State& state) {
                         std::int64_t k) { msmodelslim::matmul_nt(x, k, w, k, y, n, m, n, k); });
 }
 
+void product_s8(benchmark::State& state) {
+  const std::int64_t m = 2048;
+  const std::int64_t n = state.range(0);
+  const std::int64_t k = state.range(1);
+  const std::vector<std::int8_t> x(static_cast<std::size_t>(m * k), 3);
+  const std::vector<std::int8_t> w(static_cast<std::size_t>(n * k), -5);
+  std::vector<std::int32_t> y(static_cast<std::size_t>(m * n));
+  for (auto _ : state) msmodelslim::matmul_s8(x.data(), w.data(), y.data(), m, n, k);
+  report(state, 2.0 * m * n * k);
+}
+
 void causal_attention(benchmark::State& state) {
   const std::int64_t rows = state.range(0);
   const msmodelslim::AttentionShape shape{rows, rows, 9, 3, 64, 0.125F, 0};
@@ -61,6 +72,7 @@ void weight_codes(benchmark::State& state) {
 
 BENCHMARK(roof)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
+BENCHMARK(product_s8)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(causal_attention)->Arg(700)->Arg(2048)->UseRealTime();
 BENCHMARK(weight_codes);
 

@@ -66,16 +66,16 @@ void rotate(const ModelSpec& model, const Context& context, float* x, std::int64
 }
 
 // Self-attention without its output projection: workspace.attention [rows, heads*head_dim].
-void attend(const ModelSpec& model, Block& block, std::int64_t rows, Context& context,
-            Workspace& ws) {
+void attend(const ModelSpec& model, Block& block, const float* normed, std::int64_t rows,
+            Context& context, Workspace& ws) {
   const std::int64_t q_width = model.heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
   float* q = sized(ws.q, rows * q_width);
   float* k = sized(ws.k, rows * kv_width);
   float* v = sized(ws.v, rows * kv_width);
-  apply(context, block.q, ws.normed.data(), rows, q, ws);
-  apply(context, block.k, ws.normed.data(), rows, k, ws);
-  apply(context, block.v, ws.normed.data(), rows, v, ws);
+  apply(context, block.q, normed, rows, q, ws);
+  apply(context, block.k, normed, rows, k, ws);
+  apply(context, block.v, normed, rows, v, ws);
   if (block.q_norm) normalize(*block.q_norm, q, q, rows * model.heads);
   if (block.k_norm) normalize(*block.k_norm, k, k, rows * model.kv_heads);
   rotate(model, context, q, model.heads);
@@ -97,6 +97,20 @@ void attend(const ModelSpec& model, Block& block, std::int64_t rows, Context& co
   }
 }
 
+// silu(gate) * up: workspace.gate [rows, intermediate].
+float* gated(Block& block, const float* normed, std::int64_t rows, Context& context,
+             Workspace& ws) {
+  const std::int64_t inner = block.gate.spec().out;
+  float* gate = sized(ws.gate, rows * inner);
+  float* up = sized(ws.up, rows * inner);
+  apply(context, block.gate, normed, rows, gate, ws);
+  apply(context, block.up, normed, rows, up, ws);
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner, (end - begin) * inner);
+  });
+  return gate;
+}
+
 void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width) {
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     add_to(accumulator + begin * width, x + begin * width, (end - begin) * width);
@@ -108,10 +122,9 @@ void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_
 void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
                Context& context, Workspace& ws) {
   const std::int64_t h = model.hidden;
-  const std::int64_t inner = block.gate.spec().out;
   float* normed = sized(ws.normed, rows * h);
   normalize(block.input_norm, in, normed, rows);
-  attend(model, block, rows, context, ws);
+  attend(model, block, normed, rows, context, ws);
   const bool mlp_seen =
       wanted(context, block.gate) || wanted(context, block.up) || wanted(context, block.down);
   if (out == nullptr && !mlp_seen && !context.linear_op->wants(block.o)) {
@@ -128,13 +141,7 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
     show(context, block.up, normed, rows);
     return;
   }
-  float* gate = sized(ws.gate, rows * inner);
-  float* up = sized(ws.up, rows * inner);
-  apply(context, block.gate, normed, rows, gate, ws);
-  apply(context, block.up, normed, rows, up, ws);
-  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner, (end - begin) * inner);
-  });
+  float* gate = gated(block, normed, rows, context, ws);
   if (out == nullptr && !context.linear_op->wants(block.down)) {
     show(context, block.down, turned(block.down, gate, rows, ws), rows);
     return;
@@ -143,6 +150,17 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   if (out == nullptr) return;
   add_rows(hidden, normed, rows, h);
   std::copy_n(hidden, rows * h, out);
+}
+
+void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,
+                   std::int64_t rows, Context& context, Workspace& ws) {
+  attend(model, block, normed, rows, context, ws);
+  apply(context, block.o, ws.attention.data(), rows, out, ws);
+}
+
+void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
+             Workspace& ws) {
+  apply(context, block.down, gated(block, normed, rows, context, ws), rows, out, ws);
 }
 
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -185,29 +203,35 @@ PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& check
   return states;
 }
 
-void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
-                  const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace, KvOp* kv_op) {
-  for (std::size_t first = 0; first < states.sequences.size();) {
+void for_each_chunk(const std::vector<Sequence>& samples,
+                    const std::function<void(std::int64_t, std::int64_t, Context&)>& body) {
+  for (std::size_t first = 0; first < samples.size();) {
     Context context;
-    context.rope = &rope;
-    context.linear_op = &op;
-    context.kv_op = kv_op;
-    context.taps = taps;
-    const std::int64_t begin = states.sequences[first].begin;
+    const std::int64_t begin = samples[first].begin;
     std::int64_t rows = 0;
     std::size_t next = first;
-    while (next < states.sequences.size() &&
-           (next == first || rows + states.sequences[next].rows <= kChunkRows)) {
-      Sequence sequence = states.sequences[next++];
+    while (next < samples.size() && (next == first || rows + samples[next].rows <= kChunkRows)) {
+      Sequence sequence = samples[next++];
       sequence.begin = rows;
       rows += sequence.rows;
       context.sequences.push_back(sequence);
     }
-    float* at = states.values.data() + begin * states.width;
-    run_block(model, block, at, update ? at : nullptr, rows, context, workspace);
+    body(begin, rows, context);
     first = next;
   }
+}
+
+void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
+                  const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
+                  Workspace& workspace, KvOp* kv_op) {
+  for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
+    context.rope = &rope;
+    context.linear_op = &op;
+    context.kv_op = kv_op;
+    context.taps = taps;
+    float* at = states.values.data() + begin * states.width;
+    run_block(model, block, at, update ? at : nullptr, rows, context, workspace);
+  });
 }
 
 }  // namespace msmodelslim

@@ -2,6 +2,7 @@
 // The one decoder block of the program, and the two ends of the model.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,6 +20,14 @@ struct Workspace {
 // the result, only taps look; what no tap wants is not computed.
 void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
                Context& context, Workspace& workspace);
+
+// The attention module alone, output projection included: `normed` [rows, hidden], what it reads,
+// -> `out` [rows, hidden].
+void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,
+                   std::int64_t rows, Context& context, Workspace& workspace);
+// The MLP alone.
+void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
+             Workspace& workspace);
 
 // Rows of the embedding, fp32 [ids, hidden]. Throws DataError for an id outside the vocabulary.
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -49,7 +58,12 @@ struct PackedStates {
 PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& checkpoint,
                            const std::vector<std::vector<std::int32_t>>& samples);
 
-// Runs every chunk (at most about `kChunkRows` rows, cut at sample borders) through the block.
+// Cuts samples that lie one after the other into chunks of at most about `kChunkRows` rows and
+// calls body(first row, rows, context with the chunk's sequences) for each.
+void for_each_chunk(const std::vector<Sequence>& samples,
+                    const std::function<void(std::int64_t, std::int64_t, Context&)>& body);
+
+// Runs every chunk through the block.
 // `update`: the states become the outputs; otherwise they stay. `kv_op` may be null.
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,

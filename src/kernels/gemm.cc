@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::int64_t kTileRows = 256;
 constexpr std::int64_t kTileCols = 512;
-// Largest depth for which sums of int8 products stay exact in fp32: 128 * 128 * 1024 = 2^24.
-constexpr std::int64_t kExactDepth = 1024;
 
 // oneDNN starts its own OpenMP team unless it is called from inside one. A team that consists of
 // the calling thread alone does not count as "inside", so outside callers get a limit of one
@@ -235,31 +233,6 @@ void matmul_tn_bf16(const std::uint16_t* a, std::int64_t lda, const std::uint16_
                     std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
                     std::int64_t k, bool accumulate) {
   product_tn(a, lda, b, ldb, y, ldy, m, n, k, accumulate);
-}
-
-void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
-               std::int64_t n, std::int64_t k) {
-  for_each_tile(
-      m, n, [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-        const std::int64_t depth = std::min(k, kExactDepth);
-        std::vector<float> xf(static_cast<std::size_t>(rows * depth));
-        std::vector<float> wf(static_cast<std::size_t>(cols * depth));
-        std::vector<float> sums(static_cast<std::size_t>(rows * cols));
-        for (std::int64_t i = 0; i < rows; ++i) std::fill_n(y + (row + i) * n + col, cols, 0);
-        for (std::int64_t begin = 0; begin < k; begin += kExactDepth) {
-          const std::int64_t part = std::min(kExactDepth, k - begin);
-          for (std::int64_t i = 0; i < rows; ++i)
-            std::copy_n(x + (row + i) * k + begin, part, xf.data() + i * part);
-          for (std::int64_t j = 0; j < cols; ++j)
-            std::copy_n(w + (col + j) * k + begin, part, wf.data() + j * part);
-          matmul_nt_tile(xf.data(), part, wf.data(), part, sums.data(), cols, rows, cols, part);
-          for (std::int64_t i = 0; i < rows; ++i) {
-            std::int32_t* out = y + (row + i) * n + col;
-            for (std::int64_t j = 0; j < cols; ++j)
-              out[j] += static_cast<std::int32_t>(sums[static_cast<std::size_t>(i * cols + j)]);
-          }
-        }
-      });
 }
 
 }  // namespace msmodelslim

@@ -2,8 +2,9 @@
 // Matrix products. Everything above calls these; the library behind them (oneDNN on x86) is named
 // in gemm.cc only.
 //
-// A product is cut into tiles whose size depends on the shapes alone, and each tile is computed by
-// one thread: the result has the same bits for any number of threads.
+// 8-bit products are ours (gemm_s8.cc). A product is cut into tiles whose size depends on the
+// shapes alone, and each tile is computed by one thread: the result has the same bits for any
+// number of threads.
 
 #include <cstdint>
 

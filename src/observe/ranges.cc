@@ -85,14 +85,4 @@ void ChannelTap::see(const Linear& linear, const float* x, std::int64_t rows,
     stats.abs_max[j] = std::max(std::fabs(stats.min[j]), std::fabs(stats.max[j]));
 }
 
-RowsTap::RowsTap(const std::vector<std::string>& linears) {
-  for (const std::string& name : linears) rows_[name];
-}
-
-void RowsTap::see(const Linear& linear, const float* x, std::int64_t rows,
-                  const std::vector<Sequence>&) {
-  std::vector<float>& kept = rows_.at(linear.name());
-  kept.insert(kept.end(), x, x + rows * linear.spec().in);
-}
-
 }  // namespace msmodelslim

@@ -61,18 +61,4 @@ class ChannelTap : public Tap {
   std::unordered_map<std::string, Stats> stats_;
 };
 
-// All input rows of chosen linears, in order (for searches).
-class RowsTap : public Tap {
- public:
-  explicit RowsTap(const std::vector<std::string>& linears);
-  bool wants(const Linear& linear) const override { return rows_.count(linear.name()) > 0; }
-  void see(const Linear& linear, const float* x, std::int64_t rows,
-           const std::vector<Sequence>& sequences) override;
-  const std::vector<float>& rows(const std::string& linear) const { return rows_.at(linear); }
-  void drop(const std::string& linear) { rows_.at(linear) = {}; }
-
- private:
-  std::unordered_map<std::string, std::vector<float>> rows_;
-};
-
 }  // namespace msmodelslim

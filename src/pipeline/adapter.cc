@@ -1,5 +1,8 @@
 #include "pipeline/adapter.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace msmodelslim {
 
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm) {
@@ -15,6 +18,20 @@ bool has_shifted_heads(const std::string& pedigree) {
   static const std::set<std::string> kShifted = {"qwq", "qwen3_moe", "qwen3_vl", "qwen3_vl_moe",
                                                  "glm4_moe"};
   return kShifted.count(pedigree) > 0;
+}
+
+std::set<SubgraphKind> declared_awq_subgraphs(const std::string& pedigree) {
+  using K = SubgraphKind;
+  if (pedigree == "qwen3") return {K::kNormLinear, K::kOv, K::kUpDown};
+  return {K::kNormLinear, K::kUpDown};
+}
+
+std::set<SubgraphKind> enabled_subgraphs(const std::set<std::string>& names,
+                                         const std::set<SubgraphKind>& declared) {
+  std::set<SubgraphKind> enabled;
+  std::copy_if(declared.begin(), declared.end(), std::inserter(enabled, enabled.end()),
+               [&](SubgraphKind kind) { return names.count(subgraph_kind_name(kind)) > 0; });
+  return enabled;
 }
 
 }  // namespace msmodelslim

@@ -17,4 +17,11 @@ std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlg
 // (reference: outlier-suppression 10.4).
 bool has_shifted_heads(const std::string& pedigree);
 
+// The same for awq. Adapters without it end in an error there; here they are treated as qwen2's.
+std::set<SubgraphKind> declared_awq_subgraphs(const std::string& pedigree);
+
+// The kinds with these names that are in `declared`.
+std::set<SubgraphKind> enabled_subgraphs(const std::set<std::string>& names,
+                                         const std::set<SubgraphKind>& declared);
+
 }  // namespace msmodelslim

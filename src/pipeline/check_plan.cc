@@ -21,6 +21,8 @@ struct Selections {
   std::vector<const SmoothStep*> smooths;
   std::vector<const NameFilter*> filters;
   std::vector<const QuaRotStep*> rotations;
+  std::vector<const SvdResidualStep*> low_rank_branches;
+  std::vector<const FloatSparseStep*> sparse;
   std::vector<const NameFilter*> attention_filters;
 
   void add(const LinearQuantStep& step) {
@@ -32,8 +34,14 @@ struct Selections {
     filters.push_back(&step.filter);
   }
   void add(const QuaRotStep& step) { rotations.push_back(&step); }
-  void add(const SvdResidualStep& step) { filters.push_back(&step.filter); }
-  void add(const FloatSparseStep& step) { filters.push_back(&step.filter); }
+  void add(const SvdResidualStep& step) {
+    low_rank_branches.push_back(&step);
+    filters.push_back(&step.filter);
+  }
+  void add(const FloatSparseStep& step) {
+    sparse.push_back(&step);
+    filters.push_back(&step.filter);
+  }
   void add(const DynamicCacheStep& step) {
     caches.push_back(&step);
     attention_filters.push_back(&step.filter);
@@ -42,6 +50,7 @@ struct Selections {
   void add(const AutoroundStep& step) {
     for (const LinearQuantStep& strategy : step.strategies) add(strategy);
   }
+  void add(const AwqStep& step) { filters.push_back(&step.filter); }
   void add(const GroupStep& step) { add(step.steps); }
   void add(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { add(value); }, step.value);
@@ -135,6 +144,16 @@ void check_format(const QuantJob& job) {
                       group_size > 0 ? " with weights in groups" : ""),
           fmt::format("it holds {}; use --save_format ascendv1", compressed_types_text()));
   }
+  const bool online = std::any_of(selections.rotations.begin(), selections.rotations.end(),
+                                  [](const QuaRotStep* step) { return step->online; });
+  const char* misfit = online                                  ? "online rotations"
+                       : !selections.caches.empty()            ? "an int8 KV cache"
+                       : !selections.low_rank_branches.empty() ? "low-rank branches"
+                       : !selections.sparse.empty()            ? "W16A16S"
+                                                               : nullptr;
+  if (compressed && misfit != nullptr)
+    throw UsageError(fmt::format("the compressed_tensors format cannot hold {}", misfit),
+                     "use --save_format ascendv1, or drop that entry of the recipe");
   for (const SmoothStep* step : selections.smooths)
     if (compressed && !step->symmetric)
       throw UsageError(

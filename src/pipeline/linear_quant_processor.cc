@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "pipeline/processors.h"
+#include "pipeline/rounding.h"
 
 namespace msmodelslim {
 namespace {
@@ -67,22 +68,7 @@ class LinearQuantProcessor : public Processor {
                                                                         : RangeAggregation::kMax;
     config.histogram = step.act.method == "histogram";
     if (plan.v0) config.aggregation = RangeAggregation::kRunningMean;
-    config.weight.bits = step.weight.dtype == "int4" ? 4 : 8;
-    config.weight.method = step.weight.method;
-    config.weight.symmetric = step.weight.symmetric;
-    config.weight.steps = step.weight.ext.value("step", 50);
-    config.weight.percdamp = step.weight.ext.value("percdamp", 0.01);
-    config.weight.block_size = step.weight.ext.value("block_size", std::int64_t{128});
-    config.weight.act_order = step.weight.ext.value("act_order", false);
-    config.weight.scale_search = step.weight.ext.value("scale_search", false);
-    config.weight.group_size = group_size_of(step.weight);
-    config.weight.dual_block = step.weight.ext.value("dual_block_size", std::int64_t{512});
-    config.weight.ceil_x = step.weight.ext.value("ceil_x_value", 7.25);
-    config.weight.ceil_search = step.weight.ext.value("enable_search", false);
-    config.weight.ceil_min = step.weight.ext.value("search_min", 6.0);
-    config.weight.ceil_max = step.weight.ext.value("search_max", 12.0);
-    config.weight.ceil_step = step.weight.ext.value("search_step", 0.25);
-    config.weight.scale_dtype = context.model->dtype;
+    config.weight = weight_config_of(step.weight, context.model->dtype);
     config.act_scale_dtype = context.model->dtype;
     config.compute_dtype = context.model->dtype;
     return config;

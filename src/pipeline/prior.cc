@@ -1,7 +1,6 @@
 #include "pipeline/prior.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -9,6 +8,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "forward/run.h"
+#include "observe/rows.h"
 #include "suppress/adapt_rotation.h"
 #include "suppress/quarot.h"
 
@@ -17,32 +17,6 @@ namespace {
 
 // Rows of all linears that are kept for one fit; more would not change it.
 constexpr std::int64_t kMostRows = 32768;
-
-// Keeps the same few rows of every chosen linear's input.
-class SpreadRowsTap : public Tap {
- public:
-  SpreadRowsTap(const std::set<std::string>& linears, std::vector<std::int64_t> rows)
-      : linears_(linears), chosen_(std::move(rows)) {}
-  bool wants(const Linear& linear) const override { return linears_.count(linear.name()) > 0; }
-  void see(const Linear& linear, const float* x, std::int64_t rows,
-           const std::vector<Sequence>&) override {
-    std::int64_t& begin = seen_[linear.name()];
-    const std::int64_t in = linear.spec().in;
-    const auto first = std::lower_bound(chosen_.begin(), chosen_.end(), begin);
-    for (auto row = first; row != chosen_.end() && *row < begin + rows; ++row) {
-      const float* from = x + (*row - begin) * in;
-      values_.insert(values_.end(), from, from + in);
-    }
-    begin += rows;
-  }
-  std::vector<float> take() { return std::move(values_); }
-
- private:
-  const std::set<std::string>& linears_;
-  std::vector<std::int64_t> chosen_;
-  std::map<std::string, std::int64_t> seen_;
-  std::vector<float> values_;
-};
 
 // The inputs of the chosen linears in the float model with folded norms, [rows, hidden].
 std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64_t max_samples,
@@ -56,7 +30,7 @@ std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64
   const std::int64_t each =
       std::min(max_samples,
                std::max<std::int64_t>(1, kMostRows / static_cast<std::int64_t>(linears.size())));
-  SpreadRowsTap tap(linears, spread_rows(states.rows, each));
+  RowsTap tap({linears.begin(), linears.end()}, spread_rows(states.sequences, each));
   Workspace workspace;
   Progress progress("adapt_rotation", static_cast<std::int64_t>(model.blocks.size()), states.rows,
                     quiet);
@@ -69,7 +43,12 @@ std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64
     run_block_on(model, block, states, i + 1 < model.blocks.size(), rope, op, {&tap}, workspace);
     for (Linear* linear : block.linears()) checkpoint.dont_need(linear->name() + ".weight");
   }
-  return tap.take();
+  std::vector<float> rows;
+  for (const std::string& name : linears) {
+    rows.insert(rows.end(), tap.rows(name).begin(), tap.rows(name).end());
+    tap.drop(name);
+  }
+  return rows;
 }
 
 std::vector<float> fit(const AdaptRotationStep& step,

@@ -15,7 +15,6 @@
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "save/saver.h"
-#include "suppress/smoother.h"
 
 namespace msmodelslim {
 
@@ -23,6 +22,7 @@ namespace msmodelslim {
 struct BlockState {
   Block* block = nullptr;
   std::int64_t index = 0;
+  const std::vector<Sequence>* samples = nullptr;                  // the calibration set
   std::map<std::string, std::unique_ptr<LinearQuantizer>> active;  // under calibration now
   std::map<std::string, QuantizedLinear> done;
   std::map<std::string, std::int64_t> low_rank;  // rank of the branch that linear_quant has to add

@@ -144,6 +144,7 @@ class Run {
       BlockState state;
       state.block = &block;
       state.index = static_cast<std::int64_t>(i);
+      state.samples = &states.sequences;
       for (std::size_t p = 0; p < processors_.size(); ++p) {
         check_interrupted();
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());

@@ -1,16 +1,23 @@
-#include "base/error.h"
-#include "base/log.h"
 #include "pipeline/adapter.h"
 #include "pipeline/processors.h"
+#include "pipeline/rounding.h"
+#include "pipeline/smooth_report.h"
 
 namespace msmodelslim {
 namespace {
 
-SubgraphKind kind_from_name(const std::string& name) {
-  for (SubgraphKind kind : {SubgraphKind::kUpDown, SubgraphKind::kOv, SubgraphKind::kLinearLinear,
-                            SubgraphKind::kNormLinear})
-    if (name == subgraph_kind_name(kind)) return kind;
-  throw UsageError(fmt::format("unknown subgraph type \"{}\"", name));
+SmoothAlgorithm algorithm_of(SmoothKind kind) {
+  switch (kind) {
+    case SmoothKind::kSmoothQuant:
+      return SmoothAlgorithm::kSmoothQuant;
+    case SmoothKind::kIterSmooth:
+      return SmoothAlgorithm::kIterSmooth;
+    case SmoothKind::kFlexAwqSsz:
+      return SmoothAlgorithm::kFlexAwqSsz;
+    case SmoothKind::kFlexSmoothQuant:
+      break;
+  }
+  return SmoothAlgorithm::kFlexSmooth;
 }
 
 class SmoothProcessor : public Processor {
@@ -25,43 +32,37 @@ class SmoothProcessor : public Processor {
         return "smooth_quant";
       case SmoothKind::kIterSmooth:
         return "iter_smooth";
+      case SmoothKind::kFlexAwqSsz:
+        return "flex_awq_ssz";
       case SmoothKind::kFlexSmoothQuant:
         break;
     }
     return "flex_smooth_quant";
   }
   bool needs_data() const override { return true; }
-  std::vector<Tap*> prepare(BlockState& state) override { return smoother_.prepare(*state.block); }
+  std::vector<Tap*> prepare(BlockState& state) override {
+    return smoother_.prepare(*state.block, *state.samples);
+  }
   void finish(BlockState& state) override {
-    for (const SmoothResult& result : smoother_.finish()) {
-      if (state.done.count(result.target) > 0)
-        throw UsageError(fmt::format("{} is smoothed after it was quantized", result.target),
-                         "put the smoothing entry before linear_quant in the recipe");
-      log_debug("suppress", "{}: {} alpha {:.2f} beta {:.2f}", result.target,
-                subgraph_kind_name(result.kind), result.alpha, result.beta);
-      if (debug_ != nullptr)
-        debug_->add(name(),
-                    {{"target", result.target},
-                     {"subgraph", subgraph_kind_name(result.kind)},
-                     {"alpha", result.alpha},
-                     {"beta", result.beta}},
-                    "scales", result.scales);
-    }
+    for (const SmoothResult& result : smoother_.finish())
+      report_smoothing(name(), result, state, debug_);
   }
 
  private:
   static SmoothConfig config_of(const SmoothStep& step, const ProcessorContext& context) {
     SmoothConfig config;
-    config.algorithm = step.kind == SmoothKind::kSmoothQuant  ? SmoothAlgorithm::kSmoothQuant
-                       : step.kind == SmoothKind::kIterSmooth ? SmoothAlgorithm::kIterSmooth
-                                                              : SmoothAlgorithm::kFlexSmooth;
+    config.algorithm = algorithm_of(step.kind);
     config.alpha = step.alpha;
     config.beta = step.beta;
     config.scale_min = step.kind == SmoothKind::kIterSmooth ? step.scale_min : 1e-5;
     config.symmetric = step.symmetric;
-    const auto declared = declared_subgraphs(context.pedigree, config.algorithm);
-    for (const std::string& type : step.subgraph_types)
-      if (declared.count(kind_from_name(type)) > 0) config.kinds.insert(kind_from_name(type));
+    config.search_rows = step.search_rows;
+    if (step.kind == SmoothKind::kFlexAwqSsz) {
+      config.round_weight = make_round_weight(step.weight, context.model->dtype);
+      config.round_input = make_round_input(step.act, step.weight);
+    }
+    config.kinds = enabled_subgraphs(step.subgraph_types,
+                                     declared_subgraphs(context.pedigree, config.algorithm));
     config.selects = [filter = step.filter](const std::string& source) {
       return filter.selects(source);
     };

@@ -39,12 +39,18 @@ struct LinearQuantStep {
   std::string type;  // AscendV1 type of the pair: W8A8, W8A8_DYNAMIC, W8A16, ...
 };
 
-enum class SmoothKind { kSmoothQuant, kIterSmooth, kFlexSmoothQuant };
+enum class SmoothKind { kSmoothQuant, kIterSmooth, kFlexSmoothQuant, kFlexAwqSsz };
+
+// Calibration rows that a search looks at unless the recipe says otherwise. The field is ours.
+inline constexpr std::int64_t kSearchRows = 4096;
 
 struct SmoothStep {
   SmoothKind kind = SmoothKind::kIterSmooth;
-  std::optional<double> alpha;           // absent only for flex_smooth_quant: searched
-  std::optional<double> beta;            // flex_smooth_quant only; absent: searched
+  std::optional<double> alpha;             // absent only for the flex processors: searched
+  std::optional<double> beta;              // flex_smooth_quant only; absent: searched
+  std::int64_t search_rows = kSearchRows;  // the flex processors
+  QConfig act;                             // flex_awq_ssz: what its search simulates
+  QConfig weight;
   double scale_min = 1e-5;               // iter_smooth only
   bool symmetric = true;                 // smooth_quant, iter_smooth
   std::set<std::string> subgraph_types;  // of norm-linear, linear-linear, ov, up-down
@@ -115,6 +121,14 @@ struct AutoroundStep {
 // 1 / iters: few steps of 5 / iters end behind the start.
 double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy);
 
+struct AwqStep {
+  QConfig weight;
+  int n_grid = 20;
+  std::int64_t search_rows = kSearchRows;
+  std::set<std::string> subgraph_types;
+  NameFilter filter;  // of the subgraph's source module
+};
+
 struct Step;
 
 // Children share one forward pass over the calibration set per block.
@@ -125,6 +139,7 @@ struct GroupStep {
 struct Step {
   std::variant<LinearQuantStep,   //
                SmoothStep,        //
+               AwqStep,           //
                QuaRotStep,        //
                SvdResidualStep,   //
                FloatSparseStep,   //

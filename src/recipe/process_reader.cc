@@ -43,13 +43,14 @@ NameFilter read_filter(Entry entry, std::vector<std::string> default_include, bo
   }
 }
 
+std::string describe(const QConfig& config) {
+  return fmt::format("{} {} {} {}", config.dtype, config.scope,
+                     config.symmetric ? "symmetric" : "asymmetric", config.method);
+}
+
 void check_pair(const LinearQuantStep& step, Entry entry) {
   Problems* problems = entry.context.problems;
   const std::string path = entry.fields->path_of("qconfig");
-  const auto describe = [](const QConfig& config) {
-    return fmt::format("{} {} {} {}", config.dtype, config.scope,
-                       config.symmetric ? "symmetric" : "asymmetric", config.method);
-  };
   if (step.type.empty()) {
     problems->add(path, entry.line,
                   fmt::format("no output format holds activations {} with weights {}",
@@ -64,11 +65,10 @@ void check_pair(const LinearQuantStep& step, Entry entry) {
                   fmt::format("weight quantization {} is not built yet", describe(step.weight)));
 }
 
-LinearQuantStep read_linear_quant(Entry entry) {
-  LinearQuantStep step;
-  step.filter = read_filter(entry, {"*"}, false);
+// qconfig: {act, weight}; false when it has problems.
+bool read_pair(Entry entry, QConfig* act_out, QConfig* weight_out) {
   const YamlValue* qconfig = entry.fields->require("qconfig");
-  if (qconfig == nullptr) return step;
+  if (qconfig == nullptr) return false;
   Fields pair(*qconfig, entry.fields->path_of("qconfig"), entry.context.problems);
   std::optional<QConfig> act = QConfig{};
   std::optional<QConfig> weight;
@@ -77,9 +77,16 @@ LinearQuantStep read_linear_quant(Entry entry) {
   if (const YamlValue* value = pair.require("weight"))
     weight = read_qconfig(*value, pair.path_of("weight"), Side::kWeight, entry.context);
   pair.finish();
-  if (!act || !weight) return step;
-  step.act = *act;
-  step.weight = *weight;
+  if (!act || !weight) return false;
+  *act_out = *act;
+  *weight_out = *weight;
+  return true;
+}
+
+LinearQuantStep read_linear_quant(Entry entry) {
+  LinearQuantStep step;
+  step.filter = read_filter(entry, {"*"}, false);
+  if (!read_pair(entry, &step.act, &step.weight)) return step;
   step.type = exported_type(step.act, step.weight).value_or("");
   check_pair(step, entry);
   return step;
@@ -99,17 +106,67 @@ std::set<std::string> read_subgraph_types(Entry entry) {
   return types;
 }
 
+std::int64_t read_search_rows(Entry entry) {
+  return entry.fields->integer("search_rows", kSearchRows, 1, 1 << 24);
+}
+
+// A search rounds weights without calibration data.
+void check_searched_weight(const QConfig& weight, const std::string& path, Entry entry) {
+  const QuantizerInfo* info = find_quantizer(Side::kWeight, weight);
+  if (!info->built || info->needs_data)
+    entry.context.problems->add(
+        path, entry.line,
+        fmt::format("weight quantization {} {}", describe(weight),
+                    info->built ? "needs calibration data; a search takes minmax or ssz"
+                                : "is not built yet"));
+}
+
+bool is_flex(SmoothKind kind) {
+  return kind == SmoothKind::kFlexSmoothQuant || kind == SmoothKind::kFlexAwqSsz;
+}
+
+// What flex_awq_ssz simulates; like a linear_quant entry that quantizes nothing.
+void read_simulation(Entry entry, SmoothStep* step) {
+  LinearQuantStep pair;
+  if (!read_pair(entry, &pair.act, &pair.weight)) return;
+  pair.type = exported_type(pair.act, pair.weight).value_or("");
+  check_pair(pair, entry);
+  if (find_quantizer(Side::kWeight, pair.weight)->built)
+    check_searched_weight(pair.weight, entry.fields->path_of("qconfig") + ".weight", entry);
+  step->act = pair.act;
+  step->weight = pair.weight;
+}
+
+AwqStep read_awq(Entry entry) {
+  AwqStep step;
+  step.n_grid = static_cast<int>(entry.fields->integer("n_grid", step.n_grid, 1, 1000));
+  step.search_rows = read_search_rows(entry);
+  step.subgraph_types = read_subgraph_types(entry);
+  step.filter = read_filter(entry, {}, true);
+  const YamlValue* value = entry.fields->require("weight_qconfig");
+  if (value == nullptr) return step;
+  const std::string path = entry.fields->path_of("weight_qconfig");
+  if (const auto weight = read_qconfig(*value, path, Side::kWeight, entry.context)) {
+    check_searched_weight(*weight, path, entry);
+    step.weight = *weight;
+  }
+  return step;
+}
+
 SmoothStep read_smooth(Entry entry, SmoothKind kind) {
   SmoothStep step;
   step.kind = kind;
   step.alpha = entry.fields->fraction("alpha");
   if (kind == SmoothKind::kSmoothQuant && !step.alpha) step.alpha = 0.5;
   if (kind == SmoothKind::kIterSmooth && !step.alpha) step.alpha = 0.9;
-  if (kind == SmoothKind::kFlexSmoothQuant) step.beta = entry.fields->fraction("beta");
+  if (is_flex(kind)) {
+    step.beta = entry.fields->fraction("beta");
+    step.search_rows = read_search_rows(entry);
+  }
+  if (kind == SmoothKind::kFlexAwqSsz) read_simulation(entry, &step);
   if (kind == SmoothKind::kIterSmooth)
     step.scale_min = entry.fields->fraction("scale_min").value_or(step.scale_min);
-  if (kind != SmoothKind::kFlexSmoothQuant)
-    step.symmetric = entry.fields->boolean("symmetric", step.symmetric);
+  if (!is_flex(kind)) step.symmetric = entry.fields->boolean("symmetric", step.symmetric);
   step.subgraph_types = {"norm-linear"};
   if (has_field(*entry.info, "enable_subgraph_type"))
     step.subgraph_types = read_subgraph_types(entry);
@@ -226,6 +283,10 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
     step.value = read_smooth(entry, SmoothKind::kSmoothQuant);
   } else if (info->type == "iter_smooth") {
     step.value = read_smooth(entry, SmoothKind::kIterSmooth);
+  } else if (info->type == "awq") {
+    step.value = read_awq(entry);
+  } else if (info->type == "flex_awq_ssz") {
+    step.value = read_smooth(entry, SmoothKind::kFlexAwqSsz);
   } else {
     step.value = read_smooth(entry, SmoothKind::kFlexSmoothQuant);
   }

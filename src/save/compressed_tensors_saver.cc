@@ -80,8 +80,7 @@ void CompressedTensorsSaver::put_linear(QuantizedLinear linear) {
 
 void CompressedTensorsSaver::put_extra(const ModuleTensor& extra) {
   throw UsageError(
-      fmt::format("{} ({}) has no place in a compressed-tensors folder", extra.name,
-                  linear_type_name(extra.type)),
+      fmt::format("{} has no place in a compressed-tensors folder", extra.name),
       "drop --save_format compressed_tensors, or the recipe's entry that makes this tensor");
 }
 

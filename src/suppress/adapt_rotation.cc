@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/interrupt.h"
 #include "base/threads.h"
@@ -97,14 +96,6 @@ std::vector<float> polar_factor(std::vector<float> c, std::int64_t n) {
     c = product(c, step, n, n, n);
   }
   return c;
-}
-
-std::vector<std::int64_t> spread_rows(std::int64_t rows, std::int64_t wanted) {
-  std::vector<std::int64_t> chosen(static_cast<std::size_t>(std::min(rows, wanted)));
-  std::iota(chosen.begin(), chosen.end(), 0);
-  if (wanted >= rows) return chosen;
-  for (std::int64_t& place : chosen) place = wanted == 1 ? 0 : place * (rows - 1) / (wanted - 1);
-  return chosen;
 }
 
 AdaptResult adapt_rotation(const AdaptConfig& config, const Rotation& start, std::vector<float> x,

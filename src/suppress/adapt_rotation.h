@@ -34,7 +34,4 @@ AdaptResult adapt_rotation(const AdaptConfig& config, const Rotation& start, std
 // Nearest orthogonal matrix to c [n, n].
 std::vector<float> polar_factor(std::vector<float> c, std::int64_t n);
 
-// Which of `rows` rows to take when at most `wanted` are: trunc(linspace(0, rows - 1, wanted)).
-std::vector<std::int64_t> spread_rows(std::int64_t rows, std::int64_t wanted);
-
 }  // namespace msmodelslim

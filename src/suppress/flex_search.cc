@@ -1,137 +1,228 @@
 #include "suppress/flex_search.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "base/threads.h"
+#include "kernels/distance.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
+#include "suppress/row_order.h"
 
 namespace msmodelslim {
 namespace {
 
-constexpr std::int64_t kRows = 2048;  // rows of X per product
+constexpr int kSteps = 20;            // of the grid 0, 0.05 .. 1
+constexpr std::int64_t kCols = 1024;  // columns of a product at once
+constexpr double kSlack = 0.8;        // see the header
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<float> column_abs_max(const float* x, std::int64_t rows, std::int64_t k) {
-  std::vector<float> result(static_cast<std::size_t>(k), 0.0F);
+void widen_column_max(const float* x, std::int64_t rows, std::int64_t k, std::vector<float>& max) {
   parallel_ranges(k, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t j = begin; j < end; ++j) {
         const float value = std::fabs(x[r * k + j]);
-        float& best = result[static_cast<std::size_t>(j)];
+        float& best = max[static_cast<std::size_t>(j)];
         best = value > best ? value : best;
       }
   });
-  return result;
 }
 
-// out = q8(x * factor) row by row; a zero row gives 0/0 = NaN, as in the Python tool.
-void quantize_rows(const float* x, const std::vector<float>& factor, std::int64_t rows,
-                   std::int64_t k, float* out) {
-  parallel_for(rows, [&](std::int64_t r) {
-    float* line = out + r * k;
-    for (std::int64_t j = 0; j < k; ++j)
-      line[j] = x[r * k + j] * factor[static_cast<std::size_t>(j)];
-    const float step = abs_max(line, k) / 127.0F;
-    if (step == 0.0F || std::isnan(step)) {
-      std::fill(line, line + k, std::numeric_limits<float>::quiet_NaN());
-      return;
+// Codes and steps of q8(x * factor), row by row. False when a row has no step: zeros, NaN or
+// infinite values, for which the score is NaN.
+bool quantize_rows(const float* x, const std::vector<float>& factor, std::int64_t rows,
+                   std::int8_t* codes, float* steps) {
+  const auto k = static_cast<std::int64_t>(factor.size());
+  std::atomic<bool> good{true};
+  parallel_ranges(rows, 16, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> line(factor.size());
+    for (std::int64_t r = begin; r < end; ++r) {
+      for (std::size_t j = 0; j < line.size(); ++j)
+        line[j] = x[r * k + static_cast<std::int64_t>(j)] * factor[j];
+      steps[r] = abs_max(line.data(), k) / 127.0F;
+      if (!(steps[r] > 0.0F) || std::isinf(steps[r]))
+        good = false;
+      else
+        quantize_s8(line.data(), steps[r], 0.0F, -127.0F, codes + r * k, k);
     }
-    fake_quantize_s8(line, step, 0.0F, line, k);
   });
+  return good;
 }
 
-double sum_of_squares(const float* a, const float* b, std::int64_t rows, std::int64_t n) {
-  std::vector<double> parts(static_cast<std::size_t>(rows));
-  parallel_for(rows, [&](std::int64_t r) {
-    double sum = 0;
-    for (std::int64_t j = 0; j < n; ++j) {
-      const float d = a[r * n + j] - (b == nullptr ? 0.0F : b[r * n + j]);
-      sum += static_cast<double>(d) * static_cast<double>(d);
-    }
-    parts[static_cast<std::size_t>(r)] = sum;
-  });
-  double total = 0;
-  for (double part : parts) total += part;
-  return total;
-}
-
+// The errors of candidates on one piece of the rows after the other.
 class Scorer {
  public:
-  Scorer(const float* x, std::int64_t rows, const float* w, std::int64_t n, std::int64_t k)
-      : x_(x),
-        w_(w),
-        rows_(rows),
-        n_(n),
-        k_(k),
-        x_max_(column_abs_max(x, rows, k)),
-        w_max_(column_abs_max(w, n, k)),
-        exact_(static_cast<std::size_t>(std::min(rows, kRows) * n)),
-        quantized_(exact_.size()),
-        x_part_(static_cast<std::size_t>(std::min(rows, kRows) * k)),
-        w_part_(static_cast<std::size_t>(n * k)) {}
-
-  double score(double alpha, double beta) {
-    std::vector<float> up(static_cast<std::size_t>(k_));
-    std::vector<float> down(up.size());
-    for (std::size_t j = 0; j < up.size(); ++j) {
-      const float t = std::pow(x_max_[j], static_cast<float>(alpha)) *
-                      std::pow(w_max_[j], static_cast<float>(-beta));
-      up[j] = t;
-      down[j] = 1.0F / t;
+  Scorer(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights, std::int64_t k)
+      : x_(x), weights_(weights), k_(k), pieces_(row_pieces(x, rows, k)), exact_(pieces_.size()) {
+    x_max_.resize(static_cast<std::size_t>(k));
+    w_max_.resize(x_max_.size());
+    widen_column_max(x, rows, k, x_max_);
+    for (const WeightPiece& weight : weights) {
+      widen_column_max(weight.values, weight.rows, k, w_max_);
+      n_ += weight.rows;
     }
-    quantize_rows(w_, up, n_, k_, w_part_.data());
-    double error = 0;
-    double norm = 0;
-    for (std::int64_t begin = 0; begin < rows_; begin += kRows) {
-      const std::int64_t rows = std::min(kRows, rows_ - begin);
-      const float* x = x_ + begin * k_;
-      matmul_nt(x, k_, w_, k_, exact_.data(), n_, rows, n_, k_);
-      quantize_rows(x, down, rows, k_, x_part_.data());
-      matmul_nt(x_part_.data(), k_, w_part_.data(), k_, quantized_.data(), n_, rows, n_, k_);
-      error += sum_of_squares(quantized_.data(), exact_.data(), rows, n_);
-      norm += sum_of_squares(exact_.data(), nullptr, rows, n_);
-    }
-    return std::sqrt(error) / std::sqrt(norm);
+    w_codes_.resize(static_cast<std::size_t>(n_ * k));
+    w_steps_.resize(static_cast<std::size_t>(n_));
   }
 
+  std::size_t pieces() const { return pieces_.size(); }
+  std::int64_t rows(std::size_t piece) const {
+    return static_cast<std::int64_t>(pieces_[piece].size());
+  }
+
+  // Before error(): gathers the rows and multiplies them with the float weights.
+  void load(std::size_t piece) {
+    const std::int64_t rows = this->rows(piece);
+    x_part_.resize(static_cast<std::size_t>(rows * k_));
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(x_ + pieces_[piece][static_cast<std::size_t>(r)] * k_, k_,
+                  x_part_.data() + r * k_);
+    loaded_ = piece;
+    if (exact_[piece] != nullptr) return;
+    exact_[piece] = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(rows * n_));
+    float* to = exact_[piece].get();
+    for (const WeightPiece& weight : weights_) {
+      matmul_nt(x_part_.data(), k_, weight.values, k_, to, n_, rows, weight.rows, k_);
+      to += weight.rows;
+    }
+    const std::vector<float> zeros(static_cast<std::size_t>(n_));
+    norm_ += sum_over_rows(rows, [&](std::int64_t r) {
+      return squared_distance(exact_[piece].get() + r * n_, zeros.data(), n_);
+    });
+  }
+
+  // Squared error on the loaded piece, or NaN.
+  double error(double alpha, double beta) {
+    std::vector<float> up(x_max_.size());
+    std::vector<float> down(x_max_.size());
+    for (std::size_t j = 0; j < up.size(); ++j) {
+      up[j] = std::pow(x_max_[j], static_cast<float>(alpha)) *
+              std::pow(w_max_[j], static_cast<float>(-beta));
+      down[j] = 1.0F / up[j];
+    }
+    const std::int64_t rows = this->rows(loaded_);
+    x_codes_.resize(static_cast<std::size_t>(rows * k_));
+    x_steps_.resize(static_cast<std::size_t>(rows));
+    if (!quantize_rows(x_part_.data(), down, rows, x_codes_.data(), x_steps_.data())) return kNan;
+    std::int64_t at = 0;
+    for (const WeightPiece& weight : weights_) {
+      if (!quantize_rows(weight.values, up, weight.rows, w_codes_.data() + at * k_,
+                         w_steps_.data() + at))
+        return kNan;
+      at += weight.rows;
+    }
+    return product_error(rows);
+  }
+
+  // What fp32 arithmetic alone may leave as squared error.
+  double noise() const { return norm_ * 0x1p-46; }
+  // rms of all errors over rms of the exact products; every piece must have been loaded.
+  double score(double error) const { return std::sqrt(error) / std::sqrt(norm_); }
+
  private:
+  template <typename Body>
+  static double sum_over_rows(std::int64_t rows, const Body& body) {
+    std::vector<double> parts(static_cast<std::size_t>(rows));
+    parallel_ranges(rows, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) parts[static_cast<std::size_t>(r)] = body(r);
+    });
+    double total = 0;
+    for (double part : parts) total += part;
+    return total;
+  }
+
+  double product_error(std::int64_t rows) {
+    double error = 0;
+    for (std::int64_t col = 0; col < n_; col += kCols) {
+      const std::int64_t cols = std::min(kCols, n_ - col);
+      sums_.resize(static_cast<std::size_t>(rows * cols));
+      matmul_s8(x_codes_.data(), w_codes_.data() + col * k_, sums_.data(), rows, cols, k_);
+      error += sum_over_rows(rows, [&](std::int64_t r) {
+        return squared_distance_s8(sums_.data() + r * cols, x_steps_[static_cast<std::size_t>(r)],
+                                   w_steps_.data() + col, exact_[loaded_].get() + r * n_ + col,
+                                   cols);
+      });
+    }
+    return error;
+  }
+
   const float* x_;
-  const float* w_;
-  std::int64_t rows_;
-  std::int64_t n_;
+  const std::vector<WeightPiece>& weights_;
   std::int64_t k_;
-  std::vector<float> x_max_, w_max_, exact_, quantized_, x_part_, w_part_;
+  std::int64_t n_ = 0;
+  std::vector<std::vector<std::int64_t>> pieces_;
+  std::vector<std::unique_ptr<float[]>> exact_;  // X W^T per piece
+  double norm_ = 0;
+  std::size_t loaded_ = 0;
+  std::vector<float> x_max_, w_max_, x_part_, x_steps_, w_steps_;
+  std::vector<std::int8_t> x_codes_, w_codes_;
+  std::vector<std::int32_t> sums_;
 };
+
+// One point of the grid; `errors[i]`: squared error on the first i + 1 pieces.
+struct Candidate {
+  double alpha = 0;
+  double beta = 0;
+  std::vector<double> errors;
+};
+
+// Leaves those candidates that saw all pieces.
+void race(Scorer& scorer, std::vector<Candidate>& candidates) {
+  std::int64_t seen = 0;
+  for (std::size_t piece = 0; piece < scorer.pieces() && !candidates.empty(); ++piece) {
+    scorer.load(piece);
+    seen += scorer.rows(piece);
+    double least = std::numeric_limits<double>::infinity();
+    for (Candidate& c : candidates) {
+      if (c.errors.size() == piece)
+        c.errors.push_back((piece == 0 ? 0 : c.errors.back()) + scorer.error(c.alpha, c.beta));
+      least = std::min(least, std::isnan(c.errors[piece]) ? least : c.errors[piece]);
+    }
+    const bool last = piece + 1 == scorer.pieces();
+    const double limit = last ? std::numeric_limits<double>::infinity()
+                              : least * (1 + kSlack / std::sqrt(static_cast<double>(seen)));
+    candidates.erase(
+        std::remove_if(candidates.begin(), candidates.end(),
+                       [&](const Candidate& c) { return !(c.errors[piece] <= limit); }),
+        candidates.end());
+  }
+}
+
+// The candidate with the smallest error, of equal ones the last; null when there is none. Errors
+// below `noise` are equal.
+const Candidate* best_of(const std::vector<Candidate>& candidates, double noise) {
+  const Candidate* best = nullptr;
+  for (const Candidate& c : candidates)
+    if (best == nullptr || c.errors.back() <= std::max(best->errors.back(), noise)) best = &c;
+  return best;
+}
 
 }  // namespace
 
-FlexChoice search_flex(const float* x, std::int64_t rows, const float* w, std::int64_t n,
+FlexChoice search_flex(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights,
                        std::int64_t k) {
-  Scorer scorer(x, rows, w, n, k);
-  constexpr int kSteps = 20;
-  FlexChoice choice;
-  choice.score = std::numeric_limits<double>::infinity();
+  const FlexChoice nothing{0, 0, std::numeric_limits<double>::infinity(), false};
+  if (rows == 0) return nothing;
+  Scorer scorer(x, rows, weights, k);
+  std::vector<Candidate> line;
+  for (int i = 0; i <= kSteps; ++i) line.push_back({i / 20.0, (kSteps - i) / 20.0, {}});
+  race(scorer, line);
+  const Candidate* first = best_of(line, scorer.noise());
+  std::vector<Candidate> column;
   for (int i = 0; i <= kSteps; ++i) {
-    const double alpha = i / 20.0;
-    const double score = scorer.score(alpha, 1 - alpha);
-    if (score <= choice.score) {
-      choice.score = score;
-      choice.alpha = alpha;
-      choice.found = true;
-    }
+    Candidate c{first == nullptr ? 0 : first->alpha, i / 20.0, {}};
+    if (first != nullptr && c.beta == first->beta) c.errors = first->errors;
+    column.push_back(std::move(c));
   }
-  for (int i = 0; i <= kSteps; ++i) {
-    const double beta = i / 20.0;
-    const double score = scorer.score(choice.alpha, beta);
-    if (score <= choice.score) {
-      choice.score = score;
-      choice.beta = beta;
-      choice.found = true;
-    }
-  }
-  return choice;
+  race(scorer, column);
+  const Candidate* best = best_of(column, scorer.noise());
+  if (first != nullptr && (best == nullptr || first->errors.back() < best->errors.back()))
+    best = first;
+  if (best == nullptr) return nothing;
+  return {best->alpha, best->beta, scorer.score(best->errors.back()), true};
 }
 
 }  // namespace msmodelslim

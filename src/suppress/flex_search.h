@@ -5,6 +5,12 @@
 //   t = colmax|X|^alpha * colmax|W|^-beta,  q8: int8 per row, symmetric, step = max|row| / 127
 //   stage 1: alpha over 0, 0.05 .. 1 with beta = 1 - alpha; stage 2: beta with the best alpha.
 //   Among equal scores the larger grid value wins; a NaN score never wins.
+//
+// What we do differently: products of codes are exact integers; scores below 2^-23, which is
+// rounding noise, are equal. Beyond 512 rows the candidates of a stage race: all start on 256 rows
+// (those of the largest sum of squares and an even spread of the others); whoever's squared error
+// is more than the fraction 0.8 / sqrt(rows seen) above the smallest falls out; the survivors see
+// all rows, in steps of 1024.
 
 #include <cstdint>
 #include <vector>
@@ -18,8 +24,14 @@ struct FlexChoice {
   bool found = false;  // false: every score was NaN (a zero row), nothing is smoothed
 };
 
-// x [rows, k]: every calibration row; w [n, k]: the targets' weights, one below the other.
-FlexChoice search_flex(const float* x, std::int64_t rows, const float* w, std::int64_t n,
+// Weights that read the same input: [rows, k] each.
+struct WeightPiece {
+  const float* values;
+  std::int64_t rows;
+};
+
+// x [rows, k]: the calibration rows.
+FlexChoice search_flex(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights,
                        std::int64_t k);
 
 }  // namespace msmodelslim

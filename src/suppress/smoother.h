@@ -1,8 +1,8 @@
 #pragma once
-// smooth_quant, iter_smooth and flex_smooth_quant on one block.
+// smooth_quant, iter_smooth, flex_smooth_quant and flex_awq_ssz on one block.
 //
-// Subgraphs are handled in the order up-down, ov, linear-linear, norm-linear. Activation statistics
-// are those of the untouched block; weight statistics are read from the current weights.
+// Activation statistics are those of the untouched block; weight statistics are read from the
+// current weights.
 
 #include <functional>
 #include <memory>
@@ -12,57 +12,49 @@
 #include <vector>
 
 #include "observe/ranges.h"
-#include "suppress/smooth_math.h"
+#include "observe/rows.h"
+#include "suppress/rounding.h"
+#include "suppress/subgraph.h"
 
 namespace msmodelslim {
 
-enum class SmoothAlgorithm { kSmoothQuant, kIterSmooth, kFlexSmooth };
+enum class SmoothAlgorithm { kSmoothQuant, kIterSmooth, kFlexSmooth, kFlexAwqSsz };
 
 struct SmoothConfig {
   SmoothAlgorithm algorithm = SmoothAlgorithm::kIterSmooth;
-  std::optional<double> alpha;
-  std::optional<double> beta;  // flex only; with alpha or beta absent both are searched
+  std::optional<double> alpha;  // absent: searched (flex algorithms)
+  std::optional<double>
+      beta;  // flex_smooth_quant only; with alpha or beta absent both are searched
   double scale_min = 1e-5;
-  bool symmetric = true;         // false: norm-linear also shifts the activation to its middle
-  std::set<SubgraphKind> kinds;  // what the recipe and the adapter allow
+  bool symmetric = true;            // false: norm-linear also shifts the activation to its middle
+  std::int64_t search_rows = 4096;  // rows that a search looks at
+  RoundWeight round_weight;         // flex_awq_ssz: what its search simulates
+  RoundInput round_input;
+  std::set<SubgraphKind> kinds;                     // what the recipe and the adapter allow
   std::function<bool(const std::string&)> selects;  // by the source module's name
-};
-
-struct Subgraph {
-  SubgraphKind kind;
-  std::string source;  // what include / exclude is matched against
-  Norm* norm = nullptr;
-  Linear* from = nullptr;        // v or up
-  std::vector<Linear*> targets;  // share one input
-};
-
-std::vector<Subgraph> subgraphs_of(Block& block);
-const char* subgraph_kind_name(SubgraphKind kind);
-
-// What was done, for the report: one entry per subgraph.
-struct SmoothResult {
-  std::string target;
-  SubgraphKind kind;
-  double alpha = 0;
-  double beta = 0;
-  std::vector<float> scales;  // of the source's channels
 };
 
 class Smoother {
  public:
   Smoother(const SmoothConfig& config, const ModelSpec& model) : config_(config), model_(model) {}
-  // Chooses the subgraphs of the block and returns the taps that watch its forward pass (none when
-  // nothing is selected).
-  std::vector<Tap*> prepare(Block& block);
+  // Chooses the subgraphs of the block and returns the taps that watch its forward pass over
+  // `samples` (none when nothing is selected).
+  std::vector<Tap*> prepare(Block& block, const std::vector<Sequence>& samples);
   // Rewrites the block. Throws DataError when the statistics hold NaN.
   std::vector<SmoothResult> finish();
 
  private:
-  std::vector<float> scales_of(const Subgraph& graph, SmoothResult& result);
+  bool flex() const { return config_.algorithm >= SmoothAlgorithm::kFlexSmooth; }
+  bool searches() const;
+  std::vector<float> activation_of(const Subgraph& graph) const;
+  void choose(const Subgraph& graph, SmoothResult& result);
+  std::vector<float> scales_of(const Subgraph& graph, const SmoothResult& result) const;
+  void shift(const Subgraph& graph) const;
   SmoothConfig config_;
   const ModelSpec& model_;
   std::vector<Subgraph> graphs_;
   std::unique_ptr<ChannelTap> channels_;
+  std::unique_ptr<MeanTap> means_;
   std::unique_ptr<RowsTap> rows_;
 };
 

@@ -9,8 +9,9 @@
 #include "base/json.h"
 #include "forward/run.h"
 #include "golden/compare.h"
+#include "kernels/ops.h"
 #include "model/build.h"
-#include "observe/ranges.h"
+#include "observe/rows.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/recipe.h"
 #include "shared_data.h"
@@ -35,7 +36,7 @@ std::map<std::string, double> input_errors(const std::string& path,
     Block block(spec, checkpoint);
     std::vector<std::string> names;
     for (const LinearSpec* linear : spec.linears()) names.push_back(linear->name);
-    RowsTap tap(names);
+    RowsTap tap(names, spread_rows(states.sequences, states.rows));
     FloatLinearOp op(DType::kF32);
     run_block_on(model, block, states, true, rope, op, {&tap}, workspace);
     for (const std::string& name : names) {

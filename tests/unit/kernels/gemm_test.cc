@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "base/threads.h"
@@ -158,6 +159,31 @@ TEST(GemmS8, IsExactForTheLargestCodesAndAnyDepth) {
     matmul_s8(x.data(), w.data(), y.data(), m, n, k);
     EXPECT_EQ(y[0], 16384 * k);
     EXPECT_EQ(y[1], 16384 * (k - 1) - 128 * 127);
+  }
+}
+
+TEST(GemmS8, AgreesWithTheDefinitionForOddShapes) {
+  std::mt19937 generator(5);
+  std::uniform_int_distribution<int> code(-128, 127);
+  for (const auto& [m, n, k] : {std::tuple<std::int64_t, std::int64_t, std::int64_t>{1, 1, 1},
+                                {0, 5, 3},
+                                {3, 17, 2},
+                                {5, 131, 67},
+                                {515, 260, 33},
+                                {7, 129, 1301}}) {
+    std::vector<std::int8_t> x(static_cast<std::size_t>(m * k));
+    std::vector<std::int8_t> w(static_cast<std::size_t>(n * k));
+    for (auto& value : x) value = static_cast<std::int8_t>(code(generator));
+    for (auto& value : w) value = static_cast<std::int8_t>(code(generator));
+    std::vector<std::int32_t> y(static_cast<std::size_t>(m * n), -1);
+    matmul_s8(x.data(), w.data(), y.data(), m, n, k);
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t j = 0; j < n; ++j) {
+        std::int32_t sum = 0;
+        for (std::int64_t d = 0; d < k; ++d)
+          sum += x[static_cast<std::size_t>(i * k + d)] * w[static_cast<std::size_t>(j * k + d)];
+        ASSERT_EQ(y[static_cast<std::size_t>(i * n + j)], sum) << m << " " << n << " " << k;
+      }
   }
 }
 

@@ -18,6 +18,8 @@ spec:
   process:
     - {type: iter_smooth}
     - {type: flex_smooth_quant}
+    - {type: awq, weight_qconfig: &w4 {dtype: int4, scope: per_channel, symmetric: true, method: ssz}, n_grid: 3}
+    - {type: flex_awq_ssz, qconfig: {act: {dtype: int8, scope: per_token, symmetric: true, method: minmax}, weight: *w4}}
     - type: linear_quant
       qconfig:
         act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -83,6 +84,56 @@ TEST(PlanV1, SmoothDefaults) {
   const auto& flex = step_at<SmoothStep>(plan, 2);
   EXPECT_EQ(flex.alpha, std::nullopt);
   EXPECT_EQ(flex.beta, std::nullopt);
+}
+
+constexpr const char* kInt4 = "{dtype: int4, scope: per_channel, symmetric: true, method: ssz}";
+
+TEST(PlanV1, SearchesForAQuantizer) {
+  const std::string pair = fmt::format(
+      "{{act: {{dtype: int8, scope: per_token, symmetric: true, method: minmax}}, "
+      "weight: {}}}",
+      kInt4);
+  const Plan plan = plan_of(v1_recipe(
+      fmt::format("    - {{type: awq, weight_qconfig: {}}}\n"
+                  "    - {{type: awq, weight_qconfig: {}, n_grid: '7', search_rows: 100,\n"
+                  "       enable_subgraph_type: [ov], exclude: ['*x']}}\n"
+                  "    - {{type: flex_awq_ssz, beta: 0.2, search_rows: 9, qconfig: {}}}\n",
+                  kInt4, kInt4, pair) +
+      kStaticLinear));
+  const auto& plain = step_at<AwqStep>(plan, 0);
+  EXPECT_EQ(plain.n_grid, 20);
+  EXPECT_EQ(plain.search_rows, 4096);
+  EXPECT_EQ(plain.weight.method, "ssz");
+  EXPECT_THAT(plain.subgraph_types, ElementsAre("linear-linear", "norm-linear", "ov", "up-down"));
+  EXPECT_TRUE(needs_data(plan.steps[0]));
+  const auto& given = step_at<AwqStep>(plan, 1);
+  EXPECT_EQ(given.n_grid, 7);
+  EXPECT_EQ(given.search_rows, 100);
+  EXPECT_THAT(given.subgraph_types, ElementsAre("ov"));
+  const auto& flex = step_at<SmoothStep>(plan, 2);
+  EXPECT_EQ(flex.kind, SmoothKind::kFlexAwqSsz);
+  EXPECT_EQ(flex.alpha, std::nullopt);
+  EXPECT_EQ(flex.search_rows, 9);
+  EXPECT_EQ(flex.act.scope, "per_token");
+  EXPECT_EQ(flex.weight.dtype, "int4");
+}
+
+TEST(PlanV1, SearchesForAQuantizerAreChecked) {
+  const auto problems = [](const std::string& entry) { return problems_of(v1_recipe(entry)); };
+  EXPECT_THAT(problems("    - {type: awq}\n"),
+              HasSubstr("awq.weight_qconfig (line 4)\n    is required and missing"));
+  EXPECT_THAT(problems("    - {type: flex_awq_ssz, alpha: 0.5}\n"),
+              HasSubstr("flex_awq_ssz.qconfig (line 4)\n    is required and missing"));
+  const std::string gptq = "{dtype: int4, scope: per_channel, symmetric: true, method: gptq}";
+  EXPECT_THAT(problems("    - {type: awq, n_grid: 0, weight_qconfig: " + gptq + "}\n"),
+              testing::AllOf(HasSubstr("n_grid (line 4)\n    must be between 1"),
+                             HasSubstr("int4 per_channel symmetric gptq needs calibration data")));
+  EXPECT_THAT(
+      problems("    - {type: flex_awq_ssz, search_rows: 0, qconfig: {weight: " + gptq + "}}\n"),
+      testing::AllOf(HasSubstr("search_rows (line 4)\n    must be between 1"),
+                     HasSubstr("no output format holds activations float")));
+  EXPECT_THAT(problems("    - {type: iter_smooth, search_rows: 5}\n"),
+              HasSubstr("search_rows (line 4)\n    unknown field"));
 }
 
 TEST(PlanV1, SmoothValuesAreCoercedAsPydanticDoes) {

@@ -9,7 +9,6 @@
 namespace msmodelslim {
 namespace {
 
-using testing::ElementsAre;
 using testing::FloatNear;
 using testing::Pointwise;
 
@@ -53,12 +52,6 @@ TEST(AdaptRotation, StaysOrthogonalAndNeverGetsWorse) {
     }
   EXPECT_LT(*std::min_element(result.losses.begin(), result.losses.end()),
             0.98 * result.losses.front());
-}
-
-TEST(SpreadRows, AsTheReferenceCounts) {
-  EXPECT_THAT(spread_rows(10, 4), ElementsAre(0, 3, 6, 9));
-  EXPECT_THAT(spread_rows(3, 4), ElementsAre(0, 1, 2));
-  EXPECT_THAT(spread_rows(5, 1), ElementsAre(0));
 }
 
 }  // namespace
