@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "checkpoint/ascendv1.h"
 
 namespace msmodelslim {
@@ -35,6 +36,8 @@ ChannelParams read_params(const CheckpointReader& checkpoint, const LinearSpec& 
 }  // namespace
 
 EngineKvOp::EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoint) {
+  // Only AscendV1 folders have a description.
+  if (!fs::exists(fs::path(checkpoint.folder()) / kDescriptionFile)) return;
   if (read_description(checkpoint.folder()).value(kKvCacheKeys[0], Json()) != kKvCacheType) return;
   for (const BlockSpec& block : model.blocks)
     if (checkpoint.has(block.k.name + ".kv_cache_scale"))
