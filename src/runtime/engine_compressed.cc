@@ -122,7 +122,9 @@ EngineOp::Entry EngineOp::compressed_entry(const LinearSpec& spec,
     entry.codes = source.at("weight", {spec.out, spec.in}, DType::kI8).as<std::int8_t>();
   }
   entry.weight_scale = floats(source.at("weight_scale", {spec.out, entry.groups}, DType::kF32));
-  entry.weight_offset = zero_points(source, scheme);
+  const bool integer_product =
+      entry.type == LinearType::kW8A8Dynamic && scheme.symmetric && entry.groups == 1;
+  if (!integer_product) entry.weight_offset = zero_points(source, scheme);
   if (scheme.input != Input::kTensor) return entry;
   entry.input_scale = floats(source.at("input_scale", {1}, DType::kF32))[0];
   entry.input_offset = scheme.input_symmetric ? 0.0F : source.number("input_zero_point");
