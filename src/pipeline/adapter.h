@@ -9,6 +9,10 @@
 
 namespace msmodelslim {
 
+inline const std::set<SubgraphKind> kAllSubgraphs = {SubgraphKind::kUpDown, SubgraphKind::kOv,
+                                                     SubgraphKind::kLinearLinear,
+                                                     SubgraphKind::kNormLinear};
+
 // `pedigree` of the model_type ("qwen3", "qwq", "default", ...). An adapter without a declaration
 // of its own smooths the norm-linear pairs.
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm);

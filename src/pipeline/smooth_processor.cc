@@ -62,7 +62,9 @@ class SmoothProcessor : public Processor {
       config.round_input = make_round_input(step.act, step.weight);
     }
     config.kinds = enabled_subgraphs(step.subgraph_types,
-                                     declared_subgraphs(context.pedigree, config.algorithm));
+                                     step.ignore_adapter
+                                         ? kAllSubgraphs
+                                         : declared_subgraphs(context.pedigree, config.algorithm));
     config.selects = [filter = step.filter](const std::string& source) {
       return filter.selects(source);
     };

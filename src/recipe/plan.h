@@ -54,7 +54,8 @@ struct SmoothStep {
   double scale_min = 1e-5;               // iter_smooth only
   bool symmetric = true;                 // smooth_quant, iter_smooth
   std::set<std::string> subgraph_types;  // of norm-linear, linear-linear, ov, up-down
-  NameFilter filter;                     // of the subgraph's source module
+  bool ignore_adapter = false;  // also pairs that the Python tool's adapter of the model lacks
+  NameFilter filter;            // of the subgraph's source module
 };
 
 // quarot: rotations of the residual stream, the heads and (online) the inputs of o and down.

@@ -170,6 +170,8 @@ SmoothStep read_smooth(Entry entry, SmoothKind kind) {
   step.subgraph_types = {"norm-linear"};
   if (has_field(*entry.info, "enable_subgraph_type"))
     step.subgraph_types = read_subgraph_types(entry);
+  if (has_field(*entry.info, "ignore_adapter"))
+    step.ignore_adapter = entry.fields->boolean("ignore_adapter", false);
   step.filter = read_filter(entry, {}, true);
   return step;
 }
