@@ -11,9 +11,14 @@ class LinearQuantProcessor : public Processor {
  public:
   LinearQuantProcessor(const LinearQuantStep& step, const Plan& plan,
                        const ProcessorContext& context)
-      : filter_(step.filter), exclude_(context.exclude), config_(config_of(step, plan, context)) {}
+      : filter_(step.filter),
+        exclude_(context.exclude),
+        config_(config_of(step, plan, context)),
+        quantized_inputs_(step.weight.ext.value("quantized_inputs", false)) {}
   const char* name() const override { return "linear_quant"; }
   bool needs_data() const override { return config_.needs_data(); }
+
+  bool runs_again() const override { return quantized_inputs_; }
 
   std::vector<Tap*> prepare(BlockState& state) override {
     mine_.clear();
@@ -77,6 +82,7 @@ class LinearQuantProcessor : public Processor {
   NameFilter filter_;
   std::vector<Glob> exclude_;
   LinearConfig config_;
+  bool quantized_inputs_;  // the next block is calibrated behind this one as it was quantized
   std::vector<std::string> mine_;
 };
 

@@ -56,8 +56,8 @@ const std::vector<PairInfo>& known_pairs() {
 const std::vector<QuantizerInfo>& known_quantizers() {
   constexpr Side kA = Side::kAct;
   constexpr Side kW = Side::kWeight;
-  const std::vector<std::string_view> gptq = {"percdamp", "block_size", "act_order",
-                                              "scale_search"};
+  const std::vector<std::string_view> gptq = {"percdamp", "block_size", "act_order", "scale_search",
+                                              "quantized_inputs"};
   std::vector<std::string_view> group_gptq = gptq;
   group_gptq.emplace_back("group_size");
   static const std::vector<QuantizerInfo> table = {

@@ -94,7 +94,7 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
       context.problems->add(fmt::format("{}.{}", path, key), value->line,
                             "must be a number from 6 to 12");
   }
-  for (const char* key : {"enable_search", "act_order", "scale_search"})
+  for (const char* key : {"enable_search", "act_order", "scale_search", "quantized_inputs"})
     if (const YamlValue* value = given(key); value != nullptr && !config.ext.at(key).is_boolean())
       context.problems->add(fmt::format("{}.{}", path, key), value->line, "must be true or false");
   if (const YamlValue* value = given("axes"); value != nullptr) {
