@@ -150,6 +150,11 @@ class Run {
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());
         step(p, i + 1 == model_.blocks.size(), state, states, rope);
       }
+      std::string reasons;
+      for (const std::string& reason : passes_) reasons += (reasons.empty() ? "" : ", ") + reason;
+      log_debug("quant", "{}: {} forward passes ({})", model_.blocks[i].name, passes_.size(),
+                reasons);
+      passes_.clear();
       write_block(saver, state);
       for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
@@ -164,18 +169,19 @@ class Run {
     const bool again = carries && processor.runs_again();
     if (processor.learns()) {
       PackedStates outputs = states;
-      run_once(state, outputs, true, taps, rope);
+      run_once(processor, state, outputs, true, taps, rope);
       processor.learn(state, states, outputs, rope);
       if (carries) states = std::move(outputs);
     } else if (processor.needs_data() && (carries || watches)) {
-      run_once(state, states, carries && !again, taps, rope);
+      run_once(processor, state, states, carries && !again, taps, rope);
     }
     processor.finish(state);
-    if (again) run_once(state, states, true, {}, rope);
+    if (again) run_once(processor, state, states, true, {}, rope);
   }
 
-  void run_once(BlockState& state, PackedStates& states, bool update, const std::vector<Tap*>& taps,
-                const RopeTable& rope) {
+  void run_once(const Processor& reason, BlockState& state, PackedStates& states, bool update,
+                const std::vector<Tap*>& taps, const RopeTable& rope) {
+    passes_.emplace_back(reason.name());
     CalibrationOp op(model_.dtype);
     for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
     for (auto& [name, linear] : state.done) op.add(name, &linear);
@@ -275,6 +281,7 @@ class Run {
   bool mixed_groups_ = false;
   DebugInfo debug_;
   Workspace workspace_;
+  std::vector<std::string> passes_;  // of the block at work: who asked for each
   QuantSummary summary_;
 };
 
