@@ -48,8 +48,23 @@ spec:
   save: [{type: ascendv1_saver}]
 )";
 
+constexpr const char* kRotated = R"(
+apiversion: modelslim_v1
+spec:
+  prior:
+    - process: [{type: adapt_rotation, stage: 1, steps: 2}]
+  process:
+    - {type: adapt_rotation, stage: 2, online: true, max_tp_size: 2, down_proj_online_layers: [1]}
+    - {type: iter_smooth, enable_subgraph_type: [up-down], ignore_adapter: true}
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_tensor, symmetric: false, method: histogram}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: gptq, ext: {act_order: true, scale_search: true, quantized_inputs: true}}
+  save: [{type: ascendv1_saver}]
+)";
+
 class Determinism : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Recipes, Determinism, testing::Values(kRecipe, kLearned));
+INSTANTIATE_TEST_SUITE_P(Recipes, Determinism, testing::Values(kRecipe, kLearned, kRotated));
 
 TEST_P(Determinism, BytesDoNotDependOnTheThreads) {
   QuantJob job;
@@ -63,6 +78,7 @@ TEST_P(Determinism, BytesDoNotDependOnTheThreads) {
   for (int length : {3, 700, 41})
     for (job.samples.emplace_back(); job.samples.back().size() < static_cast<std::size_t>(length);)
       job.samples.back().push_back(token(generator));
+  job.prior_samples.assign(job.plan.priors.size(), job.samples);
   std::string first;
   std::string first_description;
   for (int threads : {1, 2, 4, 7, 1}) {
