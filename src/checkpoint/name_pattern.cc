@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <utility>
 
 #include "base/error.h"
 
@@ -12,14 +11,15 @@ namespace {
 constexpr const char* kPrefix = "re:";
 
 struct Node {
+  std::string part;   // between two dots of a name
   bool ends = false;  // a name ends here
-  std::vector<std::pair<std::string, Node>> children;
+  std::vector<Node> children;
 
-  Node& child(const std::string& part) {
-    for (auto& [name, node] : children)
-      if (name == part) return node;
-    children.emplace_back(part, Node());
-    return children.back().second;
+  Node& child(const std::string& name) {
+    for (Node& node : children)
+      if (node.part == name) return node;
+    children.emplace_back().part = name;
+    return children.back();
   }
 };
 
@@ -45,10 +45,10 @@ std::string one_of(const std::vector<std::string>& choices) {
 std::string rest_of(const Node& node) {
   std::vector<std::string> rests;  // in order of appearance
   std::map<std::string, std::vector<std::string>> parts;
-  for (const auto& [part, child] : node.children) {
+  for (const Node& child : node.children) {
     const std::string rest = rest_of(child);
     if (parts[rest].empty()) rests.push_back(rest);
-    parts[rest].push_back(escaped(part));
+    parts[rest].push_back(escaped(child.part));
   }
   std::vector<std::string> choices;
   for (const std::string& rest : rests) choices.push_back(one_of(parts[rest]) + rest);
