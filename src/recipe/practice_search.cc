@@ -30,7 +30,7 @@ struct Candidate {
 };
 
 struct Search {
-  const PracticeLibrary& library;
+  const PracticeLibrary& practices;
   const ModelType& model;
   const std::vector<std::string>& tags;
 
@@ -39,7 +39,7 @@ struct Search {
                                 const QuantType& type) const {
     std::optional<Candidate> standby;
     for (const std::string& pedigree : pedigrees)
-      for (Recipe& recipe : library.recipes(pedigree)) {
+      for (Recipe& recipe : practices.recipes(pedigree)) {
         if (!label_matches(recipe.metadata.label, type)) continue;
         const Applies applies = recipe_applies(recipe, pedigree, model.name, tags);
         if (applies == Applies::kMatch) return Candidate{std::move(recipe), applies};
@@ -65,8 +65,8 @@ std::string describe(const Search& search, const Candidate& candidate, bool gene
     sentence = fmt::format("No quantization type was given: {} is proposed. ", used.name);
   else if (wanted.name != used.name)
     sentence = fmt::format("No recipe for {} fits model type {} ({}): {} is proposed instead. ",
-                           wanted.name, model.name, describe_library(search.library, model, wanted),
-                           used.name);
+                           wanted.name, model.name,
+                           describe_library(search.practices, model, wanted), used.name);
   if (generic)
     sentence += fmt::format("The generic recipe {} would be used, it is not tuned for {}. ",
                             candidate.recipe.metadata.config_id, model.name);

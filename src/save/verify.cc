@@ -240,14 +240,9 @@ class Check {
                   type, member->name, other, first.group);
         continue;
       }
-      for (const char* suffix : {".input_scale", ".input_offset"}) {
-        const auto a = reader_.find(first.name + suffix);
-        const auto b = reader_.find(member->name + suffix);
-        if (a && b && a->byte_size() == b->byte_size() &&
-            std::memcmp(a->bytes, b->bytes, a->byte_size()) != 0)
-          problem("{}{} differs from {}{}: engines keep one value for {}", member->name, suffix,
-                  first.name, suffix, first.group);
-      }
+      for (const char* suffix : {".input_scale", ".input_offset"})
+        if (const auto bad = input_problem(reader_, first, *member, suffix))
+          problems_.push_back(*bad);
     }
   }
 
@@ -281,6 +276,17 @@ std::vector<std::string> find_changed_tensors(const CheckpointReader& reader,
     if (bad[i] != 0)
       problems.push_back(fmt::format("{} was not written as it was computed", written[i].name));
   return problems;
+}
+
+std::optional<std::string> input_problem(const CheckpointReader& reader, const LinearSpec& first,
+                                         const LinearSpec& member, const std::string& suffix) {
+  const auto a = reader.find(first.name + suffix);
+  const auto b = reader.find(member.name + suffix);
+  if (!a || !b || a->byte_size() != b->byte_size() ||
+      std::memcmp(a->bytes, b->bytes, a->byte_size()) == 0)
+    return std::nullopt;
+  return fmt::format("{}{} differs from {}{}: engines keep one value for {}", member.name, suffix,
+                     first.name, suffix, first.group);
 }
 
 std::optional<std::string> scale_problem(const std::string& name, const TensorView& view,

@@ -28,6 +28,9 @@ std::vector<std::string> find_problems(const std::string& folder, const ModelSpe
 // first scale that is not positive (or, where codes may be mirrored, not 0) and finite.
 std::vector<std::string> find_changed_tensors(const CheckpointReader& reader,
                                               const std::vector<WrittenTensor>& written);
+// Also: an input value of two linears that engines fuse, which must be the same.
+std::optional<std::string> input_problem(const CheckpointReader& reader, const LinearSpec& first,
+                                         const LinearSpec& member, const std::string& suffix);
 std::optional<std::string> scale_problem(const std::string& name, const TensorView& view,
                                          bool negative_too = false);
 

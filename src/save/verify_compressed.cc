@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <set>
 
 #include "checkpoint/compressed_config.h"
@@ -118,14 +117,9 @@ class Check {
                   member->name, first.group);
         continue;
       }
-      for (const char* suffix : {".input_scale", ".input_zero_point"}) {
-        const auto a = reader_.find(first.name + suffix);
-        const auto b = reader_.find(member->name + suffix);
-        if (a && b && a->byte_size() == b->byte_size() &&
-            std::memcmp(a->bytes, b->bytes, a->byte_size()) != 0)
-          problem("{}{} differs from {}{}: engines keep one value for {}", member->name, suffix,
-                  first.name, suffix, first.group);
-      }
+      for (const char* suffix : {".input_scale", ".input_zero_point"})
+        if (const auto bad = input_problem(reader_, first, *member, suffix))
+          problems_.push_back(*bad);
     }
   }
 
