@@ -69,6 +69,7 @@ const std::vector<QuantizerInfo>& known_quantizers() {
       {kA, "fp8_e4m3", "per_tensor", kSym, "minmax", kLater, kData, {"aggregation_type"}},
       {kA, "int8", "per_token", kSym, "minmax", kBuilt, kFree, {}},
       {kA, "int8", "per_token", kAsym, "minmax", kLater, kFree, {}},
+      {kA, "int4", "per_token", kSym, "minmax", kBuilt, kFree, {}},
       {kA, "fp8_e4m3", "per_token", kSym, "minmax", kBuilt, kFree, {}},
       {kA, "int8", "per_channel", kSym, "minmax", kBuilt, kData, {"aggregation_type"}},
       {kA, "int8", "per_channel", kAsym, "minmax", kBuilt, kData, {"aggregation_type"}},

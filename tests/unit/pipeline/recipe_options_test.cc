@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "checkpoint/safetensors.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/recipe.h"
@@ -72,6 +73,16 @@ TEST(RecipeOptions, QuantizedInputsChangeTheBlocksBehindTheFirst) {
   const auto fed = run("quantized_inputs: true");
   EXPECT_TRUE(fed.first == plain.first);
   EXPECT_FALSE(fed.second == plain.second);
+}
+
+TEST(RecipeOptions, Int4ActivationsAreAllowedBesideInt4Weights) {
+  const std::string path = quantized(
+      "    - {type: linear_quant, qconfig: {act: {dtype: int4, scope: per_token, symmetric: true, "
+      "method: minmax}, weight: {dtype: int4, scope: per_channel, symmetric: true, method: "
+      "gptq}}}\n");
+  const auto description =
+      Json::parse(read_file(path.substr(0, path.rfind('/')) + "/quant_model_description.json"));
+  EXPECT_EQ(description.at(kDown), "W4A4_DYNAMIC");
 }
 
 }  // namespace
