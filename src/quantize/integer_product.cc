@@ -11,7 +11,7 @@
 namespace msmodelslim {
 namespace {
 
-constexpr std::int64_t kRowGrain = 16;
+constexpr std::int64_t kTokens = 16;
 // |xq - ox| <= 255 and |q| <= 128: so many products stay below 2^31. Sums on the way may wrap
 // around, which unsigned arithmetic undoes.
 constexpr std::int64_t kMaxInputs = 65'000;
@@ -41,7 +41,7 @@ void IntegerProduct::multiply(const float* x, const std::vector<QuantParam>& row
   const std::int64_t out = linear_.spec.out;
   codes_.resize(static_cast<std::size_t>(count * in));
   sums_.resize(static_cast<std::size_t>(count * out));
-  parallel_ranges(count, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(count, kTokens, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const QuantParam& param = rows[static_cast<std::size_t>(r)];
       quantize_s8(x + r * in, param.scale, param.offset, -128.0F, codes_.data() + r * in, in);
@@ -50,7 +50,7 @@ void IntegerProduct::multiply(const float* x, const std::vector<QuantParam>& row
   matmul_s8(codes_.data(), linear_.codes.as<std::int8_t>(), sums_.data(), count, out, in);
   const float* weight_scale = linear_.weight_scale.data();
   const float* bias = linear_.bias.empty() ? nullptr : linear_.bias.data();
-  parallel_ranges(count, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(count, kTokens, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const QuantParam& param = rows[static_cast<std::size_t>(r)];
       // A range with NaN has a scale of NaN, and y too.
