@@ -62,9 +62,13 @@ void IntegerProduct::multiply(const float* x, const std::vector<QuantParam>& row
         const auto exact = static_cast<std::int32_t>(
             static_cast<std::uint32_t>(sum[i]) -
             offset * static_cast<std::uint32_t>(code_sums_[static_cast<std::size_t>(i)]));
-        to[i] = static_cast<float>(exact) * (param.scale * weight_scale[i]);
+        const auto value = static_cast<float>(exact);
+        const float scale = param.scale * weight_scale[i];
+        to[i] = bias == nullptr
+                    ? value * scale
+                    : static_cast<float>(static_cast<double>(value) * static_cast<double>(scale) +
+                                         static_cast<double>(bias[i]));
       }
-      if (bias != nullptr) add_to(to, bias, out);
     }
   });
 }

@@ -4,6 +4,8 @@
 //
 //   y = (xq q^T - ox sum(q)) (sx sw) + b      sx, ox: scale and offset of a row of x
 //
+// The bias is added before y is rounded.
+//
 // The Python tool multiplies the dequantized values instead (in the model's dtype).
 
 #include <cstdint>
