@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/threads.h"
+#include "forward/scratch.h"
 #include "kernels/grad/attention.h"
 #include "kernels/grad/ops.h"
 #include "kernels/ops.h"
@@ -11,14 +12,6 @@
 
 namespace msmodelslim {
 namespace {
-
-constexpr std::int64_t kRowGrain = 32;
-
-float* sized(std::vector<float>& buffer, std::int64_t count) {
-  if (buffer.size() < static_cast<std::size_t>(count))
-    buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
 
 class Backward {
  public:

@@ -5,20 +5,13 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "forward/scratch.h"
 #include "kernels/attention.h"
 #include "kernels/ops.h"
 #include "kernels/rope.h"
 
 namespace msmodelslim {
 namespace {
-
-constexpr std::int64_t kRowGrain = 32;
-
-float* sized(std::vector<float>& buffer, std::int64_t count) {
-  if (buffer.size() < static_cast<std::size_t>(count))
-    buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
 
 void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) {
   const std::int64_t width = norm.spec.size;

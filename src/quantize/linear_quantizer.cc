@@ -1,5 +1,6 @@
 #include "quantize/linear_quantizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -79,35 +80,52 @@ QuantParam LinearQuantizer::histogram_param(const float* x, std::int64_t count, 
   return param_of(searched_);
 }
 
+// The scale that a sample sees; static ranges take the sample in.
+QuantParam LinearQuantizer::sample_param(const float* x, std::int64_t count) {
+  const MinMax range = range_of(x, count);
+  if (config_.collects_range()) range_.update(range);
+  if (config_.act != ActKind::kStatic)
+    return integer_param(range.min, range.max, true, 8, DType::kF32);
+  return config_.histogram ? histogram_param(x, count, range) : param_of(range_.range());
+}
+
 void LinearQuantizer::forward(const float* x, std::int64_t rows,
                               const std::vector<Sequence>& sequences, float* y) {
+  if (config_.act != ActKind::kFloat && !hessian_ && IntegerProduct::computes(result_)) {
+    std::vector<QuantParam> params(static_cast<std::size_t>(rows));
+    for (const Sequence& s : sequences)
+      std::fill_n(params.begin() + s.begin, s.rows,
+                  sample_param(x + s.begin * result_.spec.in, s.rows * result_.spec.in));
+    if (!integers_) integers_.emplace(result_);
+    integers_->multiply(x, params, y);
+  } else {
+    multiply_dequantized(x, rows, sequences, y);
+  }
+  if (result_.low_rank.rank > 0) add_low_rank(result_.low_rank, x, rows, config_.compute_dtype, y);
+}
+
+void LinearQuantizer::multiply_dequantized(const float* x, std::int64_t rows,
+                                           const std::vector<Sequence>& sequences, float* y) {
   const std::int64_t in = result_.spec.in;
   const float* input = x;
   if (config_.act != ActKind::kFloat) {
     input_.resize(static_cast<std::size_t>(rows * in));
+    const bool per_token =
+        config_.act != ActKind::kStatic && (is_float_format(config_.type) || hessian_);
     for (const Sequence& s : sequences) {
       const float* from = x + s.begin * in;
-      MinMax range = range_of(from, s.rows * in);
-      QuantParam param;
-      if (config_.collects_range()) range_.update(range);
-      if (config_.act == ActKind::kStatic) {
-        param = config_.histogram ? histogram_param(from, s.rows * in, range)
-                                  : param_of(range_.range());
-      } else if (is_float_format(config_.type) || hessian_) {
-        fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in,
-                              input_.data() + s.begin * in);
-        continue;
-      } else {
-        param = integer_param(range.min, range.max, true, 8, DType::kF32);
-      }
-      fake_quantize_all(from, param, input_.data() + s.begin * in, s.rows * in);
+      float* to = input_.data() + s.begin * in;
+      const QuantParam param = sample_param(from, s.rows * in);
+      if (per_token)
+        fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in, to);
+      else
+        fake_quantize_all(from, param, to, s.rows * in);
     }
     input = input_.data();
   }
   if (collects_) hessian_->add(input, rows);
   if (!weight_) weight_ = product_weight();
   weight_->multiply(input, rows, data_or_null(result_.bias), y);
-  if (result_.low_rank.rank > 0) add_low_rank(result_.low_rank, x, rows, config_.compute_dtype, y);
 }
 
 QuantizedLinear LinearQuantizer::finish() {
@@ -146,22 +164,36 @@ bool CalibrationOp::wants(const Linear& linear) const {
 
 void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* x,
                                     std::int64_t rows, float* y) {
-  const std::int64_t in = linear.spec.in;
+  if (IntegerProduct::computes(linear)) {
+    const auto product = integers_.try_emplace(linear.spec.name, linear).first;
+    product->second.multiply(
+        x,
+        linear.static_input()
+            ? std::vector<QuantParam>(static_cast<std::size_t>(rows), linear.input)
+            : token_params(linear.type, x, rows, linear.spec.in),
+        y);
+  } else {
+    multiply_dequantized(linear, x, rows, y);
+  }
+  if (linear.low_rank.rank > 0) add_low_rank(linear.low_rank, x, rows, compute_, y);
+}
+
+void CalibrationOp::multiply_dequantized(const QuantizedLinear& linear, const float* x,
+                                         std::int64_t rows, float* y) {
   const float* input = x;
-  if (linear.static_input() || linear.dynamic_input()) {
+  if (!linear.weight_only()) {
+    const std::int64_t in = linear.spec.in;
     input_.resize(static_cast<std::size_t>(rows * in));
-    if (linear.static_input()) {
+    if (linear.static_input())
       fake_quantize_all(x, linear.input, input_.data(), rows * in);
-    } else {
+    else
       fake_quantize_dynamic(linear.type, linear.dual_block, x, rows, in, input_.data());
-    }
     input = input_.data();
   }
   auto weight = dequantized_.find(linear.spec.name);
   if (weight == dequantized_.end())
     weight = dequantized_.emplace(linear.spec.name, dequantized(linear, compute_)).first;
   weight->second.multiply(input, rows, data_or_null(linear.bias), y);
-  if (linear.low_rank.rank > 0) add_low_rank(linear.low_rank, x, rows, compute_, y);
 }
 
 }  // namespace msmodelslim

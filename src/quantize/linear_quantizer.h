@@ -12,6 +12,7 @@
 #include "observe/histogram.h"
 #include "observe/ranges.h"
 #include "quantize/gptq.h"
+#include "quantize/integer_product.h"
 #include "quantize/weight.h"
 
 namespace msmodelslim {
@@ -39,12 +40,12 @@ struct LinearConfig {
 // One linear under calibration (reference: quantizers 5.1, 8.1, 9).
 //
 // For every sample, in order: the running range takes it in, the scale follows, the sample is
-// quantized and dequantized with it and multiplied with the dequantized weight. So sample i sees
-// the range of samples 0..i, as in the Python tool; a histogram is searched again whenever it has
-// grown by a quarter. A per-token linear uses one scale per sample
-// here (the Python tool's rule, for W8A8_MIX too; it is data-free and only matters beside a static
-// neighbour in a group), but one scale per token when its weight is gptq's, whose Hessian is made
-// of these values.
+// quantized with it and multiplied with the codes of the weight. So sample i sees the range of
+// samples 0..i, as in the Python tool; a histogram is searched again whenever it has grown by a
+// quarter. A per-token linear uses one scale per sample here (the Python tool's rule, for W8A8_MIX
+// too; it is data-free and only matters beside a static neighbour in a group). A gptq weight is
+// quantized at the end: until then it is the float weight that the dequantized sample is multiplied
+// with, and a per-token linear has one scale per token, since the Hessian is made of these values.
 class LinearQuantizer {
  public:
   // gptq: `hessian` is shared by linears with the same input; the one that `collects` fills it.
@@ -52,6 +53,8 @@ class LinearQuantizer {
   LinearQuantizer(const LinearConfig& config, Linear& linear,
                   std::shared_ptr<Hessian> hessian = nullptr, bool collects = false,
                   LowRank low_rank = {});
+  LinearQuantizer(const LinearQuantizer&) = delete;
+  LinearQuantizer& operator=(const LinearQuantizer&) = delete;
   bool needs_data() const { return config_.needs_data(); }
   void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
   // Throws DataError when a static range never saw a token or saw NaN.
@@ -61,7 +64,10 @@ class LinearQuantizer {
   QuantParam param_of(MinMax range) const;
   WeightRows weight_rows() const;
   ProductWeight product_weight() const;
+  QuantParam sample_param(const float* x, std::int64_t count);
   QuantParam histogram_param(const float* x, std::int64_t count, MinMax range);
+  void multiply_dequantized(const float* x, std::int64_t rows,
+                            const std::vector<Sequence>& sequences, float* y);
   LinearConfig config_;
   Linear& linear_;
   std::shared_ptr<Hessian> hessian_;
@@ -72,8 +78,9 @@ class LinearQuantizer {
   RunningHistogram histogram_;
   MinMax searched_{0, 0};      // best range of the histogram when it held
   double searched_total_ = 0;  // this many values
-  std::optional<ProductWeight>
-      weight_;  // dequantized (gptq: the float weight), made at the first forward
+  // One of the two is made at the first forward.
+  std::optional<IntegerProduct> integers_;
+  std::optional<ProductWeight> weight_;  // dequantized; gptq: the float weight
   std::vector<float> input_;
 };
 
@@ -89,10 +96,13 @@ class CalibrationOp : public LinearOp {
 
  private:
   void apply_quantized(const QuantizedLinear& linear, const float* x, std::int64_t rows, float* y);
+  void multiply_dequantized(const QuantizedLinear& linear, const float* x, std::int64_t rows,
+                            float* y);
   DType compute_;
   FloatLinearOp float_op_;
   std::map<std::string, LinearQuantizer*> active_;
   std::map<std::string, const QuantizedLinear*> done_;
+  std::map<std::string, IntegerProduct> integers_;
   std::map<std::string, ProductWeight> dequantized_;
   std::vector<float> input_;
 };

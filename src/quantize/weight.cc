@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "kernels/ops.h"
 #include "quantize/mx.h"
+#include "quantize/ssz.h"
 #include "quantize/weight_float.h"
 #include "tensor/codec.h"
 
@@ -15,87 +16,6 @@ namespace msmodelslim {
 namespace {
 
 constexpr std::int64_t kRows = 16;
-
-float low_code(int bits) { return bits == 8 ? -128.0F : -8.0F; }
-
-// Codes of one row or group; int4 codes are clamped to [-8, 7] after the int8 kernel's [low, 127].
-void encode(const float* row, QuantParam param, int bits, std::int8_t* codes, std::int64_t n) {
-  quantize_s8(row, param.scale, param.offset, low_code(bits), codes, n);
-  if (bits == 4)
-    for (std::int64_t i = 0; i < n; ++i) codes[i] = std::min<std::int8_t>(codes[i], 7);
-}
-
-struct RowFit {
-  float best_scale;
-  float best_error;
-};
-
-float squared_error(const float* w, const std::int8_t* q, float scale, std::int64_t n) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float d = w[i] - static_cast<float>(q[i]) * scale;
-    sum += static_cast<double>(d * d);
-  }
-  return static_cast<float>(sum / static_cast<double>(n));
-}
-
-float least_squares_scale(const float* w, const std::int8_t* q, std::int64_t n) {
-  double wq = 0;
-  double qq = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double code = q[i];
-    wq += static_cast<double>(w[i]) * code;
-    qq += code * code;
-  }
-  return static_cast<float>(wq / std::max(qq, 1e-30));
-}
-
-void refine_ssz(const WeightConfig& config, const WeightRows& source, QuantizedLinear& out) {
-  const std::int64_t n = out.spec.out;
-  const std::int64_t k = out.spec.in;
-  std::vector<float> values(static_cast<std::size_t>(n * k));
-  float* const weight = values.data();
-  parallel_for(n, [&](std::int64_t r) {
-    const float* row = source.row(r, weight + r * k);
-    if (row != weight + r * k) std::copy_n(row, k, weight + r * k);
-  });
-  auto* codes = out.codes.as<std::int8_t>();
-  std::vector<RowFit> fits(static_cast<std::size_t>(n));
-  parallel_for(n, [&](std::int64_t r) {
-    const float scale = out.weight_scale[static_cast<std::size_t>(r)];
-    fits[static_cast<std::size_t>(r)] = {scale,
-                                         squared_error(weight + r * k, codes + r * k, scale, k)};
-  });
-  std::vector<float> scales(static_cast<std::size_t>(n));
-  std::vector<float> errors(static_cast<std::size_t>(n));
-  for (int step = 0; step < config.steps; ++step) {
-    std::atomic<bool> improving{false};
-    parallel_ranges(n, kRows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        const auto i = static_cast<std::size_t>(r);
-        const float* w = weight + r * k;
-        scales[i] = least_squares_scale(w, codes + r * k, k);
-        if (scales[i] == 0.0F) {  // an all-zero row keeps its codes
-          errors[i] = fits[i].best_error;
-          continue;
-        }
-        encode(w, {scales[i], 0}, config.bits, codes + r * k, k);
-        errors[i] = squared_error(w, codes + r * k, scales[i], k);
-        const float gain = fits[i].best_error - errors[i];
-        if (gain / std::max(fits[i].best_error, 1e-4F) >= 1e-10F && std::fabs(gain) >= 1e-10F)
-          improving = true;
-      }
-    });
-    if (!improving) break;
-    for (std::size_t i = 0; i < fits.size(); ++i)
-      if (errors[i] < fits[i].best_error) fits[i] = {scales[i], errors[i]};
-  }
-  parallel_for(n, [&](std::int64_t r) {
-    const auto i = static_cast<std::size_t>(r);
-    out.weight_scale[i] = round_to_dtype(fits[i].best_scale, config.scale_dtype);
-    encode(weight + r * k, {out.weight_scale[i], 0}, config.bits, codes + r * k, k);
-  });
-}
 
 // False: NaN or infinite values.
 bool encode_row(const WeightConfig& config, const float* row, std::int64_t r,
@@ -118,6 +38,12 @@ bool encode_row(const WeightConfig& config, const float* row, std::int64_t r,
 }
 
 }  // namespace
+
+void encode(const float* row, QuantParam param, int bits, std::int8_t* codes, std::int64_t count) {
+  quantize_s8(row, param.scale, param.offset, bits == 8 ? -128.0F : -8.0F, codes, count);
+  if (bits == 4)
+    for (std::int64_t i = 0; i < count; ++i) codes[i] = std::min<std::int8_t>(codes[i], 7);
+}
 
 WeightRows::WeightRows(Linear& linear)
     : source_(linear.changed() ? TensorView{DType::kF32, linear.source().shape,

@@ -45,9 +45,10 @@ class WeightRows {
 // or infinite weights. Data-free; all threads; rows are independent.
 //
 // minmax: scale and offset of the smallest and largest value of the row or group, see int8.h.
-// ssz: alternates codes and their least-squares scale, keeps the best (reference: quantizers 6.3):
-//   s' = sum(w q) / max(sum(q q), 1e-30); q = Q(w, s'); e = mean((w - s' q)^2)
-//   until no row improves by 1e-10, at most `steps` times.
+// ssz: see ssz.h.
 void quantize_weight(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out);
+
+// Codes of `count` values with one scale, see int8.h. Calling thread only.
+void encode(const float* row, QuantParam param, int bits, std::int8_t* codes, std::int64_t count);
 
 }  // namespace msmodelslim

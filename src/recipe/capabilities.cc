@@ -283,4 +283,20 @@ std::optional<std::string> exported_type(const QConfig& act, const QConfig& weig
   return std::nullopt;
 }
 
+std::vector<std::string> activations_for(const QConfig& weight) {
+  std::vector<std::string> texts;
+  for (const PairInfo& pair : known_pairs()) {
+    if (!fits(pair.weight, weight)) continue;
+    const Scheme& act = pair.act;
+    if (act.dtype == "float") {
+      texts.emplace_back("float");
+      continue;
+    }
+    const char* symmetry = !act.symmetry ? "" : *act.symmetry ? " symmetric" : " asymmetric";
+    texts.push_back(fmt::format("{} {}{}", act.dtype, act.scope, symmetry));
+  }
+  if (texts.empty()) texts.emplace_back("none");
+  return texts;
+}
+
 }  // namespace msmodelslim

@@ -63,5 +63,8 @@ std::vector<std::string> describe_quantizers(Side side, std::string_view dtype);
 // AscendV1 type of a linear with this pair: W8A8, W8A8_DYNAMIC, W8A16, ... Nothing when no format
 // for the pair exists.
 std::optional<std::string> exported_type(const QConfig& act, const QConfig& weight);
+// The activations that some format holds with such weights, as text for messages; "none" if there
+// are none.
+std::vector<std::string> activations_for(const QConfig& weight);
 
 }  // namespace msmodelslim

@@ -53,8 +53,10 @@ void check_pair(const LinearQuantStep& step, Entry entry) {
   const std::string path = entry.fields->path_of("qconfig");
   if (step.type.empty()) {
     problems->add(path, entry.line,
-                  fmt::format("no output format holds activations {} with weights {}",
-                              describe(step.act), describe(step.weight)));
+                  fmt::format("no output format holds activations {} with weights {}; such weights "
+                              "go with activations: {}",
+                              describe(step.act), describe(step.weight),
+                              join_words(activations_for(step.weight))));
     return;
   }
   if (!find_quantizer(Side::kAct, step.act)->built)

@@ -57,7 +57,8 @@ struct Rule {
   // KL of the whole model to the float one on the calibration tokens, relative to the tool's
   // folder.
   std::optional<double> kl_ratio = {};
-  std::optional<Tolerance> mlp = {};  // tighter, for everything behind the second norm
+  std::optional<double> weight_error = {};  // distance of each weight, relative to the tool's
+  std::optional<Tolerance> mlp = {};        // tighter, for everything behind the second norm
 };
 
 // The README's "Fair tolerances".
@@ -187,6 +188,14 @@ std::map<std::string, Rule> make_rules() {
   bf16.code_share = 0.12;
   bf16.scale = 5e-3;
   rules["bf16"].all = bf16;
+  // The tool's search runs in bfloat16: a step that gains less than 1/256 of the error is not
+  // taken. With that arithmetic imitated 98 % of the scales are within 1 % here. In fp32 a third of
+  // the rows goes on from there, by up to 19 %; no weight may end further off than the tool's.
+  Tolerance bf16_ssz = bf16;
+  bf16_ssz.scale = 0.01;
+  bf16_ssz.scale_share = 0.35;
+  bf16_ssz.scale_bias = 1e9;  // sums of codes that cancel
+  rules["bf16-ssz"] = {bf16_ssz, {}, {}, {}, 1.0};
   Tolerance bf16_rotated = bf16;  // rounded there after each of the three steps, here once
   bf16_rotated.only = "*{.weight_scale,norm.weight}";
   bf16_rotated.scale = 0.01;
@@ -226,7 +235,7 @@ std::map<std::string, Rule> make_rules() {
   centered.weight_offset = false;
   rules["autoround-asym"].all = centered;
   // The tool's attention is wrong here (o_proj without its v_proj); ours has a property test.
-  rules["mlp-only"] = {structure, {}, {}, {}, smooth_int4};
+  rules["mlp-only"] = {structure, {}, {}, {}, {}, smooth_int4};
   return rules;
 }
 
@@ -364,6 +373,11 @@ TEST_P(Golden, Case) {
       EXPECT_LE(error, allowed->second * theirs.at(linear)) << linear;
     }
     EXPECT_LE(ratios / static_cast<double>(theirs.size()), allowed->first);
+  }
+  if (const auto allowed = rule_of(c).weight_error) {
+    const auto theirs = weight_errors(expected, job.model_path);
+    for (const auto& [linear, error] : weight_errors(job.save_path, job.model_path))
+      EXPECT_LE(error, *allowed * theirs.at(linear)) << linear;
   }
   if (const auto allowed = rule_of(c).kl_ratio) {
     EXPECT_LE(kl_of(job.save_path, job), *allowed * kl_of(expected, job));

@@ -79,6 +79,18 @@ void add_branch(const QuantizedFolder& folder, const LinearSpec& spec, std::vect
       weight[i] += left[i / k * rank + r] * right[r * k + i % k];
 }
 
+// Q - W, [out, in]; empty for a linear that stays float.
+std::vector<float> difference(const QuantizedFolder& folder, const Json& types, Linear& linear) {
+  const auto type =
+      linear_type_from_name(without_svd(types.at(linear.name() + ".weight").get<std::string>()));
+  if (!type || *type == LinearType::kFloat) return {};
+  std::vector<float> e(static_cast<std::size_t>(linear.spec().out * linear.spec().in));
+  dequantize_weight(read_linear(folder, linear.spec(), *type), e.data());
+  add_branch(folder, linear.spec(), e);
+  for (std::size_t i = 0; i < e.size(); ++i) e[i] -= linear.weight()[i];
+  return e;
+}
+
 }  // namespace
 
 std::map<std::string, double> output_errors(const std::string& folder, const std::string& model,
@@ -99,14 +111,9 @@ std::map<std::string, double> output_errors(const std::string& folder, const std
     FloatLinearOp op(DType::kF32);
     run_block_on(spec, block, states, true, rope, op, {&tap}, workspace);
     for (Linear* linear : block.linears()) {
-      const auto type = linear_type_from_name(
-          without_svd(types.at(linear->name() + ".weight").get<std::string>()));
-      if (!type || *type == LinearType::kFloat) continue;
+      const std::vector<float> e = difference(quantized, types, *linear);
+      if (e.empty()) continue;
       const auto k = static_cast<std::size_t>(linear->spec().in);
-      std::vector<float> e(static_cast<std::size_t>(linear->spec().out) * k);
-      dequantize_weight(read_linear(quantized, linear->spec(), *type), e.data());
-      add_branch(quantized, linear->spec(), e);
-      for (std::size_t i = 0; i < e.size(); ++i) e[i] -= linear->weight()[i];
       const std::vector<double>& h = tap.sums(linear->name());
       double error = 0;
       for (std::size_t row = 0; row < e.size(); row += k)
@@ -116,6 +123,21 @@ std::map<std::string, double> output_errors(const std::string& folder, const std
                 static_cast<double>(e[row + i]) * h[i * k + j] * static_cast<double>(e[row + j]);
       errors[linear->name()] = error;
     }
+  }
+  return errors;
+}
+
+std::map<std::string, double> weight_errors(const std::string& folder, const std::string& model) {
+  const CheckpointReader checkpoint(model);
+  const ModelSpec spec = build_model_spec(ModelConfig::read(model), checkpoint);
+  const Json types = read_description(folder);
+  const QuantizedFolder quantized(folder);
+  std::map<std::string, double> errors;
+  for (const BlockSpec& block_spec : spec.blocks) {
+    Block block(block_spec, checkpoint);
+    for (Linear* linear : block.linears())
+      for (float d : difference(quantized, types, *linear))
+        errors[linear->name()] += static_cast<double>(d) * static_cast<double>(d);
   }
   return errors;
 }

@@ -14,4 +14,7 @@ namespace msmodelslim {
 std::map<std::string, double> output_errors(const std::string& folder, const std::string& model,
                                             const std::vector<std::vector<std::int32_t>>& samples);
 
+// Per quantized linear the squared distance of W and Q.
+std::map<std::string, double> weight_errors(const std::string& folder, const std::string& model);
+
 }  // namespace msmodelslim

@@ -229,11 +229,18 @@ TEST(PlanV1, PairsWithoutAFormatAreRefusedAtOnce) {
                   "symmetric: false, method: minmax}, weight: {dtype: int8, scope: per_channel, "
                   "symmetric: true, method: minmax}}}\n")),
               HasSubstr("no output format holds activations int8 per_token asymmetric minmax with "
-                        "weights int8 per_channel symmetric minmax"));
-  EXPECT_THAT(
-      problems_of(v1_recipe("    - {type: linear_quant, qconfig: {weight: {dtype: fp8_e4m3, scope: "
-                            "per_channel, symmetric: true, method: minmax}}}\n")),
-      HasSubstr("no output format"));
+                        "weights int8 per_channel symmetric minmax; such weights go with "
+                        "activations: float, int8 per_tensor, int8 per_token symmetric, int8 "
+                        "pd_mix asymmetric"));
+  const std::string fp8 = "dtype: fp8_e4m3, symmetric: true, method: minmax";
+  for (const char* act : {"per_tensor", "per_channel"})
+    EXPECT_THAT(problems_of(v1_recipe("    - {type: linear_quant, qconfig: {act: {" + fp8 +
+                                      ", scope: " + act + "}, weight: {" + fp8 +
+                                      ", scope: per_channel}}}\n")),
+                HasSubstr("such weights go with activations: fp8_e4m3 per_token symmetric"));
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: linear_quant, qconfig: {weight: {" + fp8 +
+                                    ", scope: per_channel}}}\n")),
+              HasSubstr("no output format"));
 }
 
 TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
