@@ -74,5 +74,20 @@ TEST(RecipeOptions, QuantizedInputsChangeTheBlocksBehindTheFirst) {
   EXPECT_FALSE(fed.second == plain.second);
 }
 
+TEST(RecipeOptions, AutoroundLearnsBehindTheQuantizedBlocks) {
+  const auto run = [&](const std::string& field) {
+    const std::string path = quantized(
+        "    - {type: autoround_quant, iters: 4, lr: 0.25, " + field +
+        ", strategies: [{qconfig: {act: {dtype: int8, scope: per_token, symmetric: true, method: "
+        "x}, weight: {dtype: int4, scope: per_channel, symmetric: true, method: x}}}]}\n");
+    return std::pair(bytes_of(path, kDown), bytes_of(path, kLaterQuery));
+  };
+  const auto plain = run("quantized_inputs: false");
+  const auto fed = run("quantized_inputs: true");
+  ASSERT_FALSE(plain.first.empty());
+  EXPECT_TRUE(fed.first == plain.first);
+  EXPECT_FALSE(fed.second == plain.second);
+}
+
 }  // namespace
 }  // namespace msmodelslim
