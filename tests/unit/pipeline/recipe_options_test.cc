@@ -77,7 +77,7 @@ TEST(RecipeOptions, QuantizedInputsChangeTheBlocksBehindTheFirst) {
 TEST(RecipeOptions, AutoroundLearnsBehindTheQuantizedBlocks) {
   const auto run = [&](const std::string& field) {
     const std::string path = quantized(
-        "    - {type: autoround_quant, iters: 4, lr: 0.25, " + field +
+        "    - {type: autoround_quant, iters: 24, lr: 0.04, " + field +
         ", strategies: [{qconfig: {act: {dtype: int8, scope: per_token, symmetric: true, method: "
         "x}, weight: {dtype: int4, scope: per_channel, symmetric: true, method: x}}}]}\n");
     return std::pair(bytes_of(path, kDown), bytes_of(path, kLaterQuery));
