@@ -28,7 +28,7 @@ double product_speed() {
 // Passes over the whole set that learning is worth: 8 samples an iteration, forward and backward.
 double learning_passes(const AutoroundStep& step, std::size_t samples) {
   const double share = std::min(1.0, 8.0 / static_cast<double>(std::max<std::size_t>(1, samples)));
-  return 3.0 * step.iters * share;
+  return 3.0 * step.iters * share + (step.quantized_inputs ? 1 : 0);
 }
 
 }  // namespace

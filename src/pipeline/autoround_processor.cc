@@ -35,6 +35,7 @@ class AutoroundProcessor : public Processor {
   const char* name() const override { return "autoround_quant"; }
   bool needs_data() const override { return true; }
   bool learns() const override { return !mine_.empty(); }
+  bool learns_behind() const override { return step_.quantized_inputs; }
 
   std::vector<Tap*> prepare(BlockState& state) override {
     mine_.clear();
@@ -67,6 +68,7 @@ class AutoroundProcessor : public Processor {
     job.learned = &learned;
     job.done = &state.done;
     job.iters = step_.iters;
+    job.squared_loss = step_.squared_loss;
     report(state.block->spec->name, learn_rounding(job, order_));
     for (const auto& [linear, strategy] : mine_)
       state.done[linear->name()] = quantized(*linear, *strategy, *learned.at(linear->name()));
@@ -87,6 +89,7 @@ class AutoroundProcessor : public Processor {
     strategy.act_symmetric = step.act.symmetric;
     strategy.rounding.bits = step.weight.dtype == "int4" ? 4 : 8;
     strategy.rounding.symmetric = step.weight.symmetric;
+    strategy.rounding.full_range = step.weight.ext.value("full_range", false);
     strategy.rounding.group_size = group_size_of(step.weight);
     strategy.rounding.scale_dtype = scale_dtype_of(step.weight);
     strategy.rounding.engine_dtype = context_.model->dtype;

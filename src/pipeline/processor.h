@@ -57,6 +57,9 @@ class Processor {
   // True when this block's linears are learned: learn() comes between the forward pass and
   // finish().
   virtual bool learns() const { return false; }
+  // True: the inputs that learn() gets are what the quantized blocks before made of the
+  // calibration set; the outputs stay those of the pass that all others see.
+  virtual bool learns_behind() const { return false; }
   // The block's inputs, and what it makes of them as it is now, of the whole calibration set.
   virtual void learn(BlockState&, const PackedStates& /*inputs*/, const PackedStates& /*outputs*/,
                      const RopeTable&) {}

@@ -167,16 +167,19 @@ class Run {
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
     const bool again = carries && processor.runs_again();
+    const bool behind = processor.learns_behind();
+    if (behind && !behind_) behind_ = states;
     if (processor.learns()) {
       PackedStates outputs = states;
       run_once(processor, state, outputs, true, taps, rope);
-      processor.learn(state, states, outputs, rope);
+      processor.learn(state, behind ? *behind_ : states, outputs, rope);
       if (carries) states = std::move(outputs);
     } else if (processor.needs_data() && (carries || watches)) {
       run_once(processor, state, states, carries && !again, taps, rope);
     }
     processor.finish(state);
     if (again) run_once(processor, state, states, true, {}, rope);
+    if (behind_ && carries) run_once(processor, state, *behind_, true, {}, rope);
   }
 
   void run_once(const Processor& reason, BlockState& state, PackedStates& states, bool update,
@@ -281,6 +284,8 @@ class Run {
   bool mixed_groups_ = false;
   DebugInfo debug_;
   Workspace workspace_;
+  // What the quantized blocks so far make of the calibration set, where a processor learns on it.
+  std::optional<PackedStates> behind_;
   std::vector<std::string> passes_;  // of the block at work: who asked for each
   QuantSummary summary_;
 };

@@ -167,14 +167,14 @@ class Trainer {
     return loss;
   }
 
-  // Sum of |out - target|; out_ becomes its gradient.
+  // The loss; out_ becomes its gradient, but for a factor.
   double errors(std::int64_t rows) {
     const std::int64_t width = job_.inputs->width;
     std::vector<double> sums(static_cast<std::size_t>(rows));
     parallel_for(rows, [&](std::int64_t r) {
       float* out = out_.data() + r * width;
-      sums[static_cast<std::size_t>(r)] =
-          absolute_error(out, target_.data() + r * width, out, width);
+      const auto error = job_.squared_loss ? squared_error : absolute_error;
+      sums[static_cast<std::size_t>(r)] = error(out, target_.data() + r * width, out, width);
     });
     return std::accumulate(sums.begin(), sums.end(), 0.0);
   }

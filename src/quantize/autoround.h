@@ -50,15 +50,16 @@ struct AutoroundJob {
   const ModelSpec* model = nullptr;
   Block* block = nullptr;
   const PackedStates* inputs = nullptr;   // of the block
-  const PackedStates* targets = nullptr;  // its float outputs
+  const PackedStates* targets = nullptr;  // its float outputs for float inputs
   const RopeTable* rope = nullptr;
   std::map<std::string, std::unique_ptr<LearnedLinear>>* learned = nullptr;  // by linear
   const std::map<std::string, QuantizedLinear>* done = nullptr;  // linears already quantized
   int iters = 10;
+  bool squared_loss = false;  // the sum of squares instead of the sum of |error|
 };
 
 struct AutoroundResult {
-  std::vector<double> losses;  // mean |error| per output element, of every iteration
+  std::vector<double> losses;  // mean per output element, of every iteration
   int best = 0;                // the iteration that was kept
 };
 

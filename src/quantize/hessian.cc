@@ -6,26 +6,14 @@
 
 #include "base/threads.h"
 #include "kernels/cholesky.h"
-#include "kernels/gemm.h"
+#include "kernels/gram.h"
 
 namespace msmodelslim {
-namespace {
-constexpr std::int64_t kTile = 256;
-}  // namespace
 
 void Hessian::add(const float* x, std::int64_t rows) {
   if (values_.empty()) values_.assign(static_cast<std::size_t>(width_ * width_), 0.0F);
   rows_ += rows;
-  // Tiles of the upper triangle.
-  const std::int64_t tiles = (width_ + kTile - 1) / kTile;
-  parallel_for(tiles * tiles, [&](std::int64_t item) {
-    const std::int64_t row = item / tiles * kTile;
-    const std::int64_t column = item % tiles * kTile;
-    if (column < row) return;
-    matmul_tn_tile(x + row, width_, x + column, width_, values_.data() + row * width_ + column,
-                   width_, std::min(kTile, width_ - row), std::min(kTile, width_ - column), rows,
-                   1.0F);
-  });
+  add_gram(x, rows, width_, values_.data());
 }
 
 // Permutes rows and columns of the upper triangle.

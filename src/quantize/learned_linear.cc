@@ -77,8 +77,9 @@ LearnedLinear::Scale LearnedLinear::scale_of(const Group& group) const {
   const float low = -(group.low * group.min_scale);
   Scale scale;
   scale.high_share = high > low ? 1.0F : high == low ? 0.5F : 0.0F;
-  scale.sign = rounding_.symmetric || high < low ? 1.0F : -1.0F;
-  const float magnitude = rounded(std::max(high, low) / range_.high);
+  const bool one_sided = rounding_.symmetric && !rounding_.full_range;
+  scale.sign = one_sided || high < low ? 1.0F : -1.0F;
+  const float magnitude = rounded(std::max(high, low) / longest_code());
   const float least = rounded(kLeastScale);
   scale.fixed = magnitude < least;
   // A scale of 0 has no sign.
@@ -127,7 +128,7 @@ void LearnedLinear::step(double decay) {
 }
 
 void LearnedLinear::step_group(Group& group, const Scale& scale, float slope, float rate) const {
-  const float longest = slope * scale.sign / range_.high;  // gradient of max(a, b)
+  const float longest = slope * scale.sign / longest_code();  // gradient of max(a, b)
   group.max_scale = moved(group.max_scale, longest * scale.high_share * group.high, rate);
   group.min_scale = moved(group.min_scale, longest * (1.0F - scale.high_share) * -group.low, rate);
 }

@@ -4,6 +4,7 @@
 //
 //   a = max_scale max(row, 0), b = -(min_scale min(row, 0))        per row, or group of columns
 //   symmetric   s = max(a, b) / M                                   M = 127 (8 bit), 7 (4 bit)
+//   full range  s = max(a, b) / (M + 1), negative when a >= b
 //   asymmetric  s = max(a, b) / M, negative when a >= b, so that -M - 1 is at the longer end
 //   s is rounded to its dtype, |s| >= 1e-5; q and w' = s q as in kernels/learned_round.h, V clamped
 //   to +-0.5 (4 bit) or +-1 (8 bit) when symmetric
@@ -24,6 +25,7 @@ namespace msmodelslim {
 struct LearnedRounding {
   int bits = 4;
   bool symmetric = true;
+  bool full_range = false;           // symmetric: the longer end is at -M - 1; ours
   std::int64_t group_size = 0;       // columns that share a scale; 0: the whole row
   DType scale_dtype = DType::kBF16;  // scales are rounded to it
   DType engine_dtype = DType::kF32;  // and to this, which the engine keeps them in
@@ -66,6 +68,7 @@ class LearnedLinear {
   Scale scale_of(const Group& group) const;
   void read_ranges(const std::string& name);
   void refresh();
+  float longest_code() const { return range_.high + (rounding_.full_range ? 1.0F : 0.0F); }
   void step_group(Group& group, const Scale& scale, float slope, float rate) const;
 
   LearnedRounding rounding_;

@@ -19,6 +19,7 @@ constexpr std::size_t kLongestPattern = 200;
 constexpr std::int64_t kMostIters = 100000;
 constexpr std::array<std::string_view, 3> kDtypes = {"float", "int8", "int4"};
 constexpr std::array<std::string_view, 3> kScaleDtypes = {"bfloat16", "float16", "float32"};
+constexpr std::array<std::string_view, 2> kLosses = {"absolute", "squared"};
 
 template <typename List>
 bool is_one_of(const List& list, std::string_view word) {
@@ -53,6 +54,13 @@ void check_side(const QConfig& config, Side side, const YamlValue& value, const 
       if (!entry.is_string() || !is_one_of(kScaleDtypes, entry.get<std::string>()))
         context.problems->add(path + ".ext.scale_dtype", value.line,
                               fmt::format("must be one of {}", join_words(kScaleDtypes)));
+      continue;
+    }
+    if (key == "full_range" && side == Side::kWeight) {
+      if (!entry.is_boolean())
+        context.problems->add(path + ".ext.full_range", value.line, "must be true or false");
+      else if (!config.symmetric)
+        context.problems->add(path + ".ext.full_range", value.line, "belongs to symmetric only");
       continue;
     }
     context.warnings->push_back(
@@ -129,6 +137,11 @@ AutoroundStep read_autoround(Fields* fields, ReadContext context) {
     fields->problem("enable_round_tuning",
                     "is false and so is enable_minmax_tuning: nothing would be learned; set one of "
                     "them to true, or use linear_quant");
+  const std::string loss = fields->text("loss", std::string(kLosses[0]), kLongestPattern);
+  step.squared_loss = loss == kLosses[1];
+  if (!is_one_of(kLosses, loss))
+    fields->problem("loss", fmt::format("must be one of {}", join_words(kLosses)));
+  step.quantized_inputs = fields->boolean("quantized_inputs", step.quantized_inputs);
   fields->require("strategies");
   const YamlValue* strategies = fields->list("strategies");
   if (strategies == nullptr) return step;

@@ -115,6 +115,8 @@ struct AutoroundStep {
   std::optional<double> lr;  // of the first iteration; absent: see learning_rate()
   bool tune_minmax = true;
   bool tune_round = true;
+  bool squared_loss = false;      // ours: the loss is the sum of squares, not of |error|
+  bool quantized_inputs = false;  // ours: a block learns on the outputs of the quantized ones
   std::vector<LinearQuantStep> strategies;
 };
 

@@ -26,4 +26,7 @@ void rotate_half_grad(float* dy, std::int64_t rows, std::int64_t heads, std::int
 // returns that sum.
 double absolute_error(const float* y, const float* target, float* d, std::int64_t count);
 
+// d[i] = y[i] - target[i], half the gradient of the sum of (y - target)^2; returns that sum.
+double squared_error(const float* y, const float* target, float* d, std::int64_t count);
+
 }  // namespace msmodelslim

@@ -85,5 +85,20 @@ TEST(RecipeOptions, Int4ActivationsAreAllowedBesideInt4Weights) {
   EXPECT_EQ(description.at(kDown), "W4A4_DYNAMIC");
 }
 
+TEST(RecipeOptions, AutoroundLearnsBehindTheQuantizedBlocks) {
+  const auto run = [&](const std::string& field) {
+    const std::string path = quantized(
+        "    - {type: autoround_quant, iters: 24, lr: 0.04, " + field +
+        ", strategies: [{qconfig: {act: {dtype: int8, scope: per_token, symmetric: true, method: "
+        "x}, weight: {dtype: int4, scope: per_channel, symmetric: true, method: x}}}]}\n");
+    return std::pair(bytes_of(path, kDown), bytes_of(path, kLaterQuery));
+  };
+  const auto plain = run("quantized_inputs: false");
+  const auto fed = run("quantized_inputs: true");
+  ASSERT_FALSE(plain.first.empty());
+  EXPECT_TRUE(fed.first == plain.first);
+  EXPECT_FALSE(fed.second == plain.second);
+}
+
 }  // namespace
 }  // namespace msmodelslim

@@ -74,6 +74,7 @@ class LearnRounding : public testing::Test {
     job.learned = &learned_;
     job.done = &done_;
     job.iters = iters;
+    job.squared_loss = squared_loss_;
     SampleOrder order(42);
     return learn_rounding(job, order);
   }
@@ -84,6 +85,7 @@ class LearnRounding : public testing::Test {
   RopeTable rope_;
   Workspace workspace_;
   PackedStates inputs_, targets_;
+  bool squared_loss_ = false;
   std::map<std::string, std::unique_ptr<LearnedLinear>> learned_;
   std::map<std::string, QuantizedLinear> done_;
 };
@@ -95,6 +97,16 @@ TEST_F(LearnRounding, LowersTheLossOfWeightsInGroups) {
   ASSERT_EQ(result.losses.size(), 16U);
   EXPECT_GT(result.best, 0);
   EXPECT_LT(result.losses[static_cast<std::size_t>(result.best)], 0.95 * result.losses[0]);
+}
+
+TEST_F(LearnRounding, LowersTheSquaredLossOfFullRangeWeights) {
+  LearnedRounding rounding;
+  rounding.group_size = 32;
+  rounding.full_range = true;
+  squared_loss_ = true;
+  const AutoroundResult result = learn(16, 1, rounding, block_.linears());
+  EXPECT_GT(result.best, 0);
+  EXPECT_LT(result.losses[static_cast<std::size_t>(result.best)], 0.9 * result.losses[0]);
 }
 
 TEST_F(LearnRounding, KeepsTheStartWhenNothingIsBetter) {

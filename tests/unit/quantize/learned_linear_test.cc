@@ -106,6 +106,32 @@ TEST(LearnedLinear, AsymmetricCodesLieAroundZeroWithSignedScales) {
   EXPECT_TRUE(result.weight_offset.empty());
 }
 
+TEST(LearnedLinear, FullRangePutsTheLongerEndAtTheLongerCode) {
+  LearnedRounding rounding;
+  rounding.full_range = true;
+  rounding.scale_dtype = DType::kF32;
+  Learned l({8, -2, 1, 0, -8, 2, 1, 0, 0, 0, 0, 0}, 3, 4, rounding);
+  const QuantizedLinear result = l.finish();
+  EXPECT_EQ(result.weight_scale, (std::vector<float>{-1, 1, 1e-5F}));
+  EXPECT_EQ(codes(result), (std::vector<int>{-8, 2, -1, 0, -8, 2, 1, 0, 0, 0, 0, 0}));
+  EXPECT_TRUE(result.weight_offset.empty());
+}
+
+TEST(LearnedLinear, FullRangeLearnsTheScaleOfTheLongerEnd) {
+  LearnedRounding rounding;
+  rounding.full_range = true;
+  rounding.scale_dtype = DType::kF32;
+  rounding.tune_round = false;
+  rounding.rate = 0.25;
+  Learned l({-8, 1.4F, 2, 3}, 1, 4, rounding);
+  const std::vector<float> x = {0, 1, 0, 0};
+  const std::vector<float> dy = {-1};  // q - w/s = -0.4: a smaller s
+  l.learned.add_gradient(x.data(), dy.data(), 1);
+  l.learned.step(1);
+  l.learned.keep();
+  EXPECT_EQ(l.finish().weight_scale, std::vector<float>{0.75F});
+}
+
 TEST(LearnedLinear, EveryShapeBitsAndGroup) {
   std::mt19937 generator(7);
   std::normal_distribution<float> normal;

@@ -62,6 +62,28 @@ TEST(Autoround, LearningRate) {
               HasSubstr("must be greater than 0"));
 }
 
+TEST(Autoround, FieldsOfOurOwn) {
+  const std::string none = "{dtype: float, scope: per_tensor, symmetric: true, method: none}";
+  const std::string group = weight("int4", "per_group", true, "{group_size: 64, full_range: true}");
+  const Plan plan = plan_of(
+      v1_recipe(entry({{none, group}}, "      loss: squared\n      quantized_inputs: true\n")));
+  EXPECT_TRUE(only_step(plan).squared_loss);
+  EXPECT_TRUE(only_step(plan).quantized_inputs);
+  EXPECT_THAT(plan.warnings, IsEmpty());
+  const AutoroundStep plain = only_step(plan_of(v1_recipe(entry({{none, group}}))));
+  EXPECT_FALSE(plain.squared_loss);
+  EXPECT_FALSE(plain.quantized_inputs);
+  EXPECT_THAT(problems_of(v1_recipe(entry({{none, group}}, "      loss: cubic\n"))),
+              HasSubstr("must be one of absolute, squared"));
+  const auto problem = [&](bool symmetric, const std::string& value) {
+    return problems_of(
+        v1_recipe(entry({{none, weight("int4", "per_group", symmetric,
+                                       "{group_size: 64, full_range: " + value + "}")}})));
+  };
+  EXPECT_THAT(problem(true, "7"), HasSubstr("must be true or false"));
+  EXPECT_THAT(problem(false, "true"), HasSubstr("belongs to symmetric only"));
+}
+
 TEST(Autoround, EveryPairThatAFormatHolds) {
   const std::string int8_token = "{dtype: int8, scope: per_token, symmetric: true, method: x}";
   const std::string int8_tensor = "{dtype: int8, scope: per_tensor, symmetric: false, method: x}";

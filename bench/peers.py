@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""The other side of "Against peers" in bench/README.md; for development only.
+
+    python3 -m venv V && V/bin/pip install auto-round==0.16.1
+    V/bin/python bench/peers.py tokens MODEL TEXT calib.jsonl
+    V/bin/python bench/peers.py autoround MODEL calib.jsonl OUT
+
+`tokens` writes samples of token ids, spread evenly over TEXT, as --calib_dataset reads them. `autoround` lets
+auto-round learn int4 weights in groups of 64 on the CPU, everything else as it is by default, prints what that
+cost, and writes the dequantized model as a float32 folder for `msmodelslim eval ppl`.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+
+
+def write_tokens(args):
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(os.path.join(args.model, "tokenizer.json"))
+    with open(args.text, encoding="utf-8") as file:
+        ids = tokenizer.encode(file.read(), add_special_tokens=False).ids
+    step = len(ids) // args.samples
+    with open(args.out, "w", encoding="utf-8") as file:
+        for i in range(args.samples):
+            file.write(json.dumps({"input_ids": ids[i * step : i * step + args.length]}) + "\n")
+
+
+def save_float(model, source, out):
+    from safetensors.torch import save_file
+
+    tied = model.config.tie_word_embeddings
+    tensors = {
+        name: value.float().contiguous()
+        for name, value in model.state_dict().items()
+        if (name.endswith(".weight") or name.endswith(".bias")) and not (tied and name == "lm_head.weight")
+    }
+    os.makedirs(out, exist_ok=True)
+    save_file(tensors, os.path.join(out, "model.safetensors"), {"format": "pt"})
+    for name in os.listdir(source):
+        if name.endswith(".json"):
+            shutil.copy(os.path.join(source, name), out)
+
+
+def run_autoround(args):
+    import torch
+    from auto_round import AutoRound
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with open(args.calib, encoding="utf-8") as file:
+        samples = torch.tensor([json.loads(line)["input_ids"] for line in file])
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+    tuner = AutoRound(
+        model,
+        AutoTokenizer.from_pretrained(args.model),
+        scheme="W4A16",
+        bits=4,
+        group_size=args.group_size,
+        sym=True,
+        iters=args.iters,
+        nsamples=len(samples),
+        seqlen=samples.shape[1],
+        batch_size=8,
+        dataset=list(torch.split(samples, 8)),
+        device_map="cpu",
+    )
+    result = tuner.quantize()
+    cpu = [sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"CPU {cpu[0]:.1f} s, {cpu[1]:.1f} s in child processes, peak {peak / 1e6:.2f} GB")
+    save_float(result[0] if isinstance(result, tuple) else result, args.model, args.out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    tokens = commands.add_parser("tokens")
+    tokens.add_argument("model")
+    tokens.add_argument("text")
+    tokens.add_argument("out")
+    tokens.add_argument("--samples", type=int, default=32)
+    tokens.add_argument("--length", type=int, default=512)
+    tokens.set_defaults(run=write_tokens)
+    autoround = commands.add_parser("autoround")
+    autoround.add_argument("model")
+    autoround.add_argument("calib")
+    autoround.add_argument("out")
+    autoround.add_argument("--iters", type=int, default=20)
+    autoround.add_argument("--group-size", type=int, default=64)
+    autoround.set_defaults(run=run_autoround)
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
