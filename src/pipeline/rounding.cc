@@ -80,7 +80,7 @@ RoundInput make_round_input(const QConfig& act, const QConfig& weight) {
                                  act.dtype, act.scope, weight.dtype, weight.scope));
   return [type = *type, dual_block = act.ext.value("dual_block_size", std::int64_t{512})](
              float* x, std::int64_t rows, std::int64_t width) {
-    fake_quantize_dynamic(type, dual_block, x, rows, width, x);
+    fake_quantize_dynamic(type, dual_block, 1.0F, x, rows, width, x);
   };
 }
 

@@ -40,6 +40,7 @@ LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear,
   result_.spec = linear.spec();
   result_.type = config.type;
   result_.bias = linear.bias();
+  result_.input_rotation = linear.input_rotation();
   if (low_rank.rank > 0) {
     residual_ = residual_of(linear, low_rank);
     linear.release();
@@ -94,7 +95,8 @@ void LinearQuantizer::forward(const float* x, std::int64_t rows,
         param = config_.histogram ? histogram_param(from, s.rows * in, range)
                                   : param_of(range_.range());
       } else if (is_float_format(config_.type) || hessian_) {
-        fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in,
+        fake_quantize_dynamic(config_.type, config_.weight.dual_block,
+                              linear_.input_rotation().clip_ratio, from, s.rows, in,
                               input_.data() + s.begin * in);
         continue;
       } else {
@@ -153,7 +155,8 @@ void CalibrationOp::apply_quantized(const QuantizedLinear& linear, const float* 
     if (linear.static_input()) {
       fake_quantize_all(x, linear.input, input_.data(), rows * in);
     } else {
-      fake_quantize_dynamic(linear.type, linear.dual_block, x, rows, in, input_.data());
+      fake_quantize_dynamic(linear.type, linear.dual_block, linear.input_rotation.clip_ratio, x,
+                            rows, in, input_.data());
     }
     input = input_.data();
   }

@@ -103,6 +103,28 @@ double AbsoluteError(const float* y, const float* target, float* out, std::int64
   return total;
 }
 
+double SquaredError(const float* y, const float* target, float* out, std::int64_t count) {
+  const F d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  double total = 0;
+  std::int64_t i = 0;
+  while (i + lanes <= count) {
+    auto sum = hn::Zero(d);
+    for (int step = 0; step < 64 && i + lanes <= count; ++step, i += lanes) {
+      const auto e = hn::Sub(hn::LoadU(d, y + i), hn::LoadU(d, target + i));
+      sum = hn::MulAdd(e, e, sum);
+      hn::StoreU(hn::Add(e, e), d, out + i);
+    }
+    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
+  }
+  for (; i < count; ++i) {
+    const float e = y[i] - target[i];
+    total += static_cast<double>(e * e);
+    out[i] = 2.0F * e;
+  }
+  return total;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace msmodelslim
 HWY_AFTER_NAMESPACE();
@@ -113,6 +135,7 @@ namespace msmodelslim {
 HWY_EXPORT(RmsNormGrad);
 HWY_EXPORT(SiluMulGrad);
 HWY_EXPORT(AbsoluteError);
+HWY_EXPORT(SquaredError);
 
 void rms_norm_grad(const float* x, const float* weight, float eps, const float* dy, float* dx,
                    std::int64_t rows, std::int64_t width) {
@@ -124,6 +147,9 @@ void silu_mul_grad(const float* gate, const float* up, const float* dy, float* d
 }
 double absolute_error(const float* y, const float* target, float* d, std::int64_t count) {
   return HWY_DYNAMIC_DISPATCH(AbsoluteError)(y, target, d, count);
+}
+double squared_error(const float* y, const float* target, float* d, std::int64_t count) {
+  return HWY_DYNAMIC_DISPATCH(SquaredError)(y, target, d, count);
 }
 
 void rotate_half_grad(float* dy, std::int64_t rows, std::int64_t heads, std::int64_t head_dim,
