@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/engines.h"
+#include "quantize/flat_pair.h"
 
 namespace msmodelslim {
 namespace {
@@ -15,12 +16,20 @@ using Warnings = std::vector<std::pair<std::string, std::string>>;
 // Follows one linear through the entries of a recipe.
 class Follower {
  public:
-  explicit Follower(const LinearSpec& spec) { result_.spec = &spec; }
+  Follower(const ModelSpec& model, const BlockSpec& block, const LinearSpec& spec,
+           const NameFilter& exclude)
+      : model_(model), block_(block), exclude_(exclude) {
+    result_.spec = &spec;
+  }
 
   void see(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { see(value); }, step.value);
   }
-  const PlannedLinear& result() const { return result_; }
+  PlannedLinear result() const {
+    PlannedLinear result = result_;
+    if (result.flat) result.type = with_flatquant(result.type);
+    return result;
+  }
 
  private:
   template <typename OtherStep>
@@ -45,10 +54,22 @@ class Follower {
     if (step.filter.selects(result_.spec->name)) result_.svd = &step;
   }
 
+  void see(const FlatQuantStep& step) {
+    const auto selects = [&](const std::string& name) {
+      return step.filter.selects(name) && !exclude_.selects(name);
+    };
+    for (const FlatPair& pair : flat_pairs(model_, block_, selects))
+      for (const LinearSpec* target : pair.targets)
+        result_.flat = result_.flat || target->name == result_.spec->name;
+  }
+
   bool takes(const NameFilter& filter) const {
     return result_.type == "FLOAT" && filter.selects(result_.spec->name);
   }
 
+  const ModelSpec& model_;
+  const BlockSpec& block_;
+  const NameFilter& exclude_;
   PlannedLinear result_;
 };
 
@@ -91,7 +112,7 @@ std::vector<PlannedLinear> planned_linears(const QuantJob& job, const ModelSpec&
   std::vector<PlannedLinear> linears;
   for (const BlockSpec& block : model.blocks)
     for (const LinearSpec* linear : block.linears()) {
-      Follower follower(*linear);
+      Follower follower(model, block, *linear, exclude);
       if (!exclude.selects(linear->name)) follower.see(job.plan.steps);
       linears.push_back(follower.result());
     }

@@ -57,7 +57,8 @@ void FlatLinear::refresh() {
   if (input_ != nullptr) {
     std::vector<float> divided(count);
     transformed_.resize(count);
-    input_->transform_weight(linear_.weight(), out_, divided.data(), transformed_.data());
+    input_->divide_weight(linear_.weight(), out_, divided.data());
+    input_->transform_weight(divided.data(), out_, transformed_.data());
   }
   if (output_ != nullptr) {
     std::vector<float> clipped(count);
@@ -116,8 +117,7 @@ void FlatLinear::backward() {
       high_.gradient[at] += static_cast<double>(slopes.high) * slope_of(high_.values[at]);
     }
   });
-  std::vector<float> transformed(gradient_.size());
-  input_->transform_weight(linear_.weight(), out_, before.data(), transformed.data());
+  input_->divide_weight(linear_.weight(), out_, before.data());
   input_->weight_backward(linear_.weight(), before.data(), out_, d);
 }
 

@@ -54,6 +54,7 @@ std::vector<LearnedValues*> FlatPairLearner::parameters() {
   std::vector<LearnedValues*> all = left_.parameters();
   for (LearnedValues* values : right_.parameters()) all.push_back(values);
   all.push_back(&c_);
+  all.push_back(&clip_);
   return all;
 }
 
@@ -141,9 +142,11 @@ void FlatPairLearner::backward(const float* x, std::int64_t rows) {
   scale(d, rows, false, d);
 }
 
-void FlatPairLearner::transform_weight(const float* weight, std::int64_t rows, float* divided,
-                                       float* out) const {
+void FlatPairLearner::divide_weight(const float* weight, std::int64_t rows, float* divided) const {
   scale(weight, rows, true, divided);
+}
+
+void FlatPairLearner::transform_weight(const float* divided, std::int64_t rows, float* out) const {
   weights_.apply(divided, rows, out);
 }
 
@@ -178,26 +181,28 @@ void FlatPairLearner::turn_values_backward(const float* x, std::int64_t rows, st
     dright_[i % dright_.size()] += static_cast<double>(sums[i]);
 }
 
-void FlatPairLearner::step(double rate, double clip_rate, int t, double share) {
+void FlatPairLearner::gather_gradients() {
   left_.add_gradient(dleft_, dleft_n_);
   right_.add_gradient(dright_, dright_n_);
   for (SmallMatrix* sums : {&dleft_, &dright_, &dleft_n_, &dright_n_})
     std::fill(sums->begin(), sums->end(), 0.0);
-  for (LearnedValues* values : parameters()) values->step(rate, t, share);
-  clip_.step(clip_rate, t, share);
+}
+
+void FlatPairLearner::step(double rate, double clip_rate, int t, double share) {
+  gather_gradients();
+  for (LearnedValues* values : parameters())
+    values->step(values == &clip_ ? clip_rate : rate, t, share);
   refresh();
 }
 
 void FlatPairLearner::keep() {
   kept_.clear();
   for (const LearnedValues* values : parameters()) kept_.push_back(values->values);
-  kept_.push_back(clip_.values);
 }
 
 void FlatPairLearner::use_kept() {
   std::size_t next = 0;
   for (LearnedValues* values : parameters()) values->values = kept_[next++];
-  clip_.values = kept_[next];
   refresh();
 }
 

@@ -35,8 +35,9 @@ class FlatPairLearner {
   float* gradient(std::int64_t rows);
   void backward(const float* x, std::int64_t rows);
 
-  // Weights of the targets, [rows, width]. `divided` is W / c and `out` W'.
-  void transform_weight(const float* weight, std::int64_t rows, float* divided, float* out) const;
+  // Weights of the targets, [rows, width]: W / c, and W' of that.
+  void divide_weight(const float* weight, std::int64_t rows, float* divided) const;
+  void transform_weight(const float* divided, std::int64_t rows, float* out) const;
   // d, the gradient of W', may be spoilt.
   void weight_backward(const float* weight, const float* divided, std::int64_t rows, float* d);
 
@@ -47,13 +48,16 @@ class FlatPairLearner {
 
   // Gradients since the last step, times `share`.
   void step(double rate, double clip_rate, int t, double share);
+  // Hands the gradients of the matrices on to their parameters; step() does so.
+  void gather_gradients();
+  // Those of the matrices and c; then the clip factor. refresh() after a change.
+  std::vector<LearnedValues*> parameters();
+  void refresh();
   void keep();
   void use_kept();
   FlatTransform result() const;
 
  private:
-  std::vector<LearnedValues*> parameters();
-  void refresh();
   void scale(const float* x, std::int64_t rows, bool inverted, float* out) const;
   void add_scale_gradient(const float* x, const float* d, std::int64_t rows, bool inverted);
   float ratio() const;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/threads.h"
 #include "kernels/grad/ops.h"
 #include "quantize/flat_linear.h"
 #include "quantize/linear_quantizer.h"
@@ -15,7 +16,7 @@
 namespace msmodelslim {
 namespace {
 
-constexpr int kEpochs = 10;
+constexpr std::int64_t kGrain = 1 << 14;
 constexpr std::size_t kBatch = 4;
 constexpr double kRate = 1e-3;
 constexpr double kClipRate = 1e-2;
@@ -81,8 +82,9 @@ class FlatOp : public LinearOp, public LinearGrad {
     FlatPairLearner* input = linears_.at(linear.name())->input();
     if (!input->is_first(linear.spec())) return;
     const float* from = input->gradient(rows);
-    for (std::int64_t i = 0; i < rows * linear.spec().in; ++i)
-      dx[i] = accumulate ? dx[i] + from[i] : from[i];
+    parallel_ranges(rows * linear.spec().in, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) dx[i] = accumulate ? dx[i] + from[i] : from[i];
+    });
   }
 
   void step(double rate, double clip_rate, int t, double share) {
@@ -140,11 +142,11 @@ FlatQuantResult learn_transforms(const FlatQuantJob& job, std::mt19937& generato
   if (!std::isfinite(result.losses.front()))
     throw DataError(fmt::format("{}: its inputs or weights have NaN or infinite values", name),
                     "a weight before it is damaged, or the model overflows; check the checkpoint");
-  const auto length = static_cast<std::int64_t>(kEpochs * count);
+  const auto length = static_cast<std::int64_t>(kFlatEpochs * count);
   WarmCosine rate(kRate, kLeastRate, length);
   WarmCosine clip_rate(kClipRate, kLeastRate, length);
   int t = 0;
-  for (int epoch = 1; epoch <= kEpochs; ++epoch) {
+  for (int epoch = 1; epoch <= kFlatEpochs; ++epoch) {
     for (const std::vector<std::size_t>& batch : batches_of(count)) {
       check_interrupted();
       const double loss = pass.sum(batch, true);

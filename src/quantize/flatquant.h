@@ -21,6 +21,8 @@
 
 namespace msmodelslim {
 
+inline constexpr int kFlatEpochs = 10;
+
 struct FlatQuantJob {
   BlockData data;
   const std::vector<FlatPair>* pairs = nullptr;

@@ -185,7 +185,7 @@ const std::vector<ProcessorInfo>& known_processors() {
        kQuantizes,
        {"iters", "lr", "enable_minmax_tuning", "enable_round_tuning", "strategies"},
        {"strategies"}},
-      {"flatquant", kLater, kQuantizes, {"include", "exclude"}, {}},
+      {"flatquant", kBuilt, kQuantizes, {"include", "exclude"}, {}},
       {"svd_res", kBuilt, kRewrites, {"rank", "include", "exclude"}, {}},
       {"load",
        kLater,
