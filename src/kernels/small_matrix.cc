@@ -39,9 +39,7 @@ SmallMatrix inverse(SmallMatrix a, std::int64_t n) {
   };
   for (std::int64_t column = 0; column < n; ++column) {
     std::int64_t pivot = column;
-    const auto at = [&](std::int64_t row) {
-      return a[static_cast<std::size_t>(row * n + column)];
-    };
+    const auto at = [&](std::int64_t row) { return a[static_cast<std::size_t>(row * n + column)]; };
     for (std::int64_t row = column + 1; row < n; ++row)
       if (std::fabs(at(row)) > std::fabs(at(pivot))) pivot = row;
     const double value = at(pivot);

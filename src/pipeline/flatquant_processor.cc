@@ -39,8 +39,9 @@ class FlatQuantProcessor : public Processor {
 
  private:
   void report(const std::string& block, const FlatQuantResult& result) const {
-    log_info("quant", "{}: W4A4 loss {:.6g} at the start, {:.6g} after epoch {} of {}, which is kept",
-             block, result.losses.front(), result.losses[static_cast<std::size_t>(result.best)],
+    log_info("quant",
+             "{}: W4A4 loss {:.6g} at the start, {:.6g} after epoch {} of {}, which is kept", block,
+             result.losses.front(), result.losses[static_cast<std::size_t>(result.best)],
              result.best, kFlatEpochs);
     if (context_.debug == nullptr) return;
     const std::vector<float> losses(result.losses.begin(), result.losses.end());

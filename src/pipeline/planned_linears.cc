@@ -98,6 +98,21 @@ void check_branches(const std::vector<PlannedLinear>& linears, Warnings& warning
         "put svd_res before linear_quant and let both include the same linears");
 }
 
+// Engines build both matrices of a transform from the width of the input alone.
+void check_attention_outputs(const std::vector<PlannedLinear>& linears, Warnings& warnings) {
+  const auto bad = std::find_if(linears.begin(), linears.end(), [](const PlannedLinear& linear) {
+    return linear.flat && linear.spec->role == Role::kAttentionOut &&
+           why_not_loadable(linear.type, linear.grouped).empty();
+  });
+  if (bad == linears.end()) return;
+  warnings.emplace_back(
+      fmt::format(
+          "{} gets a transform of the heads alone, which vLLM-Ascend cannot load for {}: it "
+          "wants left_trans and right_trans of the sizes of the whole input",
+          bad->spec->name, bad->type),
+      "exclude '*o_proj' from flatquant if the result is meant for such an engine");
+}
+
 // Only the AscendV1 formats are read by the engines of the table.
 bool saves_ascendv1(const Plan& plan) {
   return plan.v0 || std::any_of(plan.saves.begin(), plan.saves.end(), [](const SaveStep& step) {
@@ -125,6 +140,7 @@ std::vector<std::pair<std::string, std::string>> linear_warnings(const QuantJob&
   Warnings warnings;
   check_branches(linears, warnings);
   if (!saves_ascendv1(job.plan)) return warnings;
+  check_attention_outputs(linears, warnings);
   std::set<std::pair<std::string, bool>> kinds;
   for (const PlannedLinear& linear : linears) kinds.emplace(linear.type, linear.grouped);
   for (const auto& [type, grouped] : kinds)

@@ -22,7 +22,7 @@ void fake_int4_row(const float* x, float ratio, float least, float* y, std::int6
 }
 
 double fake_int4_row_grad(const float* x, float ratio, float least, const float* dy, float* dx,
-                     std::int64_t count) {
+                          std::int64_t count) {
   const float largest = abs_max(x, count);
   const float scale = std::max(ratio * largest, least) / kInt4.high;
   if (!(scale > 0)) {
@@ -36,8 +36,8 @@ double fake_int4_row_grad(const float* x, float ratio, float least, const float*
     dx[i] = t >= kInt4.low - 0.5F && t < kInt4.high + 0.5F ? dy[i] : 0.0F;
   }
   if (!(ratio * largest > least)) return 0;
-  const float* peak = std::find_if(
-      x, x + count, [largest](float value) { return std::fabs(value) == largest; });
+  const float* peak =
+      std::find_if(x, x + count, [largest](float value) { return std::fabs(value) == largest; });
   if (peak != x + count) dx[peak - x] += ds * ratio / kInt4.high * std::copysign(1.0F, *peak);
   return static_cast<double>(ds) * static_cast<double>(largest / kInt4.high);
 }

@@ -19,7 +19,7 @@ struct ClipRatios {
 void fake_int4_row(const float* x, float ratio, float least, float* y, std::int64_t count);
 // dx may be dy. Returns the gradient of `ratio`.
 double fake_int4_row_grad(const float* x, float ratio, float least, const float* dy, float* dx,
-                     std::int64_t count);
+                          std::int64_t count);
 
 void clip_row(const float* x, ClipRatios ratios, float* y, std::int64_t count);
 // dx may be dy. Returns the gradients of the ratios.

@@ -1,8 +1,8 @@
 #pragma once
 // A linear while FlatQuant learns: its weight of now, int4 or float, and its gradients.
 //
-//   W' = transform of its input's pair;  clipped to sigmoid(f_min) min(row), sigmoid(f_max) max(row)
-//   v of v -> o: rows (I x R)^T;  then int4 with one scale per row
+//   W' = transform of its input's pair;  clipped to sigmoid(f_min) min(row), sigmoid(f_max)
+//   max(row) v of v -> o: rows (I x R)^T;  then int4 with one scale per row
 // A v whose own input is not transformed only gets the rows, and is not quantized.
 
 #include <vector>

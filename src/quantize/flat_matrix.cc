@@ -62,8 +62,7 @@ SmallMatrix cayley_grad(const SmallMatrix& q, const SmallMatrix& h, std::int64_t
   const SmallMatrix da = product(product(side, h, n), side, n);
   SmallMatrix dx(da.size());
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < i; ++j)
-      dx[at(n, i, j)] = (da[at(n, i, j)] - da[at(n, j, i)]) / 4;
+    for (std::int64_t j = 0; j < i; ++j) dx[at(n, i, j)] = (da[at(n, i, j)] - da[at(n, j, i)]) / 4;
   return dx;
 }
 

@@ -27,7 +27,7 @@ class FlatMatrix {
   FlatMatrix(std::int64_t n, std::mt19937& generator);
 
   std::int64_t size() const { return n_; }
-  const SmallMatrix& matrix() const { return m_; }              // M
+  const SmallMatrix& matrix() const { return m_; }                // M
   const SmallMatrix& inverse_transposed() const { return n_t_; }  // N
   // Adds the gradients of the parameters that dL/dM and dL/dN give.
   void add_gradient(const SmallMatrix& dm, const SmallMatrix& dn);

@@ -42,7 +42,8 @@ void transform_row(const FlatTransform& transform, const SmallMatrix& left,
       const double c = transform.c.empty() ? 1.0 : transform.c[at];
       const double value = static_cast<double>(row[i * n + k]) / c;
       for (std::int64_t j = 0; j < n; ++j)
-        half[static_cast<std::size_t>(i * n + j)] += value * right[static_cast<std::size_t>(k * n + j)];
+        half[static_cast<std::size_t>(i * n + j)] +=
+            value * right[static_cast<std::size_t>(k * n + j)];
     }
   std::vector<double> line(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < m; ++i) {
@@ -137,7 +138,8 @@ std::optional<FlatSides> flat_sides(std::int64_t width) {
   for (auto middle = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(width))));;
        ++middle) {
     const std::int64_t square = middle * middle - width;
-    const auto half = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(square))));
+    const auto half =
+        static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(square))));
     if (half * half == square) return FlatSides{middle - half, middle + half};
   }
 }

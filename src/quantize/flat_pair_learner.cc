@@ -97,8 +97,8 @@ void FlatPairLearner::add_scale_gradient(const float* x, const float* d, std::in
     std::vector<double> sums(static_cast<std::size_t>(end - begin));
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t j = begin; j < end; ++j)
-        sums[static_cast<std::size_t>(j - begin)] += static_cast<double>(x[r * width + j]) *
-                                                     static_cast<double>(d[r * width + j]);
+        sums[static_cast<std::size_t>(j - begin)] +=
+            static_cast<double>(x[r * width + j]) * static_cast<double>(d[r * width + j]);
     for (std::int64_t j = begin; j < end; ++j) {
       const auto at = static_cast<std::size_t>(j);
       const double c = c_.values[at];

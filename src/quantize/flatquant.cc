@@ -43,9 +43,8 @@ class FlatOp : public LinearOp, public LinearGrad {
       FlatPairLearner* own = input == inputs.end() ? nullptr : input->second;
       FlatPairLearner* output = linear == &job.data.block->v ? values : nullptr;
       if (own != nullptr || output != nullptr)
-        linears_.emplace(
-            linear->name(),
-            std::make_unique<FlatLinear>(*linear, own, output, job.data.model->dtype));
+        linears_.emplace(linear->name(),
+                         std::make_unique<FlatLinear>(*linear, own, output, job.data.model->dtype));
     }
   }
 

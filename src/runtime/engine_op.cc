@@ -245,8 +245,7 @@ void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, cons
   const std::int64_t in = linear.spec().in;
   const std::int64_t out = linear.spec().out;
   std::vector<float> input(static_cast<std::size_t>(rows * in));
-  fake_quantize_dynamic(entry.type, entry.float_format.dual_block, 1.0F, x, rows, in,
-                        input.data());
+  fake_quantize_dynamic(entry.type, entry.float_format.dual_block, 1.0F, x, rows, in, input.data());
   std::vector<float> weight(static_cast<std::size_t>(in * out));
   dequantize_weight(entry.float_format, weight.data());
   ProductWeight(std::move(weight), out, in, DType::kF32)

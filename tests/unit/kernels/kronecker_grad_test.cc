@@ -1,12 +1,11 @@
 // The gradient of X -> L^T X R against differences.
-#include "kernels/grad/kronecker.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/grad/kronecker.h"
 
 namespace msmodelslim {
 namespace {

@@ -60,8 +60,8 @@ double straight(const Row& base, float base_ratio, const Row& x, double ratio, c
     const double t0 = static_cast<double>(base[i]) / s0;
     const double q0 = std::nearbyint(t0);
     const double q = std::clamp(q0, -8.0, 7.0);
-    sum += static_cast<double>(d[i]) *
-           (q == q0 ? static_cast<double>(x[i]) + s * (q0 - t0) : s * q);
+    sum +=
+        static_cast<double>(d[i]) * (q == q0 ? static_cast<double>(x[i]) + s * (q0 - t0) : s * q);
   }
   return sum;
 }
@@ -72,8 +72,8 @@ TEST(FlatClip, Int4GradientAgreesWithDifferences) {
   Row dx(64);
   const double dratio = fake_int4_row_grad(x.data(), ratio, 0.0F, d.data(), dx.data(), 64);
   constexpr float kStep = 1e-3F;
-  const double measured = (straight(x, ratio, x, 0.7 + 1e-3, d) -
-                           straight(x, ratio, x, 0.7 - 1e-3, d)) / 2e-3;
+  const double measured =
+      (straight(x, ratio, x, 0.7 + 1e-3, d) - straight(x, ratio, x, 0.7 - 1e-3, d)) / 2e-3;
   EXPECT_NEAR(measured, dratio, 1e-3);
   for (std::size_t i = 0; i < x.size(); ++i) {
     Row up = x, down = x;
