@@ -1,14 +1,11 @@
 #include "golden/output_error.h"
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 
 #include "checkpoint/ascendv1.h"
 #include "forward/run.h"
 #include "golden/compare.h"
-#include "kernels/small_matrix.h"
 #include "model/build.h"
 #include "quantize/quantized_linear.h"
 
@@ -121,27 +118,6 @@ std::map<std::string, double> output_errors(const std::string& folder, const std
     }
   }
   return errors;
-}
-
-double transform_skew(const std::string& folder) {
-  const CheckpointReader checkpoint(folder);
-  double sum = 0;
-  int matrices = 0;
-  for (const std::string& name : checkpoint.names()) {
-    if (!name.ends_with(kLeftTrans) && !name.ends_with(kRightTrans)) continue;
-    const TensorView view = checkpoint.at(name);
-    const std::int64_t n = view.shape.at(0);
-    const std::vector<float> values = floats(view);
-    const SmallMatrix matrix(values.begin(), values.end());
-    const SmallMatrix squared = product(transposed(matrix, n), matrix, n);
-    const SmallMatrix one = identity_matrix(n);
-    double largest = 0;
-    for (std::size_t i = 0; i < one.size(); ++i)
-      largest = std::max(largest, std::fabs(squared[i] - one[i]));
-    sum += largest;
-    ++matrices;
-  }
-  return sum / matrices;
 }
 
 }  // namespace msmodelslim

@@ -14,8 +14,4 @@ namespace msmodelslim {
 std::map<std::string, double> output_errors(const std::string& folder, const std::string& model,
                                             const std::vector<std::vector<std::int32_t>>& samples);
 
-// How far the folder's FlatQuant matrices are from orthogonal ones: the mean over all of them of
-// the largest entry of M^T M - I.
-double transform_skew(const std::string& folder);
-
 }  // namespace msmodelslim
