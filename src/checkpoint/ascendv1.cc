@@ -54,7 +54,20 @@ constexpr std::array<LinearType, 12> kPriority = {
 constexpr int kMxFp4SvdRank = kPriority.size();
 
 constexpr std::string_view kSvd = "_SVD";
+constexpr std::string_view kFlatQuant = "_FLATQUANT";
 constexpr std::string_view kDynamic = "_DYNAMIC";
+
+std::string with_mark(const std::string& name, std::string_view mark) {
+  if (!name.ends_with(kDynamic)) return name + std::string(mark);
+  return name.substr(0, name.size() - kDynamic.size()) + std::string(mark) + std::string(kDynamic);
+}
+
+std::string without_mark(const std::string& name, std::string_view mark) {
+  const std::string stem = name.substr(0, name.rfind(mark));
+  for (const std::string& base : {stem, stem + std::string(kDynamic)})
+    if (with_mark(base, mark) == name) return base;
+  return name;
+}
 
 }  // namespace
 
@@ -79,17 +92,10 @@ const std::vector<std::string>& linear_type_suffixes(LinearType type) {
   return rows()[static_cast<std::size_t>(type)].suffixes;
 }
 
-std::string with_svd(const std::string& name) {
-  if (!name.ends_with(kDynamic)) return name + std::string(kSvd);
-  return name.substr(0, name.size() - kDynamic.size()) + std::string(kSvd) + std::string(kDynamic);
-}
-
-std::string without_svd(const std::string& name) {
-  for (const std::string& base :
-       {name.substr(0, name.rfind(kSvd)), name.substr(0, name.rfind(kSvd)) + std::string(kDynamic)})
-    if (with_svd(base) == name) return base;
-  return name;
-}
+std::string with_svd(const std::string& name) { return with_mark(name, kSvd); }
+std::string without_svd(const std::string& name) { return without_mark(name, kSvd); }
+std::string with_flatquant(const std::string& name) { return with_mark(name, kFlatQuant); }
+std::string without_flatquant(const std::string& name) { return without_mark(name, kFlatQuant); }
 
 void ModelQuantType::propose(LinearType type, bool svd) {
   if (svd) {

@@ -26,6 +26,9 @@
 //   FLOAT         weight, bias as in the source
 // With a low-rank branch of rank r: svd_lowrank_l1 [r,k] and svd_lowrank_l2 [n,r], FLOAT in the
 // model's dtype, come first, and the type is X_SVD, or X_SVD_DYNAMIC for X_DYNAMIC.
+// With a FlatQuant transform all types of the linear, FLOAT too, get _FLATQUANT in the same place;
+// left_trans [a,a] and right_trans [b,b] (the attention output has none) in the model's dtype and
+// clip_ratio F32 [1] come last, with the type of the tensor before them. a b = k.
 // C8, of an attention A: A.k_proj.kv_cache_scale, A.k_proj.kv_cache_offset, the same of A.v_proj,
 //   each [kv_heads*head_dim] in the model's dtype; then kv_cache_type and kv_quant_type are "C8"
 // W4A16 names linears that only other formats hold.
@@ -72,6 +75,13 @@ inline constexpr const char* kLowRank2 = "svd_lowrank_l2";
 // _SVD stays as it is).
 std::string with_svd(const std::string& name);
 std::string without_svd(const std::string& name);
+
+inline constexpr const char* kLeftTrans = ".left_trans";
+inline constexpr const char* kRightTrans = ".right_trans";
+inline constexpr const char* kClipRatio = ".clip_ratio";
+// The same with _FLATQUANT.
+std::string with_flatquant(const std::string& name);
+std::string without_flatquant(const std::string& name);
 
 // Suffixes every linear of this type has on disk, in order of writing, without "bias".
 const std::vector<std::string>& linear_type_suffixes(LinearType type);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/gemm.h"
+#include "quantize/flatquant.h"
 
 namespace msmodelslim {
 namespace {
@@ -31,6 +32,9 @@ double learning_passes(const AutoroundStep& step, std::size_t samples) {
   return 3.0 * step.iters * share + (step.quantized_inputs ? 1 : 0);
 }
 
+// An epoch of flatquant: forward and backward, and once more for the loss.
+constexpr double kFlatQuantPasses = 4.0 * kFlatEpochs;
+
 }  // namespace
 
 double estimate_seconds(const ModelSpec& model, const Plan& plan,
@@ -47,6 +51,7 @@ double estimate_seconds(const ModelSpec& model, const Plan& plan,
     passes += needs_data(step) ? 1 : 0;
     if (const auto* learned = std::get_if<AutoroundStep>(&step.value))
       passes += learning_passes(*learned, samples.size());
+    if (std::holds_alternative<FlatQuantStep>(step.value)) passes += kFlatQuantPasses;
   }
   const double flop = 2 * weights * tokens * passes;
   return (flop > 0 ? flop / product_speed() : 0) + static_cast<double>(bytes) / 1e9;

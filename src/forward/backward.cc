@@ -48,14 +48,15 @@ class Backward {
 
   // Of what the linear's online rotation reads, if it has one.
   void input_grad(Linear& linear, const float* dy, float* dx) {
-    const InputRotation& rotation = linear.input_rotation();
-    if (rotation.is_identity()) {
-      grads_.input_grad(linear, dy, rows_, false, dx);
-      return;
-    }
-    float* turned = sized(ws_.turned, rows_ * linear.spec().in);
-    grads_.input_grad(linear, dy, rows_, false, turned);
-    rotation.inverse().apply(turned, rows_, dx);
+    grads_.input_grad(linear, dy, rows_, false, dx);
+    turn_gradient_back(linear.input_rotation(), linear.spec().in, dx);
+  }
+
+  void turn_gradient_back(const InputRotation& rotation, std::int64_t in, float* dx) {
+    if (rotation.is_identity()) return;
+    float* turned = sized(ws_.turned, rows_ * in);
+    std::copy_n(dx, rows_ * in, turned);
+    rotation.transposed().apply(turned, rows_, dx);
   }
 
   // down, silu * up, gate and up; `further`: the gradient of their input too, in ws.dmlp.
@@ -75,6 +76,7 @@ class Backward {
     float* dmlp = sized(ws_.dmlp, rows_ * model_.hidden);
     grads_.input_grad(block_.gate, dgate, rows_, false, dmlp);
     grads_.input_grad(block_.up, dup, rows_, true, dmlp);
+    turn_gradient_back(block_.gate.input_rotation(), model_.hidden, dmlp);  // up has the same
   }
 
   // Through the second norm and the residual around it: the gradient of the hidden states between

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "checkpoint/ascendv1.h"
 #include "kernels/gemm.h"
+#include "kernels/small_matrix.h"
 #include "tensor/tensor.h"
 
 namespace msmodelslim {
@@ -25,6 +27,24 @@ std::int64_t side_of(const std::vector<float>& matrix) {
   std::int64_t side = 0;
   while (side * side < static_cast<std::int64_t>(matrix.size())) ++side;
   return side;
+}
+
+void read_flat(const CheckpointReader& checkpoint, const std::string& name, std::int64_t in,
+               InputRotation& rotation) {
+  rotation.flat = true;
+  rotation.left = square_matrix(checkpoint, name + kLeftTrans);
+  rotation.m = side_of(rotation.left);
+  rotation.n = rotation.m > 0 ? in / rotation.m : 0;
+  if (checkpoint.has(name + kRightTrans)) {
+    rotation.right = square_matrix(checkpoint, name + kRightTrans);
+    rotation.n = side_of(rotation.right);
+  }
+  const TensorView ratio = checkpoint.at(name + kClipRatio);
+  if (ratio.count() != 1 || !is_float(ratio.dtype))
+    throw DataError(fmt::format("{}{} is {} {}, expected one number", name, kClipRatio,
+                                dtype_name(ratio.dtype), shape_text(ratio.shape)),
+                    "quantize the model again");
+  to_f32(ratio, &rotation.clip_ratio);
 }
 
 }  // namespace
@@ -62,8 +82,8 @@ void InputRotation::apply(const float* x, std::int64_t rows, float* out) const {
   });
 }
 
-InputRotation InputRotation::inverse() const {
-  const auto transposed = [](const std::vector<float>& matrix, std::int64_t side) {
+InputRotation InputRotation::transposed() const {
+  const auto turned = [](const std::vector<float>& matrix, std::int64_t side) {
     std::vector<float> result(matrix.size());
     for (std::int64_t i = 0; i < side && !matrix.empty(); ++i)
       for (std::int64_t j = 0; j < side; ++j)
@@ -71,7 +91,26 @@ InputRotation InputRotation::inverse() const {
             matrix[static_cast<std::size_t>(i * side + j)];
     return result;
   };
-  return {m, n, transposed(left, m), transposed(right, n)};
+  InputRotation result = *this;
+  result.left = turned(left, m);
+  result.right = turned(right, n);
+  return result;
+}
+
+InputRotation InputRotation::inverse() const {
+  if (!flat) return transposed();
+  const auto inverted = [](const std::vector<float>& matrix, std::int64_t side) {
+    if (matrix.empty()) return matrix;
+    const SmallMatrix result =
+        msmodelslim::inverse(SmallMatrix(matrix.begin(), matrix.end()), side);
+    if (result.empty())
+      throw DataError("a FlatQuant transform has no inverse", "quantize the model again");
+    return std::vector<float>(result.begin(), result.end());
+  };
+  InputRotation result = *this;
+  result.left = inverted(left, m);
+  result.right = inverted(right, n);
+  return result;
 }
 
 InputRotation read_input_rotation(const CheckpointReader& checkpoint, const std::string& name,
@@ -86,6 +125,8 @@ InputRotation read_input_rotation(const CheckpointReader& checkpoint, const std:
     rotation.right = square_matrix(checkpoint, name + kKroneckerN);
     rotation.m = side_of(rotation.left);
     rotation.n = side_of(rotation.right);
+  } else if (checkpoint.has(name + kLeftTrans)) {
+    read_flat(checkpoint, name, in, rotation);
   } else {
     return rotation;
   }

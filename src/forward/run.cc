@@ -130,8 +130,8 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   normalize(block.post_attention_norm, hidden, normed, rows);
   if (out == nullptr && !wanted(context, block.down) && !context.linear_op->wants(block.gate) &&
       !context.linear_op->wants(block.up)) {
-    show(context, block.gate, normed, rows);
-    show(context, block.up, normed, rows);
+    for (const Linear* linear : {&block.gate, &block.up})
+      show(context, *linear, turned(*linear, normed, rows, ws), rows);
     return;
   }
   float* gate = gated(block, normed, rows, context, ws);

@@ -60,11 +60,7 @@ class AutoroundProcessor : public Processor {
       learned[linear->name()] =
           std::make_unique<LearnedLinear>(strategy->rounding, *linear, context_.model->dtype);
     AutoroundJob job;
-    job.model = context_.model;
-    job.block = state.block;
-    job.inputs = &inputs;
-    job.targets = &outputs;
-    job.rope = &rope;
+    job.data = {context_.model, state.block, &inputs, &outputs, &rope};
     job.learned = &learned;
     job.done = &state.done;
     job.iters = step_.iters;
@@ -114,6 +110,7 @@ class AutoroundProcessor : public Processor {
     result.spec = linear.spec();
     result.type = strategy.type;
     result.bias = linear.bias();
+    result.input_rotation = linear.input_rotation();
     std::move(learned).finish(result);
     if (strategy.static_input) result.input = input_of(linear.name(), strategy);
     return result;

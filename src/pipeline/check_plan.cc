@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "checkpoint/compressed_config.h"
 #include "pipeline/check_cache.h"
+#include "pipeline/check_flatquant.h"
 #include "pipeline/planned_linears.h"
 #include "pipeline/prior.h"
 #include "pipeline/quantize_model.h"
@@ -23,6 +24,7 @@ struct Selections {
   std::vector<const QuaRotStep*> rotations;
   std::vector<const SvdResidualStep*> low_rank_branches;
   std::vector<const FloatSparseStep*> sparse;
+  std::vector<const FlatQuantStep*> transforms;
   std::vector<const NameFilter*> attention_filters;
 
   void add(const LinearQuantStep& step) {
@@ -49,6 +51,10 @@ struct Selections {
   void add(const KvSmoothStep& step) { attention_filters.push_back(&step.filter); }
   void add(const AutoroundStep& step) {
     for (const LinearQuantStep& strategy : step.strategies) add(strategy);
+  }
+  void add(const FlatQuantStep& step) {
+    transforms.push_back(&step);
+    filters.push_back(&step.filter);
   }
   void add(const AwqStep& step) { filters.push_back(&step.filter); }
   void add(const GroupStep& step) { add(step.steps); }
@@ -150,6 +156,7 @@ void check_format(const QuantJob& job) {
                        : !selections.caches.empty()            ? "an int8 KV cache"
                        : !selections.low_rank_branches.empty() ? "low-rank branches"
                        : !selections.sparse.empty()            ? "W16A16S"
+                       : !selections.transforms.empty()        ? "FlatQuant transforms"
                                                                : nullptr;
   if (compressed && misfit != nullptr)
     throw UsageError(fmt::format("the compressed_tensors format cannot hold {}", misfit),
@@ -234,6 +241,7 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   check_format(job);
   check_group_sizes(job, model);
   check_rotations(job, model);
+  check_flatquant(job, model);
   const auto types = planned_types(job, model);
   if (selections_of(job.plan).rotations.empty() && !quantizes_a_cache(job, model) &&
       std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/engines.h"
+#include "quantize/flat_pair.h"
 
 namespace msmodelslim {
 namespace {
@@ -15,12 +16,20 @@ using Warnings = std::vector<std::pair<std::string, std::string>>;
 // Follows one linear through the entries of a recipe.
 class Follower {
  public:
-  explicit Follower(const LinearSpec& spec) { result_.spec = &spec; }
+  Follower(const ModelSpec& model, const BlockSpec& block, const LinearSpec& spec,
+           const NameFilter& exclude)
+      : model_(model), block_(block), exclude_(exclude) {
+    result_.spec = &spec;
+  }
 
   void see(const std::vector<Step>& steps) {
     for (const Step& step : steps) std::visit([&](const auto& value) { see(value); }, step.value);
   }
-  const PlannedLinear& result() const { return result_; }
+  PlannedLinear result() const {
+    PlannedLinear result = result_;
+    if (result.flat) result.type = with_flatquant(result.type);
+    return result;
+  }
 
  private:
   template <typename OtherStep>
@@ -45,10 +54,22 @@ class Follower {
     if (step.filter.selects(result_.spec->name)) result_.svd = &step;
   }
 
+  void see(const FlatQuantStep& step) {
+    const auto selects = [&](const std::string& name) {
+      return step.filter.selects(name) && !exclude_.selects(name);
+    };
+    for (const FlatPair& pair : flat_pairs(model_, block_, selects))
+      for (const LinearSpec* target : pair.targets)
+        result_.flat = result_.flat || target->name == result_.spec->name;
+  }
+
   bool takes(const NameFilter& filter) const {
     return result_.type == "FLOAT" && filter.selects(result_.spec->name);
   }
 
+  const ModelSpec& model_;
+  const BlockSpec& block_;
+  const NameFilter& exclude_;
   PlannedLinear result_;
 };
 
@@ -77,6 +98,21 @@ void check_branches(const std::vector<PlannedLinear>& linears, Warnings& warning
         "put svd_res before linear_quant and let both include the same linears");
 }
 
+// Engines build both matrices of a transform from the width of the input alone.
+void check_attention_outputs(const std::vector<PlannedLinear>& linears, Warnings& warnings) {
+  const auto bad = std::find_if(linears.begin(), linears.end(), [](const PlannedLinear& linear) {
+    return linear.flat && linear.spec->role == Role::kAttentionOut &&
+           why_not_loadable(linear.type, linear.grouped).empty();
+  });
+  if (bad == linears.end()) return;
+  warnings.emplace_back(
+      fmt::format(
+          "{} gets a transform of the heads alone, which vLLM-Ascend cannot load for {}: it "
+          "wants left_trans and right_trans of the sizes of the whole input",
+          bad->spec->name, bad->type),
+      "exclude '*o_proj' from flatquant if the result is meant for such an engine");
+}
+
 // Only the AscendV1 formats are read by the engines of the table.
 bool saves_ascendv1(const Plan& plan) {
   return plan.v0 || std::any_of(plan.saves.begin(), plan.saves.end(), [](const SaveStep& step) {
@@ -91,7 +127,7 @@ std::vector<PlannedLinear> planned_linears(const QuantJob& job, const ModelSpec&
   std::vector<PlannedLinear> linears;
   for (const BlockSpec& block : model.blocks)
     for (const LinearSpec* linear : block.linears()) {
-      Follower follower(*linear);
+      Follower follower(model, block, *linear, exclude);
       if (!exclude.selects(linear->name)) follower.see(job.plan.steps);
       linears.push_back(follower.result());
     }
@@ -104,6 +140,7 @@ std::vector<std::pair<std::string, std::string>> linear_warnings(const QuantJob&
   Warnings warnings;
   check_branches(linears, warnings);
   if (!saves_ascendv1(job.plan)) return warnings;
+  check_attention_outputs(linears, warnings);
   std::set<std::pair<std::string, bool>> kinds;
   for (const PlannedLinear& linear : linears) kinds.emplace(linear.type, linear.grouped);
   for (const auto& [type, grouped] : kinds)

@@ -13,6 +13,7 @@ struct PlannedLinear {
   const LinearSpec* spec = nullptr;
   std::string type = "FLOAT";            // as the description will name it
   bool grouped = false;                  // a weight scale per group of columns
+  bool flat = false;                     // has a FlatQuant transform
   const SvdResidualStep* svd = nullptr;  // the low-rank branch that svd_res wants
 };
 

@@ -23,6 +23,8 @@ std::unique_ptr<Processor> make_processor(const KvSmoothStep& step, const Plan& 
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const AutoroundStep& step, const Plan& plan,
                                           const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const FlatQuantStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const AwqStep& step, const Plan& plan,
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const GroupStep& step, const Plan& plan,

@@ -43,6 +43,7 @@ WeightConfig weight_config_of(const QConfig& weight, DType scale_dtype) {
   config.block_size = weight.ext.value("block_size", std::int64_t{128});
   config.act_order = weight.ext.value("act_order", false);
   config.scale_search = weight.ext.value("scale_search", false);
+  config.refine_sweeps = weight.ext.value("refine_sweeps", 0);
   config.group_size = group_size_of(weight);
   config.dual_block = weight.ext.value("dual_block_size", std::int64_t{512});
   config.ceil_x = weight.ext.value("ceil_x_value", 7.25);
@@ -80,7 +81,7 @@ RoundInput make_round_input(const QConfig& act, const QConfig& weight) {
                                  act.dtype, act.scope, weight.dtype, weight.scope));
   return [type = *type, dual_block = act.ext.value("dual_block_size", std::int64_t{512})](
              float* x, std::int64_t rows, std::int64_t width) {
-    fake_quantize_dynamic(type, dual_block, x, rows, width, x);
+    fake_quantize_dynamic(type, dual_block, 1.0F, x, rows, width, x);
   };
 }
 

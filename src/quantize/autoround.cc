@@ -6,8 +6,6 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "base/threads.h"
-#include "forward/backward.h"
 #include "kernels/grad/ops.h"
 #include "quantize/linear_quantizer.h"
 
@@ -27,8 +25,8 @@ const float* data_or_null(const std::vector<float>& values) {
 class LearningOp : public LinearOp, public LinearGrad {
  public:
   LearningOp(const AutoroundJob& job, DType compute)
-      : learned_(*job.learned), done_(*job.done), compute_(compute), others_(compute) {
-    for (const auto& [name, linear] : done_) others_.add(name, &linear);
+      : learned_(*job.learned), others_(compute), frozen_(*job.done, compute) {
+    for (const auto& [name, linear] : *job.done) others_.add(name, &linear);
   }
 
   void apply(Linear& linear, const float* x, std::int64_t rows,
@@ -46,39 +44,26 @@ class LearningOp : public LinearOp, public LinearGrad {
   void input_grad(Linear& linear, const float* dy, std::int64_t rows, bool accumulate,
                   float* dx) override {
     const ProductWeight& weight =
-        learns(linear) ? learned_.at(linear.name())->weight() : frozen(linear);
+        learns(linear) ? learned_.at(linear.name())->weight() : frozen_.of(linear);
     weight.multiply_back(dy, rows, accumulate, dx);
   }
 
  private:
-  const ProductWeight& frozen(Linear& linear) {
-    const auto known = frozen_.find(linear.name());
-    if (known != frozen_.end()) return known->second;
-    const auto quantized = done_.find(linear.name());
-    if (quantized == done_.end())
-      return frozen_.emplace(linear.name(), ProductWeight(linear, compute_)).first->second;
-    const LinearSpec& spec = linear.spec();
-    std::vector<float> values(static_cast<std::size_t>(spec.out * spec.in));
-    dequantize_weight(quantized->second, values.data());
-    return frozen_
-        .emplace(linear.name(), ProductWeight(std::move(values), spec.out, spec.in, compute_))
-        .first->second;
-  }
-
   std::map<std::string, std::unique_ptr<LearnedLinear>>& learned_;
-  const std::map<std::string, QuantizedLinear>& done_;
-  DType compute_;
   CalibrationOp others_;
-  std::map<std::string, ProductWeight> frozen_;
+  FrozenWeights frozen_;
 };
 
 class Trainer {
  public:
   Trainer(const AutoroundJob& job, SampleOrder& order)
-      : job_(job), order_(order), op_(job, job.model->dtype) {}
+      : job_(job),
+        order_(order),
+        op_(job, job.data.model->dtype),
+        pass_(job.data, job.squared_loss ? squared_error : absolute_error, op_, op_) {}
 
   AutoroundResult run() {
-    const std::size_t count = job_.inputs->sequences.size();
+    const std::size_t count = job_.data.inputs->sequences.size();
     if (count == 0)
       throw DataError("autoround_quant has no calibration sample", "use a larger calibration set");
     order_.draw(count, kSamples);  // the Python tool's, which it does not use
@@ -89,8 +74,8 @@ class Trainer {
       const std::vector<std::size_t> samples = order_.draw(count, kSamples);
       if (i == 0) first = samples;
       const bool last = i + 1 == job_.iters;
-      result_.losses.push_back(pass(samples, !last));
-      log_debug("quant", "{}: iteration {}, loss {:.6g}", job_.block->spec->name, i,
+      result_.losses.push_back(pass_.mean(samples, !last));
+      log_debug("quant", "{}: iteration {}, loss {:.6g}", job_.data.block->spec->name, i,
                 result_.losses.back());
       if (best.improves(result_.losses.back())) {
         result_.best = i;
@@ -112,7 +97,7 @@ class Trainer {
 
   void defend_start(const std::vector<std::size_t>& samples) {
     for_each([](LearnedLinear& linear) { linear.use_kept(); });
-    if (pass(samples, false) <= result_.losses.front()) return;
+    if (pass_.mean(samples, false) <= result_.losses.front()) return;
     for_each([](LearnedLinear& linear) {
       linear.use_start();
       linear.keep();
@@ -120,73 +105,11 @@ class Trainer {
     result_.best = 0;
   }
 
-  // The samples in chunks of at most about kChunkRows rows: mean loss, and gradients if `learn`.
-  double pass(const std::vector<std::size_t>& samples, bool learn) {
-    double total = 0;
-    std::int64_t rows = 0;
-    for (std::size_t i = 0; i < samples.size();) {
-      Context context;
-      context.rope = job_.rope;
-      const std::int64_t chunk = gather(samples, &i, &context.sequences);
-      total += run_chunk(context, chunk, learn);
-      rows += chunk;
-    }
-    return total / static_cast<double>(rows * job_.inputs->width);
-  }
-
-  // Copies samples from number *i on into in_ and target_; returns their rows.
-  std::int64_t gather(const std::vector<std::size_t>& samples, std::size_t* i,
-                      std::vector<Sequence>* sequences) {
-    const std::int64_t width = job_.inputs->width;
-    std::int64_t rows = 0;
-    in_.clear();
-    target_.clear();
-    for (; *i < samples.size(); ++*i) {
-      const Sequence& s = job_.inputs->sequences[samples[*i]];
-      if (rows > 0 && rows + s.rows > kChunkRows) break;
-      const float* from = job_.inputs->values.data() + s.begin * width;
-      const float* to = job_.targets->values.data() + s.begin * width;
-      in_.insert(in_.end(), from, from + s.rows * width);
-      target_.insert(target_.end(), to, to + s.rows * width);
-      sequences->push_back({rows, s.rows, s.position});
-      rows += s.rows;
-    }
-    return rows;
-  }
-
-  double run_chunk(Context& context, std::int64_t rows, bool learn) {
-    TraceOp tracing(op_, trace_);
-    context.linear_op = &op_;
-    if (learn) context.linear_op = &tracing;
-    out_.resize(in_.size());
-    run_block(*job_.model, *job_.block, in_.data(), out_.data(), rows, context, workspace_);
-    const double loss = errors(rows);
-    if (learn)
-      run_block_backward(*job_.model, *job_.block, trace_, in_.data(), out_.data(), rows, context,
-                         op_, backward_);
-    return loss;
-  }
-
-  // The loss; out_ becomes its gradient, but for a factor.
-  double errors(std::int64_t rows) {
-    const std::int64_t width = job_.inputs->width;
-    std::vector<double> sums(static_cast<std::size_t>(rows));
-    parallel_for(rows, [&](std::int64_t r) {
-      float* out = out_.data() + r * width;
-      const auto error = job_.squared_loss ? squared_error : absolute_error;
-      sums[static_cast<std::size_t>(r)] = error(out, target_.data() + r * width, out, width);
-    });
-    return std::accumulate(sums.begin(), sums.end(), 0.0);
-  }
-
   const AutoroundJob& job_;
   SampleOrder& order_;
   LearningOp op_;
+  LearningPass pass_;
   AutoroundResult result_;
-  std::vector<float> in_, target_, out_;  // of a chunk
-  BlockTrace trace_;
-  Workspace workspace_;
-  BackwardWorkspace backward_;
 };
 
 }  // namespace

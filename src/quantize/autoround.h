@@ -19,8 +19,8 @@
 #include <string>
 #include <vector>
 
-#include "forward/run.h"
 #include "quantize/learned_linear.h"
+#include "quantize/learning_pass.h"
 
 namespace msmodelslim {
 
@@ -47,11 +47,7 @@ class BestLoss {
 };
 
 struct AutoroundJob {
-  const ModelSpec* model = nullptr;
-  Block* block = nullptr;
-  const PackedStates* inputs = nullptr;   // of the block
-  const PackedStates* targets = nullptr;  // its float outputs for float inputs
-  const RopeTable* rope = nullptr;
+  BlockData data;
   std::map<std::string, std::unique_ptr<LearnedLinear>>* learned = nullptr;  // by linear
   const std::map<std::string, QuantizedLinear>* done = nullptr;  // linears already quantized
   int iters = 10;

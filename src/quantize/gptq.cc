@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
+#include "quantize/gptq_refine.h"
 
 namespace msmodelslim {
 namespace {
@@ -51,6 +52,7 @@ class Gptq {
 
   void run() {
     clear_dead(hessian_->dead());
+    if (config_.refine_sweeps > 0) keep_target();
     const float* u = hessian_->upper().data();
     const std::int64_t width = std::min(config_.block_size, k_);
     std::vector<float> minus_errors(static_cast<std::size_t>(n_ * width));
@@ -81,6 +83,23 @@ class Gptq {
     if (bad)
       throw DataError(fmt::format("tensor {}.weight holds NaN or infinite values", out_.spec.name),
                       "the checkpoint is damaged; download the shard again");
+  }
+
+  // After run().
+  void refine() {
+    RefineJob job;
+    job.rows = n_;
+    job.width = k_;
+    job.group = group_;
+    job.target = target_.data();
+    job.hessian = hessian_->damped().data();
+    job.low = low_;
+    job.high = high_;
+    job.scale_dtype = config_.scale_dtype;
+    job.sweeps = config_.refine_sweeps;
+    job.codes = out_.codes.as<std::int8_t>();
+    job.params = params_.data();
+    refine_codes(job);
   }
 
   void finish() {
@@ -147,6 +166,14 @@ class Gptq {
     return (code - p.offset) * p.scale;
   }
 
+  void keep_target() {
+    target_.resize(work_.size());
+    parallel_for(n_, [&](std::int64_t r) {
+      for (std::int64_t j = 0; j < k_; ++j)
+        target_[static_cast<std::size_t>(r * k_ + source_column(j))] = row(r)[j];
+    });
+  }
+
   void clear_dead(const std::vector<bool>& dead) {
     for (std::int64_t j = 0; j < k_; ++j)
       if (dead[static_cast<std::size_t>(source_column(j))])
@@ -191,7 +218,8 @@ class Gptq {
   float low_;
   float high_;
   QuantizedLinear& out_;
-  std::vector<float> work_;  // [n, k]; columns to come, corrected by the finished ones
+  std::vector<float> work_;    // [n, k]; columns to come, corrected by the finished ones
+  std::vector<float> target_;  // [n, k], the weight, for refine()
   std::vector<QuantParam> params_;
   std::vector<float> importance_;  // [k], of the linear's columns
 };
@@ -204,7 +232,7 @@ void quantize_gptq(const WeightConfig& config, const WeightRows& weight, Hessian
     throw DataError(fmt::format("{}: no calibration token reached it", out.spec.name),
                     "use a larger calibration set, or another weight method than gptq");
   out.group_size = config.group_size;
-  const bool usable = hessian.factor(config.percdamp, config.act_order);
+  const bool usable = hessian.factor(config.percdamp, config.act_order, config.refine_sweeps > 0);
   Gptq gptq(config, usable ? &hessian : nullptr, out);
   gptq.read(weight);
   if (usable) {
@@ -212,6 +240,7 @@ void quantize_gptq(const WeightConfig& config, const WeightRows& weight, Hessian
       log_warning("quantize", "{}: gptq needed a percdamp of {:g} instead of {:g}", out.spec.name,
                   hessian.damping(), config.percdamp);
     gptq.run();
+    if (config.refine_sweeps > 0) gptq.refine();
   } else {
     log_warning("quantize",
                 "{}: gptq cannot factor its Hessian (inputs that are constant or not finite); the "

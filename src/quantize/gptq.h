@@ -11,6 +11,7 @@
 //   scale_search  the scale is the one of min * c, max * c, c in 0.4 .. 1, with the least
 //                 sum (w - DQ(Q(w)))^2 / U[j,j]^2
 //   act_order     columns by falling diagonal of H; groups then take their scale beforehand
+//   refine_sweeps sweeps of coordinate descent behind it, see gptq_refine.h
 // are ours. What we do differently: fp32 throughout; a factorization that fails is tried again with
 // more damping, and in the end the linear is rounded plainly, with a warning.
 

@@ -44,7 +44,7 @@ std::vector<float> Hessian::products() const {
   return all;
 }
 
-bool Hessian::factor(double percdamp, bool act_order) {
+bool Hessian::factor(double percdamp, bool act_order, bool keep) {
   if (factored_) return usable_;
   factored_ = true;
   const auto n = static_cast<std::size_t>(width_);
@@ -52,6 +52,7 @@ bool Hessian::factor(double percdamp, bool act_order) {
   order_.resize(n);
   std::iota(order_.begin(), order_.end(), 0);
   if (rows_ == 0) return false;
+  if (keep) damped_ = products();
   if (act_order) sort_by_diagonal();
   const double scale = 2.0 / static_cast<double>(rows_);
   std::vector<double> diagonal(n);
@@ -80,6 +81,11 @@ bool Hessian::factor(double percdamp, bool act_order) {
       values_[i * n + i] = static_cast<float>(diagonal[i] + damping_ * mean);
     if (inverse_cholesky(values_, width_)) {
       usable_ = true;
+      for (float& value : damped_) value *= static_cast<float>(scale);
+      for (std::size_t i = 0; i < n && keep; ++i) {
+        const auto column = static_cast<std::size_t>(order_[i]);
+        damped_[column * n + column] = static_cast<float>(diagonal[i] + damping_ * mean);
+      }
       return true;
     }
   }

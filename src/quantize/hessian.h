@@ -21,8 +21,10 @@ class Hessian {
   // Ends collecting and factors H + percdamp * mean(diag H) * I, the first time. A failed
   // factorization is tried again with ten times the damping, at most kTries times.
   // False: no factor (also when H is not finite).
-  // `act_order`: columns by falling diagonal, see order().
-  bool factor(double percdamp, bool act_order = false);
+  // `act_order`: columns by falling diagonal, see order(). `keep`: see damped().
+  bool factor(double percdamp, bool act_order = false, bool keep = false);
+  // H with its damping, [width, width], in the linear's own order of columns.
+  const std::vector<float>& damped() const { return damped_; }
   // The column of the linear that stands at place j of U: j itself, or by falling diagonal.
   const std::vector<std::int64_t>& order() const { return order_; }
   // Upper triangular U, [width, width]: inverse(H + damping) = U^T U.
@@ -37,6 +39,7 @@ class Hessian {
   std::int64_t width_;
   std::int64_t rows_ = 0;
   std::vector<float> values_;  // sums of X^T X, later U
+  std::vector<float> damped_;
   std::vector<bool> dead_;
   std::vector<std::int64_t> order_;
   double damping_ = 0;

@@ -20,7 +20,7 @@ constexpr std::int64_t kMaxInputs = 65'000;
 
 bool IntegerProduct::computes(const QuantizedLinear& linear) {
   return !is_float_format(linear.type) && !linear.weight_only() && linear.groups() == 1 &&
-         linear.spec.in <= kMaxInputs &&
+         linear.input_rotation.clip_ratio == 1.0F && linear.spec.in <= kMaxInputs &&
          std::all_of(linear.weight_offset.begin(), linear.weight_offset.end(),
                      [](float offset) { return offset == 0.0F; });
 }

@@ -17,7 +17,8 @@ namespace msmodelslim {
 
 class IntegerProduct {
  public:
-  // Whether the weight has one scale a row and no offset, and the sums fit 32 bits. Without it the
+  // Whether the weight has one scale a row and no offset, the activations are not clipped, and
+  // the sums fit 32 bits. Without it the
   // product has to take dequantized values.
   static bool computes(const QuantizedLinear& linear);
   // `linear`, of which that is true, must outlive the object.

@@ -41,6 +41,7 @@ LinearQuantizer::LinearQuantizer(const LinearConfig& config, Linear& linear,
   result_.spec = linear.spec();
   result_.type = config.type;
   result_.bias = linear.bias();
+  result_.input_rotation = linear.input_rotation();
   if (low_rank.rank > 0) {
     residual_ = residual_of(linear, low_rank);
     linear.release();
@@ -117,7 +118,8 @@ void LinearQuantizer::multiply_dequantized(const float* x, std::int64_t rows,
       float* to = input_.data() + s.begin * in;
       const QuantParam param = sample_param(from, s.rows * in);
       if (per_token)
-        fake_quantize_dynamic(config_.type, config_.weight.dual_block, from, s.rows, in, to);
+        fake_quantize_dynamic(config_.type, config_.weight.dual_block,
+                              linear_.input_rotation().clip_ratio, from, s.rows, in, to);
       else
         fake_quantize_all(from, param, to, s.rows * in);
     }
@@ -187,7 +189,8 @@ void CalibrationOp::multiply_dequantized(const QuantizedLinear& linear, const fl
     if (linear.static_input())
       fake_quantize_all(x, linear.input, input_.data(), rows * in);
     else
-      fake_quantize_dynamic(linear.type, linear.dual_block, x, rows, in, input_.data());
+      fake_quantize_dynamic(linear.type, linear.dual_block, linear.input_rotation.clip_ratio, x,
+                            rows, in, input_.data());
     input = input_.data();
   }
   auto weight = dequantized_.find(linear.spec.name);

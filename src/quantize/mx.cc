@@ -43,9 +43,10 @@ void int8_row(const float* x, float* out, std::int64_t width) {
   fake_quantize_s8(x, param.scale, param.offset, out, width);
 }
 
-void int4_row(const float* x, float* out, std::int64_t width) {
+void int4_row(const float* x, float clip_ratio, float* out, std::int64_t width) {
   const MinMax range = min_max(x, width);
-  const float scale = integer_param(range.min, range.max, true, 4, DType::kF32).scale;
+  const float scale =
+      integer_param(clip_ratio * range.min, clip_ratio * range.max, true, 4, DType::kF32).scale;
   for (std::int64_t j = 0; j < width; ++j)
     out[j] = std::clamp(std::nearbyint(x[j] / scale), -8.0F, 7.0F) * scale;
 }
@@ -100,8 +101,8 @@ void mx_fake_quantize(MxElement element, const float* x, float* out, std::int64_
   }
 }
 
-void fake_quantize_dynamic(LinearType type, std::int64_t dual_block, const float* x,
-                           std::int64_t rows, std::int64_t width, float* out) {
+void fake_quantize_dynamic(LinearType type, std::int64_t dual_block, float clip_ratio,
+                           const float* x, std::int64_t rows, std::int64_t width, float* out) {
   parallel_for(rows, [&](std::int64_t r) {
     const float* from = x + r * width;
     float* to = out + r * width;
@@ -120,7 +121,7 @@ void fake_quantize_dynamic(LinearType type, std::int64_t dual_block, const float
         dual_row(dual_block, from, to, width);
         return;
       case LinearType::kW4A4Dynamic:
-        int4_row(from, to, width);
+        int4_row(from, clip_ratio, to, width);
         return;
       default:
         int8_row(from, to, width);

@@ -33,9 +33,9 @@ float fp4_value(std::uint8_t code);
 void mx_fake_quantize(MxElement element, const float* x, float* out, std::int64_t count);
 
 // What a linear of this type sees at run time instead of x, one token a row: W8A8_DYNAMIC and its
-// like int8, W4A4_DYNAMIC int4, WFP8AFP8_DYNAMIC fp8 with one scale a token, MX types blocks. x,
-// out [rows, width]. All threads.
-void fake_quantize_dynamic(LinearType type, std::int64_t dual_block, const float* x,
-                           std::int64_t rows, std::int64_t width, float* out);
+// like int8, W4A4_DYNAMIC int4, WFP8AFP8_DYNAMIC fp8 with one scale a token, MX types blocks.
+// int4: the largest value is `clip_ratio` max |x| (FlatQuant). x, out [rows, width]. All threads.
+void fake_quantize_dynamic(LinearType type, std::int64_t dual_block, float clip_ratio,
+                           const float* x, std::int64_t rows, std::int64_t width, float* out);
 
 }  // namespace msmodelslim

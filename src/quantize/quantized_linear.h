@@ -31,6 +31,7 @@ struct QuantizedLinear {
   bool input_symmetric = false;         // its offset is zero by rule, not by chance
   std::vector<float> bias;              // [out] or empty
   LowRank low_rank;                     // what the codes do not hold, see svd_res
+  InputRotation input_rotation;         // what the engine does to the input first
 
   std::int64_t groups() const { return group_size > 0 ? spec.in / group_size : 1; }
   // How activations are quantized; W8A8_MIX knows both ways and counts as dynamic.

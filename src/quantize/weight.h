@@ -24,6 +24,7 @@ struct WeightConfig {
   double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
   std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
   bool act_order = false;         // gptq: columns by falling diagonal of the Hessian
+  int refine_sweeps = 0;          // gptq: of coordinate descent behind it
   bool scale_search = false;      // gptq: scales by least weighted error, not by min and max
 };
 

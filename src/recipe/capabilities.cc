@@ -56,8 +56,8 @@ const std::vector<PairInfo>& known_pairs() {
 const std::vector<QuantizerInfo>& known_quantizers() {
   constexpr Side kA = Side::kAct;
   constexpr Side kW = Side::kWeight;
-  const std::vector<std::string_view> gptq = {"percdamp", "block_size", "act_order", "scale_search",
-                                              "quantized_inputs"};
+  const std::vector<std::string_view> gptq = {"percdamp",     "block_size",       "act_order",
+                                              "scale_search", "quantized_inputs", "refine_sweeps"};
   std::vector<std::string_view> group_gptq = gptq;
   group_gptq.emplace_back("group_size");
   static const std::vector<QuantizerInfo> table = {
@@ -186,7 +186,7 @@ const std::vector<ProcessorInfo>& known_processors() {
        kQuantizes,
        {"iters", "lr", "enable_minmax_tuning", "enable_round_tuning", "strategies"},
        {"strategies"}},
-      {"flatquant", kLater, kQuantizes, {"include", "exclude"}, {}},
+      {"flatquant", kBuilt, kQuantizes, {"include", "exclude"}, {}},
       {"svd_res", kBuilt, kRewrites, {"rank", "include", "exclude"}, {}},
       {"load",
        kLater,

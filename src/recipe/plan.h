@@ -124,6 +124,11 @@ struct AutoroundStep {
 // 1 / iters: few steps of 5 / iters end behind the start.
 double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy);
 
+// Learned transforms of the inputs of pairs all of whose linears are selected.
+struct FlatQuantStep {
+  NameFilter filter;
+};
+
 struct AwqStep {
   QConfig weight;
   int n_grid = 20;
@@ -149,6 +154,7 @@ struct Step {
                DynamicCacheStep,  //
                KvSmoothStep,      //
                AutoroundStep,     //
+               FlatQuantStep,     //
                GroupStep>
       value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant

@@ -27,6 +27,9 @@ std::optional<QConfig> read_any_qconfig(const YamlValue& value, const std::strin
 
 AutoroundStep read_autoround(Fields* fields, ReadContext context);
 
+// Checks the fields of a flatquant entry that have one allowed value.
+void check_flatquant_constants(Fields* fields);
+
 // The items of a `process` or `configs` list. Steps with problems are left out. `quantizes` becomes
 // true when an entry leaves quantized modules behind.
 std::vector<Step> read_steps(const YamlValue& list, const std::string& path, ReadContext context,

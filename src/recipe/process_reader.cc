@@ -199,7 +199,8 @@ GroupStep read_group(Entry entry, bool* quantizes) {
   if (const YamlValue* configs = entry.fields->list("configs"))
     step.steps = read_steps(*configs, entry.fields->path_of("configs"), entry.context, quantizes);
   for (const Step& child : step.steps)
-    if (std::holds_alternative<AutoroundStep>(child.value))
+    if (std::holds_alternative<AutoroundStep>(child.value) ||
+        std::holds_alternative<FlatQuantStep>(child.value))
       entry.context.problems->add(child.path, child.line,
                                   "learns from its own passes; put it behind the group");
   return step;
@@ -281,6 +282,9 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
     step.value = read_dynamic_cache(fields, read_filter(entry, {}, true), item.line, context);
   } else if (info->type == "kv_smooth") {
     step.value = read_kv_smooth(fields, read_filter(entry, {"*"}, false));
+  } else if (info->type == "flatquant") {
+    check_flatquant_constants(&fields);
+    step.value = FlatQuantStep{read_filter(entry, {"*"}, false)};
   } else if (info->type == "autoround_quant") {
     step.value = read_autoround(&fields, context);
   } else if (info->type == "smooth_quant") {

@@ -70,7 +70,7 @@ void check_ext(const QConfig& config, const QuantizerInfo& info, const YamlValue
        (value->text != "max" && value->text != "mean" && !(may_be_last && value->text == "last"))))
     context.problems->add(path + ".aggregation_type", value->line,
                           may_be_last ? "must be max, mean or last" : "must be max or mean");
-  for (const char* key : {"step", "block_size", "group_size", "dual_block_size"}) {
+  for (const char* key : {"step", "block_size", "group_size", "dual_block_size", "refine_sweeps"}) {
     const YamlValue* value = given(key);
     if (value == nullptr) continue;
     const Json& number = config.ext.at(key);

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
+#include "kernels/learned_round.h"
 #include "kernels/ops.h"
 #include "quantize/int8.h"
 #include "quantize/mx.h"
@@ -92,7 +93,8 @@ void EngineOp::load_ascendv1(const ModelSpec& model) {
           fmt::format("{}/{}: no entry for {}", checkpoint.folder(), kDescriptionFile, name),
           "quantize the model again");
     const auto written = types.at(name).get<std::string>();
-    const std::string base = without_svd(written);
+    const bool flat = without_flatquant(written) != written;
+    const std::string base = without_svd(without_flatquant(written));
     const auto type = linear_type_from_name(base);
     if (!type || *type == LinearType::kW4A16)
       throw DataError(
@@ -100,9 +102,13 @@ void EngineOp::load_ascendv1(const ModelSpec& model) {
                       types.at(name).dump()),
           "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC, W4A4_DYNAMIC, "
           "WFP8AFP8_DYNAMIC, W8A8_MXFP8, "
-          "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE, W16A16S, each also with _SVD");
+          "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE, W16A16S, each also with _SVD or "
+          "_FLATQUANT");
     load(spec, *type);
-    if (base != written) load_low_rank(spec);
+    if (flat)
+      checkpoint.at(spec.name + kLeftTrans);  // Linear reads it; throws when it is missing
+    else if (base != written)
+      load_low_rank(spec);
   };
   for (const BlockSpec& block : model.blocks) {
     for (const LinearSpec* linear : block.linears()) add(*linear);
@@ -239,7 +245,7 @@ void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, cons
   const std::int64_t in = linear.spec().in;
   const std::int64_t out = linear.spec().out;
   std::vector<float> input(static_cast<std::size_t>(rows * in));
-  fake_quantize_dynamic(entry.type, entry.float_format.dual_block, x, rows, in, input.data());
+  fake_quantize_dynamic(entry.type, entry.float_format.dual_block, 1.0F, x, rows, in, input.data());
   std::vector<float> weight(static_cast<std::size_t>(in * out));
   dequantize_weight(entry.float_format, weight.data());
   ProductWeight(std::move(weight), out, in, DType::kF32)
@@ -274,12 +280,18 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
   codes_.resize(static_cast<std::size_t>(rows * in));
   sums_.resize(static_cast<std::size_t>(rows * out));
   std::vector<float> scales(static_cast<std::size_t>(rows));
-  const float highest = entry.type == LinearType::kW4A4Dynamic ? 7.0F : 127.0F;
+  const bool int4 = entry.type == LinearType::kW4A4Dynamic;
+  const float highest = int4 ? 7.0F / linear.input_rotation().clip_ratio : 127.0F;
+  constexpr RoundRange kInt4 = {0.0F, -8.0F, 7.0F};
   parallel_for(rows, [&](std::int64_t r) {
     const float largest = abs_max(x + r * in, in);
     const float scale = largest > 0 ? largest / highest : 1.0F;
     scales[static_cast<std::size_t>(r)] = scale;
-    quantize_s8(x + r * in, scale, 0.0F, -128.0F, codes_.data() + r * in, in);
+    std::int8_t* codes = codes_.data() + r * in;
+    if (int4)
+      learned_codes(x + r * in, nullptr, scale, kInt4, codes, in);
+    else
+      quantize_s8(x + r * in, scale, 0.0F, -128.0F, codes, in);
   });
   const std::vector<float>& bias = linear.bias();
   if (entry.groups > 1 || !entry.weight_offset.empty()) {

@@ -10,6 +10,8 @@
 //   fp8, MX       both sides rounded to their formats, the product in fp32
 //   W16A16S       as FLOAT
 //   X_SVD         as X, then y += (x l1^T) l2^T
+//   X_FLATQUANT   as X, of the transformed x (forward/input_rotation.h); int4: sx is clip_ratio
+//                 max|row| / 7, the other types do not use clip_ratio (aclnnFlatQuant of CANN)
 // sx (static) and sw are rounded to the model's dtype first, as engines register them, and linears
 // that an engine fuses (q/k/v, gate/up) share one input scale and offset: those of the last one
 // loaded. Products are exact int32. Source: formats reference 6.4, 6.5.

@@ -21,6 +21,8 @@ void AscendV1Saver::put(const std::string& name, const TensorView& view, LinearT
 void AscendV1Saver::put_linear(QuantizedLinear linear) {
   const LinearType type = linear.type;
   const bool svd = linear.low_rank.rank > 0;
+  const std::string name = linear.spec.name;
+  const InputRotation transform = std::move(linear.input_rotation);
   if (linear.group_size > 0) group_size_ = linear.group_size;
   if (is_mx(type)) group_size_ = kMxBlock;
   const auto tensors = options_.layout == FolderLayout::kV1
@@ -31,7 +33,27 @@ void AscendV1Saver::put_linear(QuantizedLinear linear) {
     if (svd && tensor.type != LinearType::kFloat)
       types_.back().second = with_svd(linear_type_name(tensor.type));
   }
-  model_type_.propose(type, svd);
+  if (transform.flat)
+    put_transform(name, transform, tensors.size());
+  else
+    model_type_.propose(type, svd);
+}
+
+void AscendV1Saver::put_transform(const std::string& linear, const InputRotation& transform,
+                                  std::size_t tensors) {
+  const auto first = types_.end() - static_cast<std::ptrdiff_t>(tensors);
+  for (auto entry = first; entry != types_.end(); ++entry)
+    entry->second = with_flatquant(entry->second.get<std::string>());
+  const Json type = types_.back().second;
+  const auto add = [&](const char* suffix, const std::vector<float>& values, const Shape& shape,
+                       DType dtype) {
+    if (values.empty()) return;
+    put(linear + suffix, from_f32(values.data(), shape, dtype).view(), LinearType::kFloat);
+    types_.back().second = type;
+  };
+  add(kLeftTrans, transform.left, {transform.m, transform.m}, options_.model_dtype);
+  add(kRightTrans, transform.right, {transform.n, transform.n}, options_.model_dtype);
+  add(kClipRatio, {transform.clip_ratio}, {1}, DType::kF32);
 }
 
 void AscendV1Saver::put_extra(const ModuleTensor& extra) {

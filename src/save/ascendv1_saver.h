@@ -31,6 +31,8 @@ class AscendV1Saver : public Saver {
   void put_linear(QuantizedLinear linear) override;
   void put_extra(const ModuleTensor& extra) override;
   void put(const std::string& name, const TensorView& view, LinearType type) override;
+  void put_transform(const std::string& linear, const InputRotation& transform,
+                     std::size_t tensors) override;
   void saw_float_linear(const std::string&) override { model_type_.propose(LinearType::kFloat); }
 
   AscendV1Options options_;

@@ -20,6 +20,8 @@ void Saver::write(Linear& linear) {
   if (!linear.bias().empty())
     put(spec.name + ".bias", from_f32(linear.bias().data(), {spec.out}, dtype).view(),
         LinearType::kFloat);
+  if (linear.input_rotation().flat)
+    put_transform(spec.name, linear.input_rotation(), linear.bias().empty() ? 1 : 2);
   saw_float_linear(spec.name);
 }
 

@@ -58,6 +58,10 @@ class Saver {
   virtual void put_extra(const ModuleTensor& extra) = 0;
   virtual void put(const std::string& name, const TensorView& view, LinearType type);
   virtual void saw_float_linear(const std::string&) {}
+  // Writes a FlatQuant transform behind the last `tensors` tensors, which are those of its linear.
+  // Formats without a place for it are refused before any work.
+  virtual void put_transform(const std::string& /*linear*/, const InputRotation& /*transform*/,
+                             std::size_t /*tensors*/) {}
   const std::string& folder() const { return folder_; }
   void finish_weights() { writer_.finish(); }
 

@@ -104,7 +104,8 @@ class Check {
 
   void linear(const LinearSpec& spec) {
     const std::string type_name = type_of(spec.name + ".weight");
-    const std::string base_name = without_svd(type_name);
+    const bool flat = without_flatquant(type_name) != type_name;
+    const std::string base_name = without_svd(without_flatquant(type_name));
     const auto type = linear_type_from_name(base_name);
     if (!type) {
       problem("{}.weight has the type \"{}\"", spec.name, type_name);
@@ -120,7 +121,45 @@ class Check {
       else
         shape(spec, *type, suffix, reader_.at(name));
     }
-    if (base_name != type_name) low_rank(spec);
+    if (flat)
+      transform(spec, type_name);
+    else if (base_name != type_name)
+      low_rank(spec);
+  }
+
+  // Square matrices whose sizes make the linear's input; the attention output has none on the
+  // right.
+  void transform(const LinearSpec& spec, const std::string& weight_type) {
+    const std::string bias = spec.name + ".bias";
+    const std::string type = reader_.has(bias) ? type_of(bias) : weight_type;
+    std::int64_t width = 1;
+    for (const char* suffix : {kLeftTrans, kRightTrans, kClipRatio}) {
+      const std::string name = spec.name + suffix;
+      const bool ratio = suffix == kClipRatio;
+      const auto view = reader_.find(name);
+      if (!view) {
+        if (suffix == kRightTrans && spec.role == Role::kAttentionOut) {
+          width *= model_.head_dim;
+          continue;
+        }
+        problem("{} is missing: the linear has a FlatQuant transform", name);
+        return;
+      }
+      if (type_of(name) != type) problem("{} is {}, expected {}", name, type_of(name), type);
+      const std::int64_t side = view->shape.empty() ? 0 : view->shape[0];
+      if (view->dtype != (ratio ? DType::kF32 : model_.dtype) ||
+          view->shape != (ratio ? Shape{1} : Shape{side, side})) {
+        problem("{} is {} {}, expected {}", name, dtype_name(view->dtype), shape_text(view->shape),
+                ratio ? "F32 [1]" : "a square matrix in the model's dtype");
+        return;
+      }
+      if (!ratio) width *= side;
+    }
+    if (width != spec.in)
+      problem("{}: its transform is of {} values, the input has {}", spec.name, width, spec.in);
+    const float ratio = reader_.at(spec.name + kClipRatio).as<float>()[0];
+    if (!(ratio > 0 && ratio <= 1))
+      problem("{}{} is {}, expected above 0 and at most 1", spec.name, kClipRatio, ratio);
   }
 
   void low_rank(const LinearSpec& spec) {
@@ -240,7 +279,8 @@ class Check {
                   type, member->name, other, first.group);
         continue;
       }
-      for (const char* suffix : {".input_scale", ".input_offset"})
+      for (const char* suffix :
+           {".input_scale", ".input_offset", kLeftTrans, kRightTrans, kClipRatio})
         if (const auto bad = input_problem(reader_, first, *member, suffix))
           problems_.push_back(*bad);
     }

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "eval/perplexity.h"
 #include "golden/compare.h"
+#include "golden/flatquant_error.h"
 #include "golden/output_error.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/model_types.h"
@@ -58,7 +59,9 @@ struct Rule {
   // folder.
   std::optional<double> kl_ratio = {};
   std::optional<double> weight_error = {};  // distance of each weight, relative to the tool's
-  std::optional<Tolerance> mlp = {};        // tighter, for everything behind the second norm
+  // Skew of FlatQuant's matrices and mean error of the blocks, relative to the tool's.
+  std::optional<double> flatquant = {};
+  std::optional<Tolerance> mlp = {};  // tighter, for everything behind the second norm
 };
 
 // The README's "Fair tolerances".
@@ -220,6 +223,8 @@ std::map<std::string, Rule> make_rules() {
   structure.quant_bias_rel = structure.scale = structure.offset_steps = structure.scale_bias = 1e9;
   // The tool's rotation is decided by rounding noise: what counts is the result.
   rules["fitted"] = {structure, {}, {}, 1.1};
+  // Trained from other random numbers.
+  rules["flatquant"] = {structure, {}, {}, {}, 1.1};
   rules["bf16-smooth"] = {structure, bf16_smooth};
   Tolerance sparse;  // steps of half precision; single values whose rounding was a tie
   sparse.scale = 1e-3;
@@ -381,6 +386,16 @@ TEST_P(Golden, Case) {
   }
   if (const auto allowed = rule_of(c).kl_ratio) {
     EXPECT_LE(kl_of(job.save_path, job), *allowed * kl_of(expected, job));
+  }
+  if (const auto allowed = rule_of(c).flatquant) {
+    const std::string whole = whole_copy(expected, job.model_path);
+    EXPECT_LE(transform_skew(job.save_path), *allowed * transform_skew(whole));
+    const auto ours = block_errors(job.save_path, job.model_path, job.samples);
+    const auto theirs = block_errors(whole, job.model_path, job.samples);
+    double ratios = 0;
+    for (std::size_t i = 0; i < ours.size(); ++i) ratios += ours[i] / theirs[i];
+    EXPECT_LE(ratios / static_cast<double>(ours.size()), *allowed);
+    fs::remove_all(whole);
   }
   if (!HasFailure()) fs::remove_all(job.save_path);
 }

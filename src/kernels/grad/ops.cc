@@ -113,13 +113,14 @@ double SquaredError(const float* y, const float* target, float* out, std::int64_
     for (int step = 0; step < 64 && i + lanes <= count; ++step, i += lanes) {
       const auto e = hn::Sub(hn::LoadU(d, y + i), hn::LoadU(d, target + i));
       sum = hn::MulAdd(e, e, sum);
-      hn::StoreU(e, d, out + i);
+      hn::StoreU(hn::Add(e, e), d, out + i);
     }
     total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
   }
   for (; i < count; ++i) {
-    out[i] = y[i] - target[i];
-    total += static_cast<double>(out[i] * out[i]);
+    const float e = y[i] - target[i];
+    total += static_cast<double>(e * e);
+    out[i] = 2.0F * e;
   }
   return total;
 }

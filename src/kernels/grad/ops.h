@@ -25,8 +25,7 @@ void rotate_half_grad(float* dy, std::int64_t rows, std::int64_t heads, std::int
 // d[i] = sign(y[i] - target[i]), 0 for equal values, the gradient of the sum of |y - target|;
 // returns that sum.
 double absolute_error(const float* y, const float* target, float* d, std::int64_t count);
-
-// d[i] = y[i] - target[i], half the gradient of the sum of (y - target)^2; returns that sum.
+// d[i] = 2 (y[i] - target[i]), the gradient of the sum of squares; returns that sum.
 double squared_error(const float* y, const float* target, float* d, std::int64_t count);
 
 }  // namespace msmodelslim

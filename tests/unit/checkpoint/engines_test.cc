@@ -30,6 +30,11 @@ TEST(SvdNames, ThereAndBack) {
   for (int i = 0; i <= static_cast<int>(LinearType::kW16A16S); ++i) {
     const std::string name = linear_type_name(static_cast<LinearType>(i));
     EXPECT_EQ(without_svd(with_svd(name)), name);
+    EXPECT_EQ(with_flatquant("FLOAT"), "FLOAT_FLATQUANT");
+    EXPECT_EQ(with_flatquant("W4A4_DYNAMIC"), "W4A4_FLATQUANT_DYNAMIC");
+    EXPECT_EQ(without_flatquant("W4A4_FLATQUANT_DYNAMIC"), "W4A4_DYNAMIC");
+    EXPECT_EQ(without_flatquant("W8A8_FLATQUANT"), "W8A8");
+    EXPECT_EQ(without_flatquant("W8A8_DYNAMIC"), "W8A8_DYNAMIC");
     EXPECT_EQ(without_svd(name), name);
   }
   EXPECT_EQ(without_svd("W4A8_SVD_OTHER"), "W4A8_SVD_OTHER");

@@ -130,7 +130,7 @@ TEST(Grad, SquaredError) {
   for (std::size_t i = 0; i < y.size(); ++i)
     sum += std::pow(static_cast<double>(y[i] - target[i]), 2);
   EXPECT_NEAR(squared_error(y.data(), target.data(), y.data(), 70), sum, 1e-4);
-  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], before[i] - target[i]) << i;
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], 2 * (before[i] - target[i])) << i;
 }
 
 Doubles plain_attention(const AttentionShape& s, const Doubles& q, const Doubles& k,

@@ -63,8 +63,20 @@ spec:
   save: [{type: ascendv1_saver}]
 )";
 
+constexpr const char* kFlat = R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - {type: flatquant, exclude: ['*.0.self_attn*']}
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_tensor, symmetric: false, method: minmax}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+  save: [{type: ascendv1_saver}]
+)";
+
 class Determinism : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Recipes, Determinism, testing::Values(kRecipe, kLearned, kRotated));
+INSTANTIATE_TEST_SUITE_P(Recipes, Determinism, testing::Values(kRecipe, kLearned, kRotated, kFlat));
 
 TEST_P(Determinism, BytesDoNotDependOnTheThreads) {
   QuantJob job;

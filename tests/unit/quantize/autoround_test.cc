@@ -66,11 +66,7 @@ class LearnRounding : public testing::Test {
     for (Linear* linear : linears)
       learned_[linear->name()] = std::make_unique<LearnedLinear>(rounding, *linear, DType::kF32);
     AutoroundJob job;
-    job.model = &model_;
-    job.block = &block_;
-    job.inputs = &inputs_;
-    job.targets = &targets_;
-    job.rope = &rope_;
+    job.data = {&model_, &block_, &inputs_, &targets_, &rope_};
     job.learned = &learned_;
     job.done = &done_;
     job.iters = iters;
