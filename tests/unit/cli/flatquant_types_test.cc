@@ -88,10 +88,14 @@ TEST_F(FlatQuantTypes, AreComputedWithTheirTransform) {
   const std::pair<const char*, const char*> pairs[] = {
       {"dtype: int8, scope: per_tensor, symmetric: false, method: minmax",
        "dtype: int8, scope: per_channel"},
-      {"dtype: int8, scope: per_token, method: minmax", "dtype: int8, scope: per_channel"},
-      {"dtype: int8, scope: per_token, method: minmax", "dtype: int4, scope: per_channel"},
-      {"dtype: float, scope: per_tensor, method: none", "dtype: int8, scope: per_channel"},
-      {"dtype: mxfp4, scope: per_block, method: minmax", "dtype: mxfp4, scope: per_block"}};
+      {"dtype: int8, scope: per_token, method: minmax, symmetric: true",
+       "dtype: int8, scope: per_channel"},
+      {"dtype: int8, scope: per_token, method: minmax, symmetric: true",
+       "dtype: int4, scope: per_channel"},
+      {"dtype: float, scope: per_tensor, method: none, symmetric: true",
+       "dtype: int8, scope: per_channel"},
+      {"dtype: mxfp4, scope: per_block, method: minmax, symmetric: true",
+       "dtype: mxfp4, scope: per_block"}};
   for (const auto& [act, weight] : pairs) {
     quantize(linear_quant(act, weight));
     EXPECT_LT(kl(), 0.5) << act;
