@@ -122,6 +122,36 @@ TEST(Gptq, LowersTheOutputErrorForEveryScheme) {
     }
 }
 
+TEST(Gptq, SweepsLowerTheOutputErrorFurther) {
+  const Case c = random_case();
+  for (bool symmetric : {true, false})
+    for (bool act_order : {true, false})
+      for (std::int64_t group : {0, 64}) {
+        WeightConfig config = int4();
+        config.symmetric = symmetric;
+        config.act_order = act_order;
+        config.group_size = group;
+        config.percdamp = 1e-4;  // what it adds to H counts as error, too
+        const double before = output_error(c, quantize(c, config));
+        config.refine_sweeps = 4;
+        const QuantizedLinear refined = quantize(c, config);
+        EXPECT_LT(output_error(c, refined), before) << symmetric << act_order << group;
+        for (int code : codes(refined)) EXPECT_TRUE(code >= -8 && code <= 7);
+      }
+}
+
+TEST(Gptq, SweepsFindTheBestCodesOfIndependentColumns) {
+  // H is diagonal: plain rounding is best, and coordinate descent has to end there.
+  Case c{3, 4, {}, {}};
+  c.weight = {0.7F, -0.31F, 0.12F, 0.05F, 0.2F, 0.69F, -0.7F, 0.33F, -0.6F, 0.1F, 0.7F, 0};
+  c.rows = {1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 3};
+  WeightConfig config = int4();
+  config.refine_sweeps = 3;
+  const QuantizedLinear refined = quantize(c, config);
+  for (std::size_t i = 0; i < c.weight.size(); ++i)
+    EXPECT_EQ(codes(refined)[i], std::nearbyint(c.weight[i] / refined.weight_scale[i / 4])) << i;
+}
+
 TEST(Gptq, HopelessInputsAreRoundedPlainly) {
   Case c = random_case();
   c.rows.assign(256, 1e30F);  // X^T X is beyond fp32
