@@ -122,6 +122,19 @@ TEST(Grad, AbsoluteError) {
   }
 }
 
+TEST(Grad, SquaredError) {
+  Floats y(70), target(70);
+  double sum = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    y[i] = static_cast<float>(i % 7) - 2.5F;
+    target[i] = static_cast<float>(i % 5);
+    sum += static_cast<double>((y[i] - target[i]) * (y[i] - target[i]));
+  }
+  const Floats before = y;
+  EXPECT_NEAR(squared_error(y.data(), target.data(), y.data(), 70), sum, 1e-3);
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], 2 * (before[i] - target[i])) << i;
+}
+
 Doubles plain_attention(const AttentionShape& s, const Doubles& q, const Doubles& k,
                         const Doubles& v) {
   Doubles out(q.size());
