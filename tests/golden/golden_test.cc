@@ -198,7 +198,8 @@ std::map<std::string, Rule> make_rules() {
   bf16_ssz.scale = 0.01;
   bf16_ssz.scale_share = 0.35;
   bf16_ssz.scale_bias = 1e9;  // sums of codes that cancel
-  rules["bf16-ssz"] = {bf16_ssz, {}, {}, {}, 1.0};
+  rules["bf16-ssz"].all = bf16_ssz;
+  rules["bf16-ssz"].weight_error = 1.0;
   Tolerance bf16_rotated = bf16;  // rounded there after each of the three steps, here once
   bf16_rotated.only = "*{.weight_scale,norm.weight}";
   bf16_rotated.scale = 0.01;
@@ -224,7 +225,8 @@ std::map<std::string, Rule> make_rules() {
   // The tool's rotation is decided by rounding noise: what counts is the result.
   rules["fitted"] = {structure, {}, {}, 1.1};
   // Trained from other random numbers.
-  rules["flatquant"] = {structure, {}, {}, {}, 1.1};
+  rules["flatquant"].all = structure;
+  rules["flatquant"].flatquant = 1.1;
   rules["bf16-smooth"] = {structure, bf16_smooth};
   Tolerance sparse;  // steps of half precision; single values whose rounding was a tie
   sparse.scale = 1e-3;
@@ -240,7 +242,8 @@ std::map<std::string, Rule> make_rules() {
   centered.weight_offset = false;
   rules["autoround-asym"].all = centered;
   // The tool's attention is wrong here (o_proj without its v_proj); ours has a property test.
-  rules["mlp-only"] = {structure, {}, {}, {}, {}, smooth_int4};
+  rules["mlp-only"].all = structure;
+  rules["mlp-only"].mlp = smooth_int4;
   return rules;
 }
 
