@@ -138,6 +138,27 @@ TEST_F(SaveFormat, Int4BytesDoNotDependOnTheThreads) {
   set_thread_count(available_threads());
 }
 
+TEST_F(SaveFormat, LearnedScalesMayBeNegative) {
+  const auto c = run(
+      "apiversion: modelslim_v1\nspec:\n  process:\n    - type: autoround_quant\n      iters: 2\n"
+      "      strategies: [{qconfig: {act: " +
+          std::string(kFloatAct) +
+          ", weight: {dtype: int4, scope: per_group, symmetric: true, method: autoround, ext: "
+          "{group_size: 32, full_range: true, scale_dtype: float32}}}}]\n  save: [{type: "
+          "ascendv1_saver}]\n",
+      true);
+  int negative = 0;
+  for (const std::string& name : c->names()) {
+    if (!name.ends_with(".weight_scale")) continue;
+    const TensorView scales = c->at(name);
+    std::vector<float> values(static_cast<std::size_t>(scales.count()));
+    to_f32(scales, values.data());
+    negative += static_cast<int>(
+        std::count_if(values.begin(), values.end(), [](float value) { return value < 0; }));
+  }
+  EXPECT_GT(negative, 0);
+}
+
 TEST_F(SaveFormat, DamageInAFinishedFolderIsFound) {
   const std::string out = folder("compressed");
   for (const std::string& recipe :
