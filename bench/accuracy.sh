@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Quantizes a model by one recipe after the other and evaluates each result: rows for docs/numbers.md.
+# Quantizes a model by one recipe after the other and evaluates each result: rows of a table. bench/recipes/ holds plain
+# recipes to compare with, those of the Python tool's own figures.
 #
 #   bench/accuracy.sh MODEL_FOLDER TEXT SEQLEN WINDOWS RECIPE.yaml...
 #
