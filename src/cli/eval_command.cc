@@ -27,12 +27,13 @@ const char* const kAbout =
     "Perplexity of a float or quantized folder on a text file; with --float_path also the mean KL\n"
     "divergence per token and the top-1 agreement. A quantized folder is computed with the "
     "engine's\n"
-    "own integer arithmetic.\n"
+    "own integer arithmetic. Several folders are compared in one go: the float model runs once.\n"
     "Example: msmodelslim eval ppl --model_path Q --float_path M --text wiki.txt --seqlen 1024 "
     "--windows 10";
 
 void declare(CLI::App& app, EvalArgs& args) {
-  app.add_option("model,--model_path", args.options.model_path, "float or quantized model folder")
+  app.add_option("model,--model_path", args.options.model_paths,
+                 "float or quantized model folders, one or more")
       ->required();
   app.add_option("--float_path", args.float_path, "the float folder to compare with");
   app.add_option("--text", args.text, "UTF-8 text file")->required();
@@ -44,7 +45,7 @@ void declare(CLI::App& app, EvalArgs& args) {
       ->check(CLI::PositiveNumber);
 }
 
-void print(const PerplexityResult& result, double seconds) {
+void print(const PerplexityResult& result) {
   std::printf("windows            %lld (%lld predictions)\n",
               static_cast<long long>(result.windows), static_cast<long long>(result.predictions));
   if (result.float_perplexity) std::printf("perplexity float   %.3f\n", *result.float_perplexity);
@@ -56,7 +57,6 @@ void print(const PerplexityResult& result, double seconds) {
     std::printf("mean KL per token  %.5f +- %.5f\n", result.kl->mean, result.kl->error);
   if (result.top1_agreement)
     std::printf("top-1 agreement    %.2f %%\n", 100 * *result.top1_agreement);
-  std::printf("time               %.1f s\n", seconds);
 }
 
 }  // namespace
@@ -88,10 +88,16 @@ int run_eval(const std::vector<std::string>& words) {
   if (!args.float_path.empty()) args.options.float_path = args.float_path;
   if (args.threads > 0) set_thread_count(args.threads);
   const auto start = std::chrono::steady_clock::now();
-  const Tokenizer tokenizer = Tokenizer::load(args.options.model_path);
+  const Tokenizer tokenizer = Tokenizer::load(args.options.model_paths.front());
   const auto ids = tokenizer.encode(read_file(args.text), /*add_special_tokens=*/false);
-  const PerplexityResult result = evaluate_perplexity(args.options, ids);
-  print(result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  const auto results = evaluate_perplexity(args.options, ids);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results.size() > 1)
+      std::printf("%s%s\n", i > 0 ? "\n" : "", args.options.model_paths[i].c_str());
+    print(results[i]);
+  }
+  std::printf("time               %.1f s\n",
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return 0;
 }
 

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::int64_t kHeadRows = 128;  // rows of logits held at once
 
+using Windows = std::vector<std::vector<std::int32_t>>;
+
 // A model folder and its hidden states after the last block.
 class ScoredModel {
  public:
@@ -33,7 +35,7 @@ class ScoredModel {
     head_ = std::make_unique<Head>(model_, checkpoint_);
   }
 
-  void run(const std::vector<std::vector<std::int32_t>>& windows) {
+  void run(const Windows& windows) {
     states_ = embed_samples(model_, checkpoint_, windows);
     std::int64_t longest = 1;
     for (const auto& window : windows)
@@ -96,12 +98,11 @@ double divergence(const float* p, const float* q, std::int64_t n) {
   return sum;
 }
 
-std::vector<std::vector<std::int32_t>> cut_windows(const PerplexityOptions& options,
-                                                   std::span<const std::int32_t> ids) {
+Windows cut_windows(const PerplexityOptions& options, std::span<const std::int32_t> ids) {
   if (ids.size() < 2) throw DataError("the text has fewer than two tokens", "give a longer --text");
   const auto length = static_cast<std::size_t>(options.seqlen);
   std::size_t count = ids.size() / length;
-  std::vector<std::vector<std::int32_t>> windows;
+  Windows windows;
   if (count == 0) {
     log_warning("eval",
                 "the text has {} tokens, less than one window of {}; it is one short window",
@@ -119,20 +120,8 @@ std::vector<std::vector<std::int32_t>> cut_windows(const PerplexityOptions& opti
   return windows;
 }
 
-}  // namespace
-
-PerplexityResult evaluate_perplexity(const PerplexityOptions& options,
-                                     std::span<const std::int32_t> ids) {
-  const auto windows = cut_windows(options, ids);
-  ScoredModel model(options.model_path);
-  std::unique_ptr<ScoredModel> reference;
-  if (options.float_path) reference = std::make_unique<ScoredModel>(*options.float_path);
-  if (reference && reference->vocab() != model.vocab())
-    throw DataError(fmt::format("{} has {} vocabulary entries, {} has {}", *options.float_path,
-                                reference->vocab(), options.model_path, model.vocab()),
-                    "--float_path must be the model that was quantized");
-  model.run(windows);
-  if (reference) reference->run(windows);
+// `reference` (nothing: perplexity alone) has run on the windows, `model` too.
+PerplexityResult score(ScoredModel& model, ScoredModel* reference, const Windows& windows) {
   std::vector<double> nll;
   std::vector<double> float_nll;
   std::vector<double> kl;
@@ -183,6 +172,29 @@ PerplexityResult evaluate_perplexity(const PerplexityOptions& options,
     result.top1_agreement = static_cast<double>(same) / static_cast<double>(nll.size());
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<PerplexityResult> evaluate_perplexity(const PerplexityOptions& options,
+                                                  std::span<const std::int32_t> ids) {
+  const Windows windows = cut_windows(options, ids);
+  std::unique_ptr<ScoredModel> reference;
+  if (options.float_path) {
+    reference = std::make_unique<ScoredModel>(*options.float_path);
+    reference->run(windows);
+  }
+  std::vector<PerplexityResult> results;
+  for (const std::string& path : options.model_paths) {
+    ScoredModel model(path);
+    if (reference && reference->vocab() != model.vocab())
+      throw DataError(fmt::format("{} has {} vocabulary entries, {} has {}", *options.float_path,
+                                  reference->vocab(), path, model.vocab()),
+                      "--float_path must be the model that was quantized");
+    model.run(windows);
+    results.push_back(score(model, reference.get(), windows));
+  }
+  return results;
 }
 
 }  // namespace msmodelslim

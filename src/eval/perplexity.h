@@ -1,5 +1,5 @@
 #pragma once
-// Perplexity of a model folder, and its distance from a float model, on a text.
+// Perplexity of model folders, and their distance from a float model, on a text.
 //
 // The text is tokenized once without special tokens and cut into consecutive windows; every token
 // of a window but the first is predicted from those before it in the window.
@@ -16,8 +16,8 @@
 namespace msmodelslim {
 
 struct PerplexityOptions {
-  std::string model_path;                 // float, AscendV1 or compressed-tensors folder
-  std::optional<std::string> float_path;  // also gives KL and agreement
+  std::vector<std::string> model_paths;   // float, AscendV1 or compressed-tensors folders
+  std::optional<std::string> float_path;  // also gives KL and agreement; runs once for all
   std::int64_t seqlen = 2048;
   std::int64_t windows = 0;  // 0: all that fit
 };
@@ -37,8 +37,9 @@ struct PerplexityResult {
   std::optional<double> top1_agreement;  // 0..1
 };
 
-// `ids`: the tokenized text. Throws DataError when there are fewer than two tokens.
-PerplexityResult evaluate_perplexity(const PerplexityOptions& options,
-                                     std::span<const std::int32_t> ids);
+// One result for each folder, in their order; one folder is in memory at a time, beside the float
+// model. `ids`: the tokenized text. Throws DataError when there are fewer than two tokens.
+std::vector<PerplexityResult> evaluate_perplexity(const PerplexityOptions& options,
+                                                  std::span<const std::int32_t> ids);
 
 }  // namespace msmodelslim

@@ -97,6 +97,10 @@ void read_pair(const YamlValue& value, const std::string& path, ReadContext cont
   step->act = *act;
   step->weight = *weight;
   step->type = pair_type(*step);
+  if (step->weight.ext.value("full_range", Json()) == true && !step->act.is_float())
+    context.problems->add(path, value.line,
+                          "full_range is for weights alone (float activations): its scales may be "
+                          "negative, which integer kernels need not take");
   if (!step->type.empty()) return;
   const auto describe = [](const QConfig& config) {
     return fmt::format("{} {} {}", config.dtype, config.scope,

@@ -15,7 +15,8 @@ namespace {
 // What a tensor has to be.
 struct Expected {
   Shape shape;
-  std::optional<DType> dtype;  // nothing: any float, as the source had it
+  std::optional<DType> dtype;    // nothing: any float, as the source had it
+  bool may_be_negative = false;  // a scale
   bool fits(const TensorView& view) const {
     return view.shape == shape && (dtype ? view.dtype == *dtype : is_float(view.dtype));
   }
@@ -73,8 +74,7 @@ class Check {
       problem("{} is {} {}, expected {}", name, dtype_name(view->dtype), shape_text(view->shape),
               expected.text());
     else if (name.ends_with("_scale"))
-      // autoround_quant may give a weight a negative one.
-      if (const auto bad = scale_problem(name, *view, name.ends_with(".weight_scale")))
+      if (const auto bad = scale_problem(name, *view, expected.may_be_negative))
         problems_.push_back(*bad);
   }
 
@@ -106,7 +106,8 @@ class Check {
     if (suffix == "weight_shape") return {{2}, DType::kI64};
     if (suffix == "input_scale") return {{1}, DType::kF32};
     if (suffix == "input_zero_point") return {{1}, DType::kI8};
-    return {{spec.out, groups}, model_.dtype};
+    // full_range of autoround_quant; beside quantized activations it is refused.
+    return {{spec.out, groups}, model_.dtype, scheme.packed};
   }
 
   void group(const std::vector<const LinearSpec*>& members) {

@@ -338,10 +338,10 @@ double kl_of(const std::string& folder, const QuantJob& job) {
   std::vector<std::int32_t> ids;
   for (const auto& sample : job.samples) ids.insert(ids.end(), sample.begin(), sample.end());
   PerplexityOptions options;
-  options.model_path = folder;
+  options.model_paths = {folder};
   options.float_path = job.model_path;
   options.seqlen = 32;
-  return evaluate_perplexity(options, ids).kl.value().mean;
+  return evaluate_perplexity(options, ids).front().kl.value().mean;
 }
 
 class Golden : public testing::TestWithParam<Case> {};

@@ -37,7 +37,7 @@ class SaveFormatOption : public testing::Test {
               0);
     std::vector<std::int32_t> ids(128);
     std::iota(ids.begin(), ids.end(), 10);
-    return evaluate_perplexity({out_, model_, 64, 0}, ids);
+    return evaluate_perplexity({{out_}, model_, 64, 0}, ids).front();
   }
 
   std::string model_ = golden_dir() + "/models/qwen2";

@@ -35,10 +35,10 @@ class EvalTest : public testing::Test {
 
   double kl() {
     PerplexityOptions options;
-    options.model_path = folder_;
+    options.model_paths = {folder_};
     options.float_path = float_;
     options.seqlen = 64;
-    return evaluate_perplexity(options, ids_).kl->mean;
+    return evaluate_perplexity(options, ids_).front().kl->mean;
   }
 
   // Writes the weights again after `change` had the list of names and tensors.
@@ -72,15 +72,27 @@ class EvalTest : public testing::Test {
 
 TEST_F(EvalTest, FloatModelAgreesWithItself) {
   PerplexityOptions options;
-  options.model_path = float_;
+  options.model_paths = {float_};
   options.float_path = float_;
   options.seqlen = 64;
-  const PerplexityResult result = evaluate_perplexity(options, ids_);
+  const PerplexityResult result = evaluate_perplexity(options, ids_).front();
   EXPECT_EQ(result.windows, 2);
   EXPECT_EQ(result.predictions, 126);
   EXPECT_EQ(result.kl->mean, 0);
   EXPECT_EQ(*result.top1_agreement, 1);
   EXPECT_EQ(result.perplexity, *result.float_perplexity);
+}
+
+TEST_F(EvalTest, SeveralFoldersAreScoredAsEachAlone) {
+  PerplexityOptions options;
+  options.model_paths = {folder_, float_};
+  options.float_path = float_;
+  options.seqlen = 64;
+  const auto results = evaluate_perplexity(options, ids_);
+  ASSERT_EQ(results.size(), 2);
+  EXPECT_EQ(results[0].kl->mean, kl());
+  EXPECT_EQ(results[1].kl->mean, 0);
+  EXPECT_EQ(results[1].perplexity, *results[0].float_perplexity);
 }
 
 TEST_F(EvalTest, EveryKindOfDamageMovesTheDivergence) {

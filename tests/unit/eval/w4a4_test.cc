@@ -41,14 +41,14 @@ class W4A4 : public testing::Test {
     }
     write_safetensors(folder_ + "/model.safetensors", views);
     PerplexityOptions options;
-    options.model_path = folder_;
+    options.model_paths = {folder_};
     options.float_path = model;
     options.seqlen = 64;
     std::mt19937 generator(3);
     std::uniform_int_distribution<std::int32_t> token(0, 300);
     std::vector<std::int32_t> ids;
     while (ids.size() < 130) ids.push_back(token(generator));
-    return evaluate_perplexity(options, ids).kl->mean;
+    return evaluate_perplexity(options, ids).front().kl->mean;
   }
 
   std::string folder_ = temp_path("eval_w4a4");

@@ -188,6 +188,27 @@ TEST_F(SaveFormat, DamageInAFinishedFolderIsFound) {
   }
 }
 
+TEST_F(SaveFormat, NegativeScalesBesideIntegerActivationsAreFound) {
+  const std::string path = folder("compressed") + "/model.safetensors";
+  run(recipe_of(kTokenAct, kChannel), true);
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  {
+    const SafetensorsFile file(path);
+    for (const auto& entry : file.entries())
+      tensors.emplace_back(entry.name, Tensor::copy_of(file.view(entry)));
+  }
+  std::vector<NamedTensor> views;
+  for (auto& [name, tensor] : tensors) {
+    if (name == "model.layers.1.mlp.up_proj.weight_scale") tensor.as<float>()[2] *= -1;
+    views.push_back({name, tensor.view()});
+  }
+  write_safetensors(path, views);
+  const CheckpointReader checkpoint(model_);
+  const ModelSpec model = build_model_spec(ModelConfig::read(model_), checkpoint);
+  EXPECT_THAT(find_compressed_problems(folder("compressed"), model, {}, false),
+              testing::ElementsAre(HasSubstr("layers.1.mlp.up_proj.weight_scale")));
+}
+
 TEST_F(SaveFormat, WhatAFormatCannotHoldIsRefusedBeforeWork) {
   EXPECT_THAT(refusal(recipe_of(kFloatAct, grouped(4, "true", "minmax")), false),
               testing::AllOf(HasSubstr("cannot hold W4A16"),

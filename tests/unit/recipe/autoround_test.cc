@@ -82,6 +82,9 @@ TEST(Autoround, FieldsOfOurOwn) {
   };
   EXPECT_THAT(problem(true, "7"), HasSubstr("must be true or false"));
   EXPECT_THAT(problem(false, "true"), HasSubstr("belongs to symmetric only"));
+  EXPECT_THAT(problems_of(v1_recipe(
+                  entry({{kInt4Act, weight("int4", "per_channel", true, "{full_range: true}")}}))),
+              HasSubstr("full_range is for weights alone"));
 }
 
 TEST(Autoround, EveryPairThatAFormatHolds) {
