@@ -8,10 +8,8 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/threads.h"
-#include "forward/run.h"
-#include "model/build.h"
-#include "runtime/engine_kv.h"
-#include "runtime/engine_op.h"
+#include "kernels/log_softmax.h"
+#include "runtime/loaded_model.h"
 
 namespace msmodelslim {
 namespace {
@@ -23,56 +21,33 @@ using Windows = std::vector<std::vector<std::int32_t>>;
 // A model folder and its hidden states after the last block.
 class ScoredModel {
  public:
-  explicit ScoredModel(const std::string& folder)
-      : checkpoint_(folder), model_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
-    if (EngineOp::is_quantized(folder)) {
-      op_ = std::make_unique<EngineOp>(model_, checkpoint_, model_.dtype);
-      kv_op_ = std::make_unique<EngineKvOp>(model_, checkpoint_);
-    } else {
-      check_checkpoint(model_, checkpoint_);
-      op_ = std::make_unique<FloatLinearOp>(model_.dtype);
-    }
-    head_ = std::make_unique<Head>(model_, checkpoint_);
-  }
+  explicit ScoredModel(const std::string& folder) : model_(folder) {}
 
   void run(const Windows& windows) {
-    states_ = embed_samples(model_, checkpoint_, windows);
+    const ModelSpec& spec = model_.spec();
+    states_ = embed_samples(spec, model_.checkpoint(), windows);
     std::int64_t longest = 1;
     for (const auto& window : windows)
       longest = std::max(longest, static_cast<std::int64_t>(window.size()));
-    const RopeTable rope(model_.rope, longest);
+    const RopeTable rope(spec.rope, longest);
     Workspace workspace;
-    for (const BlockSpec& spec : model_.blocks) {
+    for (const BlockSpec& block_spec : spec.blocks) {
       check_interrupted();
-      Block block(spec, checkpoint_);
-      run_block_on(model_, block, states_, true, rope, *op_, {}, workspace, kv_op_.get());
+      Block block(block_spec, model_.checkpoint());
+      run_block_on(spec, block, states_, true, rope, model_.op(), {}, workspace, model_.kv_op());
     }
   }
 
-  std::int64_t vocab() const { return model_.vocab; }
+  std::int64_t vocab() const { return model_.spec().vocab; }
   // Log-probabilities of rows [begin, begin + rows), [rows, vocab].
   void log_probabilities(std::int64_t begin, std::int64_t rows, std::vector<float>& out) {
-    std::vector<float> normed(static_cast<std::size_t>(rows * model_.hidden));
-    out.resize(static_cast<std::size_t>(rows * model_.vocab));
-    head_->run(states_.values.data() + begin * model_.hidden, rows, *op_, normed.data(),
-               out.data());
-    parallel_for(rows, [&](std::int64_t r) {
-      float* line = out.data() + r * model_.vocab;
-      const float top = *std::max_element(line, line + model_.vocab);
-      double sum = 0;
-      for (std::int64_t v = 0; v < model_.vocab; ++v)
-        sum += std::exp(static_cast<double>(line[v] - top));
-      const float shift = top + static_cast<float>(std::log(sum));
-      for (std::int64_t v = 0; v < model_.vocab; ++v) line[v] -= shift;
-    });
+    out.resize(static_cast<std::size_t>(rows * vocab()));
+    model_.logits(states_.values.data() + begin * model_.spec().hidden, rows, out.data());
+    parallel_for(rows, [&](std::int64_t r) { log_softmax(out.data() + r * vocab(), vocab()); });
   }
 
  private:
-  CheckpointReader checkpoint_;
-  ModelSpec model_;
-  std::unique_ptr<LinearOp> op_;
-  std::unique_ptr<KvOp> kv_op_;
-  std::unique_ptr<Head> head_;
+  LoadedModel model_;
   PackedStates states_;
 };
 
@@ -88,14 +63,6 @@ MeanError mean_error(const std::vector<double>& values) {
 
 std::int64_t arg_max(const float* line, std::int64_t n) {
   return std::max_element(line, line + n) - line;
-}
-
-double divergence(const float* p, const float* q, std::int64_t n) {
-  double sum = 0;
-  for (std::int64_t v = 0; v < n; ++v)
-    sum += std::exp(static_cast<double>(p[v])) *
-           (static_cast<double>(p[v]) - static_cast<double>(q[v]));
-  return sum;
 }
 
 Windows cut_windows(const PerplexityOptions& options, std::span<const std::int32_t> ids) {
@@ -142,7 +109,7 @@ PerplexityResult score(ScoredModel& model, ScoredModel* reference, const Windows
         parallel_for(rows, [&](std::int64_t r) {
           const float* q = mine.data() + r * model.vocab();
           const float* p = theirs.data() + r * model.vocab();
-          kl_part[static_cast<std::size_t>(r)] = divergence(p, q, model.vocab());
+          kl_part[static_cast<std::size_t>(r)] = kl_divergence(p, q, model.vocab());
           same_part[static_cast<std::size_t>(r)] =
               arg_max(p, model.vocab()) == arg_max(q, model.vocab());
         });

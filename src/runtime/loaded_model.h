@@ -1,0 +1,33 @@
+#pragma once
+// A model folder ready to be run: float (Hugging Face), AscendV1 or compressed-tensors.
+
+#include <memory>
+#include <string>
+
+#include "checkpoint/reader.h"
+#include "forward/run.h"
+
+namespace msmodelslim {
+
+class LoadedModel {
+ public:
+  // Throws DataError for what the folder lacks.
+  explicit LoadedModel(const std::string& folder);
+
+  const CheckpointReader& checkpoint() const { return checkpoint_; }
+  const ModelSpec& spec() const { return spec_; }
+  LinearOp& op() { return *op_; }
+  KvOp* kv_op() { return kv_op_.get(); }  // null for float folders
+  // Final norm and head: `hidden` [rows, spec().hidden] -> `logits` [rows, spec().vocab].
+  void logits(const float* hidden, std::int64_t rows, float* logits);
+
+ private:
+  CheckpointReader checkpoint_;
+  ModelSpec spec_;
+  std::unique_ptr<LinearOp> op_;
+  std::unique_ptr<KvOp> kv_op_;
+  std::unique_ptr<Head> head_;
+  std::vector<float> normed_;
+};
+
+}  // namespace msmodelslim
