@@ -3,14 +3,37 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "kernels/gemv.h"
+#include "kernels/ops.h"
 
 namespace msmodelslim {
+
+bool FloatLinearOp::few_rows(const Linear& linear, const float* x, std::int64_t rows,
+                             float* y) const {
+  const TensorView& w = linear.source();
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  if (w.dtype != compute_dtype_) return false;
+  if (w.dtype == DType::kF32) {
+    few_rows_f32(x, w.as<float>(), y, rows, out, in);
+    return true;
+  }
+  if (w.dtype != DType::kBF16) return false;
+  std::vector<float> rounded(static_cast<std::size_t>(rows * in));
+  round_bf16(x, rounded.data(), rows * in);
+  few_rows_bf16(rounded.data(), w.as<std::uint16_t>(), y, rows, out, in);
+  return true;
+}
 
 void FloatLinearOp::apply(Linear& linear, const float* x, std::int64_t rows,
                           const std::vector<Sequence>&, float* y) {
   const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
   if (const auto it = rounded_.find(linear.name()); it != rounded_.end()) {
     it->second.multiply(x, rows, bias, y);
+    return;
+  }
+  if (rows <= kFewRows && !linear.changed() && few_rows(linear, x, rows, y)) {
+    if (bias != nullptr) add_bias(y, bias, rows, linear.spec().out);
     return;
   }
   ProductWeight weight(linear, compute_dtype_);

@@ -9,6 +9,7 @@
 
 #include "forward/block.h"
 #include "forward/product.h"
+#include "kernels/decode_attention.h"
 #include "model/rope.h"
 
 namespace msmodelslim {
@@ -44,6 +45,16 @@ class KvOp {
   virtual void apply(const Block& block, float* k, float* v, std::int64_t rows) = 0;
 };
 
+// Keys (after RoPE and KvOp) and values of the tokens so far, by block and sequence.
+class KvCache {
+ public:
+  virtual ~KvCache() = default;
+  // Adds those of `rows` new tokens of the context's sequence `index`, k and v [rows,
+  // kv_heads*head_dim]; gives all of them, valid until the next call for this block and sequence.
+  virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
+                         std::int64_t rows) = 0;
+};
+
 // Computes y = x W^T + b its own way: float, fake-quantized, integer.
 class LinearOp {
  public:
@@ -64,6 +75,9 @@ class FloatLinearOp : public LinearOp {
              const std::vector<Sequence>& sequences, float* y) override;
 
  private:
+  // The product with the checkpoint's own bytes; false where they would have to be rounded first.
+  bool few_rows(const Linear& linear, const float* x, std::int64_t rows, float* y) const;
+
   DType compute_dtype_;
   std::map<std::string, ProductWeight> rounded_;
 };
@@ -87,7 +101,8 @@ struct Context {
   std::vector<Sequence> sequences;
   const RopeTable* rope = nullptr;
   LinearOp* linear_op = nullptr;
-  KvOp* kv_op = nullptr;  // null: the cache keeps them as they are
+  KvOp* kv_op = nullptr;     // null: the cache keeps them as they are
+  KvCache* cache = nullptr;  // null: every sequence begins with its first row
   std::vector<Tap*> taps;
 };
 

@@ -58,6 +58,18 @@ void rotate(const ModelSpec& model, const Context& context, float* x, std::int64
   }
 }
 
+// Cached keys or values as fp32, in `buffer` if they are not.
+const float* floats_of(const void* values, const CachedRows& rows, std::int64_t width,
+                       std::vector<float>& buffer) {
+  if (rows.dtype == DType::kF32) return static_cast<const float*>(values);
+  const auto* bits = static_cast<const std::uint16_t*>(values);
+  float* out = sized(buffer, rows.count * width);
+  parallel_ranges(rows.count, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    bf16_to_f32(bits + begin * width, out + begin * width, (end - begin) * width);
+  });
+  return out;
+}
+
 // Self-attention without its output projection: workspace.attention [rows, heads*head_dim].
 void attend(const ModelSpec& model, Block& block, const float* normed, std::int64_t rows,
             Context& context, Workspace& ws) {
@@ -82,12 +94,24 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   shape.head_dim = model.head_dim;
   shape.scale = 1.0F / std::sqrt(static_cast<float>(model.head_dim));
   shape.window = block.spec->window;
-  for (const Sequence& s : context.sequences) {
+  std::vector<DecodeItem> single;  // sequences with one new token
+  for (std::size_t i = 0; i < context.sequences.size(); ++i) {
+    const Sequence& s = context.sequences[i];
+    CachedRows all{s.rows, DType::kF32, k + s.begin * kv_width, v + s.begin * kv_width};
+    if (context.cache != nullptr)
+      all = context.cache->add(block, i, k + s.begin * kv_width, v + s.begin * kv_width, s.rows);
+    const float* query = q + s.begin * q_width;
+    float* to = out + s.begin * q_width;
+    if (context.cache != nullptr && s.rows == 1) {
+      single.push_back({query, all, to});
+      continue;
+    }
     shape.query_rows = s.rows;
-    shape.key_rows = s.rows;
-    attention(shape, q + s.begin * q_width, k + s.begin * kv_width, v + s.begin * kv_width,
-              out + s.begin * q_width);
+    shape.key_rows = all.count;
+    attention(shape, query, floats_of(all.k, all, kv_width, ws.cached_k),
+              floats_of(all.v, all, kv_width, ws.cached_v), to);
   }
+  decode_attention(shape, single);
 }
 
 // silu(gate) * up: workspace.gate [rows, intermediate].

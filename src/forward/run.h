@@ -13,7 +13,7 @@ namespace msmodelslim {
 
 // Buffers that are kept between calls.
 struct Workspace {
-  std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned;
+  std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned, cached_k, cached_v;
 };
 
 // One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs

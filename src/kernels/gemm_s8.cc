@@ -8,6 +8,7 @@
 
 #include "base/threads.h"
 #include "kernels/gemm.h"
+#include "kernels/gemv.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm_s8.cc"
@@ -219,6 +220,10 @@ void multiply_tile(const Operands& in, const std::int8_t* w, std::int64_t cols, 
 
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k) {
+  if (m <= kFewRows) {
+    few_rows_s8(x, w, y, m, n, k);
+    return;
+  }
   const std::int64_t pairs = (k + 1) / 2;
   const auto wide = buffer<std::int16_t>(m * 2 * pairs);
   parallel_ranges(m, 64, [&](std::int64_t begin, std::int64_t end) {

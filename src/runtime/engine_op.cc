@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
+#include "kernels/gemv.h"
 #include "kernels/learned_round.h"
 #include "kernels/ops.h"
 #include "quantize/int8.h"
@@ -335,6 +337,20 @@ ProductWeight EngineOp::dequantized(const Entry& entry, const LinearSpec& spec) 
 
 void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
                                  std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  if (rows <= kFewRows && entry.groups == 1) {  // s (x q^T - o sum(x))
+    few_rows_f32_s8(x, entry.codes, y, rows, out, in);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const float sum = std::accumulate(x + r * in, x + (r + 1) * in, 0.0F);
+      for (std::int64_t i = 0; i < out; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        y[r * out + i] = (y[r * out + i] - entry.weight_offset[at] * sum) * entry.weight_scale[at];
+      }
+    }
+    if (!linear.bias().empty()) add_bias(y, linear.bias().data(), rows, out);
+    return;
+  }
   dequantized(entry, linear.spec())
       .multiply(x, rows, linear.bias().empty() ? nullptr : linear.bias().data(), y);
 }

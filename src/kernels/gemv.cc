@@ -1,0 +1,219 @@
+#include "kernels/gemv.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "base/threads.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/gemv.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace msmodelslim {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using F = hn::ScalableTag<float>;
+using I32 = hn::RebindToSigned<F>;
+
+hn::Vec<F> Widened(const float* w) { return hn::LoadU(F(), w); }
+
+hn::Vec<F> Widened(const std::uint16_t* w) {
+  const hn::RebindToUnsigned<F> d32;
+  const hn::Rebind<std::uint16_t, F> d16;
+  return hn::BitCast(F(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, w))));
+}
+
+hn::Vec<F> Widened(const std::int8_t* w) {
+  const hn::Rebind<std::int8_t, F> d8;
+  return hn::ConvertTo(F(), hn::PromoteTo(I32(), hn::LoadU(d8, w)));
+}
+
+float One(float w) { return w; }
+float One(std::uint16_t w) {
+  const auto bits = static_cast<std::uint32_t>(w) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+float One(std::int8_t w) { return static_cast<float>(w); }
+
+// y[i * ldy] = x[i, :k] w[:k] of four rows (a row that is not there repeats another). The order of
+// the sums is the same for each row.
+template <typename W>
+void Dots(const float* const* x, const W* w, std::int64_t k, float* y) {
+  const F d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const float* x0 = x[0];
+  const float* x1 = x[1];
+  const float* x2 = x[2];
+  const float* x3 = x[3];
+  auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= k; i += 2 * lanes) {
+    const auto v = Widened(w + i);
+    const auto u = Widened(w + i + lanes);
+    a0 = hn::MulAdd(v, hn::LoadU(d, x0 + i), a0);
+    b0 = hn::MulAdd(u, hn::LoadU(d, x0 + i + lanes), b0);
+    a1 = hn::MulAdd(v, hn::LoadU(d, x1 + i), a1);
+    b1 = hn::MulAdd(u, hn::LoadU(d, x1 + i + lanes), b1);
+    a2 = hn::MulAdd(v, hn::LoadU(d, x2 + i), a2);
+    b2 = hn::MulAdd(u, hn::LoadU(d, x2 + i + lanes), b2);
+    a3 = hn::MulAdd(v, hn::LoadU(d, x3 + i), a3);
+    b3 = hn::MulAdd(u, hn::LoadU(d, x3 + i + lanes), b3);
+  }
+  y[0] = hn::GetLane(hn::SumOfLanes(d, hn::Add(a0, b0)));
+  y[1] = hn::GetLane(hn::SumOfLanes(d, hn::Add(a1, b1)));
+  y[2] = hn::GetLane(hn::SumOfLanes(d, hn::Add(a2, b2)));
+  y[3] = hn::GetLane(hn::SumOfLanes(d, hn::Add(a3, b3)));
+  for (; i < k; ++i) {
+    const float value = One(w[i]);
+    y[0] += x0[i] * value;
+    y[1] += x1[i] * value;
+    y[2] += x2[i] * value;
+    y[3] += x3[i] * value;
+  }
+}
+
+// One row, with the sums of Dots.
+template <typename W>
+float Dot(const float* x, const W* w, std::int64_t k) {
+  const F d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto a = hn::Zero(d), b = a;
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= k; i += 2 * lanes) {
+    a = hn::MulAdd(Widened(w + i), hn::LoadU(d, x + i), a);
+    b = hn::MulAdd(Widened(w + i + lanes), hn::LoadU(d, x + i + lanes), b);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+  for (; i < k; ++i) sum += x[i] * One(w[i]);
+  return sum;
+}
+
+// y[m, n] for columns [begin, end) of it.
+template <typename W>
+void Columns(const float* x, const W* w, float* y, std::int64_t m, std::int64_t n, std::int64_t k,
+             std::int64_t begin, std::int64_t end) {
+  for (std::int64_t c = begin; c < end; ++c) {
+    const W* line = w + c * k;
+    if (m == 1) {
+      y[c] = Dot(x, line, k);
+      continue;
+    }
+    for (std::int64_t r = 0; r < m; r += 4) {
+      const float* rows[4];
+      float sums[4];
+      for (std::int64_t i = 0; i < 4; ++i) rows[i] = x + (r + i < m ? r + i : r) * k;
+      Dots(rows, line, k, sums);
+      for (std::int64_t i = 0; i < 4 && r + i < m; ++i) y[(r + i) * n + c] = sums[i];
+    }
+  }
+}
+
+void ColumnsF32(const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
+                std::int64_t k, std::int64_t begin, std::int64_t end) {
+  Columns(x, w, y, m, n, k, begin, end);
+}
+
+void ColumnsBf16(const float* x, const std::uint16_t* w, float* y, std::int64_t m, std::int64_t n,
+                 std::int64_t k, std::int64_t begin, std::int64_t end) {
+  Columns(x, w, y, m, n, k, begin, end);
+}
+
+void ColumnsF32S8(const float* x, const std::int8_t* w, float* y, std::int64_t m, std::int64_t n,
+                  std::int64_t k, std::int64_t begin, std::int64_t end) {
+  Columns(x, w, y, m, n, k, begin, end);
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
+  std::int32_t sum = 0;
+  for (std::int64_t i = 0; i < k; ++i) sum += x[i] * w[i];
+  return sum;
+}
+
+#else
+
+std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
+  const I32 d32;
+  const hn::Repartition<std::int16_t, I32> d16;
+  const hn::Rebind<std::int8_t, decltype(d16)> d8;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d16));
+  // Targets without a pairwise product keep the upper lanes in a second sum.
+  auto a = hn::Zero(d32), b = a, c = a, e = a;
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= k; i += 2 * lanes) {
+    a = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d16, hn::LoadU(d8, w + i)),
+                                      hn::LoadU(d16, x + i), a, b);
+    c = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d16, hn::LoadU(d8, w + i + lanes)),
+                                      hn::LoadU(d16, x + i + lanes), c, e);
+  }
+  const auto sums = hn::Add(hn::RearrangeToOddPlusEven(a, b), hn::RearrangeToOddPlusEven(c, e));
+  std::int32_t sum = hn::GetLane(hn::SumOfLanes(d32, sums));
+  for (; i < k; ++i) sum += x[i] * w[i];
+  return sum;
+}
+
+#endif
+
+// `x`: codes with 16 bits each.
+void ColumnsS8(const std::int16_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+               std::int64_t n, std::int64_t k, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t c = begin; c < end; ++c)
+    for (std::int64_t r = 0; r < m; ++r) y[r * n + c] = DotS8(x + r * k, w + c * k, k);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace msmodelslim
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace msmodelslim {
+namespace {
+
+HWY_EXPORT(ColumnsF32);
+HWY_EXPORT(ColumnsBf16);
+HWY_EXPORT(ColumnsF32S8);
+HWY_EXPORT(ColumnsS8);
+
+constexpr std::int64_t kColumns = 64;  // of one task
+
+}  // namespace
+
+void few_rows_f32(const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
+                  std::int64_t k) {
+  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(ColumnsF32)(x, w, y, m, n, k, begin, end);
+  });
+}
+
+void few_rows_bf16(const float* x, const std::uint16_t* w, float* y, std::int64_t m, std::int64_t n,
+                   std::int64_t k) {
+  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(ColumnsBf16)(x, w, y, m, n, k, begin, end);
+  });
+}
+
+void few_rows_f32_s8(const float* x, const std::int8_t* w, float* y, std::int64_t m, std::int64_t n,
+                     std::int64_t k) {
+  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(ColumnsF32S8)(x, w, y, m, n, k, begin, end);
+  });
+}
+
+void few_rows_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+                 std::int64_t n, std::int64_t k) {
+  const auto wide = std::make_unique_for_overwrite<std::int16_t[]>(static_cast<std::size_t>(m * k));
+  std::copy_n(x, m * k, wide.get());
+  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(ColumnsS8)(wide.get(), w, y, m, n, k, begin, end);
+  });
+}
+
+}  // namespace msmodelslim
+#endif  // HWY_ONCE

@@ -1,0 +1,25 @@
+#pragma once
+// Products with few rows, as in decoding: every weight is read once, in order, each thread its own
+// rows of w. A result does not depend on the number of threads nor on the other rows of x.
+
+#include <cstdint>
+
+namespace msmodelslim {
+
+// Up to so many rows these are quicker than the products of gemm.h.
+inline constexpr std::int64_t kFewRows = 8;
+
+// y[m,n] = x[m,k] * w[n,k]^T, sums in fp32. All threads.
+void few_rows_f32(const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
+                  std::int64_t k);
+// The same with bfloat16 bit patterns in w.
+void few_rows_bf16(const float* x, const std::uint16_t* w, float* y, std::int64_t m, std::int64_t n,
+                   std::int64_t k);
+// Codes of x times codes of w, exact int32 sums (k up to 131 000).
+void few_rows_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+                 std::int64_t n, std::int64_t k);
+// fp32 x times codes of w.
+void few_rows_f32_s8(const float* x, const std::int8_t* w, float* y, std::int64_t m, std::int64_t n,
+                     std::int64_t k);
+
+}  // namespace msmodelslim
