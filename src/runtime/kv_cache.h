@@ -1,0 +1,50 @@
+#pragma once
+// Cached keys and values of running sequences. A bfloat16 model's are kept in bfloat16, as engines
+// do; those of other models in fp32.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "forward/context.h"
+
+namespace msmodelslim {
+
+// One sequence: [tokens, kv_heads*head_dim] of keys and of values for every block.
+class SequenceCache {
+ public:
+  explicit SequenceCache(const ModelSpec& model);
+  std::int64_t length() const { return length_; }  // tokens of finished runs
+  // Adds rows of one block; they count for length() after commit().
+  CachedRows add(std::int64_t block, const float* k, const float* v, std::int64_t rows);
+  void commit(std::int64_t rows) { length_ += rows; }
+
+ private:
+  struct Values {
+    std::vector<float> f32;
+    std::vector<std::uint16_t> bf16;
+    const void* put(DType dtype, const float* rows, std::int64_t at, std::int64_t count);
+  };
+  DType dtype_;
+  std::int64_t width_;
+  std::int64_t length_ = 0;
+  std::vector<Values> keys_;    // by block
+  std::vector<Values> values_;  // by block
+};
+
+// The caches of the sequences of one run, in its order.
+class BatchCache : public KvCache {
+ public:
+  BatchCache(const ModelSpec& model, std::vector<SequenceCache*> sequences)
+      : model_(model), sequences_(std::move(sequences)) {}
+  CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
+                 std::int64_t rows) override {
+    return sequences_[index]->add(block.spec - model_.blocks.data(), k, v, rows);
+  }
+
+ private:
+  const ModelSpec& model_;
+  std::vector<SequenceCache*> sequences_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,53 @@
+#pragma once
+// Prompts in, answers out: tokenizer, model and scheduler of one folder.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/scheduler.h"
+#include "text/tokenizer.h"
+
+namespace msmodelslim {
+
+struct Completion {
+  std::string prompt;
+  std::vector<std::int32_t> prompt_ids;
+  std::string text;
+  std::vector<std::int32_t> token_ids;  // with the one that ended the answer
+  Finish finish = Finish::kNone;
+};
+
+const char* finish_name(Finish finish);  // "stop", "length" or ""
+
+// Runs with pieces of prompts count as prefill, the others as decode.
+struct RunTimes {
+  std::int64_t prompt_tokens = 0;
+  double prefill_seconds = 0;
+  std::int64_t decoded_tokens = 0;
+  double decode_seconds = 0;
+};
+
+class Llm {
+ public:
+  // `max_length`: as in Runner.
+  explicit Llm(const std::string& folder, std::int64_t max_length = 0);
+
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  // What generation_config.json of the folder says, or the defaults of SamplingParams.
+  const SamplingParams& default_params() const { return default_params_; }
+  // All prompts as one batch; `on_text(i, text)` receives the answer of prompt i piece by piece.
+  std::vector<Completion> generate(
+      const std::vector<std::string>& prompts, const SamplingParams& params,
+      const std::function<void(std::size_t, const std::string&)>& on_text = {});
+  const RunTimes& times() const { return times_; }
+
+ private:
+  Tokenizer tokenizer_;
+  Runner runner_;
+  SamplingParams default_params_;
+  std::vector<std::int32_t> end_ids_;
+  RunTimes times_;
+};
+
+}  // namespace msmodelslim

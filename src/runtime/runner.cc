@@ -1,0 +1,66 @@
+#include "runtime/runner.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "forward/scratch.h"
+
+namespace msmodelslim {
+namespace {
+
+std::int64_t checked_length(const ModelSpec& model, std::int64_t wanted) {
+  if (wanted == 0) return model.max_position;
+  if (wanted > model.max_position)
+    throw UsageError(fmt::format("a length of {} tokens was asked for, config.json allows {}",
+                                 wanted, model.max_position),
+                     "choose a smaller --max_model_len");
+  return wanted;
+}
+
+}  // namespace
+
+Runner::Runner(const std::string& folder, std::int64_t max_length)
+    : model_(folder),
+      max_length_(checked_length(spec(), max_length)),
+      rope_(spec().rope, max_length_) {
+  blocks_.reserve(spec().blocks.size());
+  for (const BlockSpec& block : spec().blocks) blocks_.emplace_back(block, model_.checkpoint());
+}
+
+const float* Runner::run(std::span<const Step> steps) {
+  const std::int64_t width = spec().hidden;
+  Context context;
+  context.rope = &rope_;
+  context.linear_op = &model_.op();
+  context.kv_op = model_.kv_op();
+  std::vector<SequenceCache*> caches;
+  std::int64_t rows = 0;
+  for (const Step& step : steps) {
+    const auto count = static_cast<std::int64_t>(step.ids.size());
+    context.sequences.push_back({rows, count, step.cache->length()});
+    caches.push_back(step.cache);
+    rows += count;
+  }
+  BatchCache cache(spec(), caches);
+  context.cache = &cache;
+  float* hidden = sized(hidden_, rows * width);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    embed(spec(), model_.checkpoint(), steps[i].ids, hidden + context.sequences[i].begin * width);
+  for (Block& block : blocks_) {
+    run_block(spec(), block, hidden, hidden, rows, context, workspace_);
+    for (Linear* linear : block.linears()) linear->release();
+  }
+  std::int64_t asked = 0;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Sequence& sequence = context.sequences[i];
+    steps[i].cache->commit(sequence.rows);
+    if (!steps[i].logits) continue;
+    std::copy_n(hidden + (sequence.begin + sequence.rows - 1) * width, width,
+                hidden + asked++ * width);
+  }
+  float* logits = sized(logits_, asked * spec().vocab);
+  if (asked > 0) model_.logits(hidden, asked, logits);
+  return logits;
+}
+
+}  // namespace msmodelslim

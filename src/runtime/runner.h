@@ -1,0 +1,42 @@
+#pragma once
+// Tokens in, logits out: a loaded model with cached sequences, several of them in one batch.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/kv_cache.h"
+#include "runtime/loaded_model.h"
+
+namespace msmodelslim {
+
+// New tokens of one sequence: a piece of its prompt, or the one that was sampled last.
+struct Step {
+  SequenceCache* cache = nullptr;
+  std::span<const std::int32_t> ids;
+  bool logits = true;  // of the last token are asked for
+};
+
+class Runner {
+ public:
+  // `max_length`: most tokens of a sequence; 0: what config.json says. UsageError if it says less.
+  explicit Runner(const std::string& folder, std::int64_t max_length = 0);
+
+  const ModelSpec& spec() const { return model_.spec(); }
+  std::int64_t max_length() const { return max_length_; }
+  // Runs all steps as one batch and lengthens their caches. The logits of the steps that ask for
+  // them, [those, vocab], stay valid until the next call.
+  const float* run(std::span<const Step> steps);
+
+ private:
+  LoadedModel model_;
+  std::int64_t max_length_;
+  RopeTable rope_;
+  std::vector<Block> blocks_;
+  Workspace workspace_;
+  std::vector<float> hidden_;
+  std::vector<float> logits_;
+};
+
+}  // namespace msmodelslim

@@ -1,0 +1,112 @@
+#include "runtime/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "base/error.h"
+
+namespace msmodelslim {
+namespace {
+
+void require(bool good, const char* name, double value, const char* range) {
+  if (good) return;
+  throw UsageError(fmt::format("{} is {}, must be {}", name, value, range),
+                   "see msmodelslim generate --help");
+}
+
+std::int32_t most_likely(std::span<const float> logits) {
+  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+}  // namespace
+
+void SamplingParams::check() const {
+  require(max_tokens >= 1, "max_tokens", static_cast<double>(max_tokens), "at least 1");
+  require(temperature >= 0, "temperature", temperature, "0 or above");
+  require(top_p > 0 && top_p <= 1, "top_p", top_p, "above 0 and at most 1");
+  require(top_k >= -1, "top_k", static_cast<double>(top_k), "-1, 0 or above");
+  require(min_p >= 0 && min_p <= 1, "min_p", min_p, "between 0 and 1");
+  require(repetition_penalty > 0, "repetition_penalty", repetition_penalty, "above 0");
+  require(std::abs(presence_penalty) <= 2, "presence_penalty", presence_penalty,
+          "between -2 and 2");
+  require(std::abs(frequency_penalty) <= 2, "frequency_penalty", frequency_penalty,
+          "between -2 and 2");
+}
+
+Sampler::Sampler(const SamplingParams& params, std::span<const std::int32_t> prompt,
+                 std::uint64_t fallback_seed)
+    : params_(params),
+      random_(params.seed.value_or(fallback_seed)),
+      prompt_(prompt.begin(), prompt.end()) {
+  params_.check();
+}
+
+void Sampler::penalize(std::span<float> logits) const {
+  const auto at = [&](std::int32_t id) -> float& { return logits[static_cast<std::size_t>(id)]; };
+  if (params_.repetition_penalty != 1.0) {
+    std::set<std::int32_t> seen(prompt_.begin(), prompt_.end());
+    seen.insert(answer_.begin(), answer_.end());
+    const auto penalty = static_cast<float>(params_.repetition_penalty);
+    for (const std::int32_t id : seen) at(id) = at(id) > 0 ? at(id) / penalty : at(id) * penalty;
+  }
+  if (params_.presence_penalty == 0 && params_.frequency_penalty == 0) return;
+  std::map<std::int32_t, int> counts;
+  for (const std::int32_t id : answer_) ++counts[id];
+  for (const auto& [id, count] : counts)
+    at(id) -= static_cast<float>(params_.frequency_penalty * count + params_.presence_penalty);
+}
+
+std::int32_t Sampler::next(std::span<float> logits) {
+  penalize(logits);
+  std::int32_t token = most_likely(logits);
+  if (!params_.greedy()) {
+    const float top = logits[static_cast<std::size_t>(token)];
+    // Candidates by falling probability, not normalized: the first has 1.
+    std::vector<std::int32_t> order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
+    const auto likelier = [&](std::int32_t a, std::int32_t b) {
+      const float x = logits[static_cast<std::size_t>(a)];
+      const float y = logits[static_cast<std::size_t>(b)];
+      return x != y ? x > y : a < b;
+    };
+    const auto weight = [&](std::int32_t id) {
+      return std::exp(static_cast<double>(logits[static_cast<std::size_t>(id)] - top) /
+                      params_.temperature);
+    };
+    if (params_.min_p > 0)
+      std::erase_if(order, [&](std::int32_t id) { return weight(id) < params_.min_p; });
+    if (params_.top_k > 0 && static_cast<std::size_t>(params_.top_k) < order.size()) {
+      std::nth_element(order.begin(), order.begin() + params_.top_k, order.end(), likelier);
+      order.resize(static_cast<std::size_t>(params_.top_k));
+    }
+    std::vector<double> weights;
+    if (params_.top_p < 1) {
+      std::sort(order.begin(), order.end(), likelier);
+      double total = 0;
+      for (const std::int32_t id : order) total += weight(id);
+      double sum = 0;
+      std::size_t kept = 0;
+      while (kept < order.size() && sum < params_.top_p * total) sum += weight(order[kept++]);
+      order.resize(std::max<std::size_t>(kept, 1));
+    }
+    weights.reserve(order.size());
+    for (const std::int32_t id : order) weights.push_back(weight(id));
+    const double share = static_cast<double>(random_() >> 11) * 0x1p-53;  // [0, 1)
+    double left = share * std::accumulate(weights.begin(), weights.end(), 0.0);
+    token = order.back();
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      left -= weights[i];
+      if (left < 0) {
+        token = order[i];
+        break;
+      }
+    }
+  }
+  answer_.push_back(token);
+  return token;
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,59 @@
+#pragma once
+// Requests that share a model: they join and leave between two runs of it. A run holds one token of
+// every request that answers and, within a budget of rows, pieces of prompts of those that wait.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/runner.h"
+#include "runtime/sampler.h"
+
+namespace msmodelslim {
+
+enum class Finish { kNone, kStop, kLength };
+
+struct Sampled {
+  std::int64_t request = 0;
+  std::int32_t token = 0;
+  bool in_answer = true;  // false for a token that only ends the answer
+  Finish finish = Finish::kNone;
+};
+
+class Scheduler {
+ public:
+  // `end_ids` end an answer unless the request ignores them.
+  Scheduler(Runner& runner, std::vector<std::int32_t> end_ids)
+      : runner_(runner), end_ids_(std::move(end_ids)) {}
+
+  // Returns the request's number. UsageError for an empty prompt, a token outside the vocabulary or
+  // a prompt that leaves no room for an answer. An answer ends where max_length() is reached.
+  std::int64_t add(std::vector<std::int32_t> prompt, const SamplingParams& params);
+  void cancel(std::int64_t request);
+  bool idle() const { return requests_.empty(); }
+
+  struct Progress {
+    std::vector<Sampled> sampled;
+    std::int64_t prompt_tokens = 0;
+  };
+  // One run of the model.
+  Progress step();
+
+ private:
+  struct Request {
+    std::int64_t id;
+    std::vector<std::int32_t> ids;  // prompt and answer
+    std::int64_t prompt;            // tokens
+    SamplingParams params;
+    Sampler sampler;
+    SequenceCache cache;
+  };
+  Finish ending(const Request& request, std::int32_t token, bool* in_answer) const;
+
+  Runner& runner_;
+  std::vector<std::int32_t> end_ids_;
+  std::vector<std::unique_ptr<Request>> requests_;
+  std::int64_t next_id_ = 0;
+};
+
+}  // namespace msmodelslim

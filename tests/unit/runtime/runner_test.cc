@@ -1,0 +1,92 @@
+// Token by token with a cache gives the logits that transformers gives for the whole sequence.
+#include "runtime/runner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "checkpoint/safetensors.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+class RunnerGolden : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    folder_ = golden_dir() + "/models/" + GetParam();
+    if (!std::filesystem::exists(folder_))
+      GTEST_SKIP() << "only in the shared golden set: set MSMODELSLIM_SHARED";
+    const SafetensorsFile file(folder_ + "/forward.safetensors");
+    for (const auto& entry : file.entries()) {
+      if (entry.name == "seq0.input_ids") {
+        const TensorView view = file.view(entry);
+        for (std::int64_t i = 0; i < view.count(); ++i)
+          ids_.push_back(view.dtype == DType::kI32
+                             ? view.as<std::int32_t>()[i]
+                             : static_cast<std::int32_t>(view.as<std::int64_t>()[i]));
+      }
+      if (entry.name == "seq0.logits") {
+        const TensorView view = file.view(entry);
+        logits_.resize(static_cast<std::size_t>(view.count()));
+        to_f32(view, logits_.data());
+      }
+    }
+    ASSERT_FALSE(ids_.empty());
+  }
+
+  // Largest error of the logits of token `at`, relative to the largest logit.
+  double error(const float* got, std::size_t at) const {
+    const std::size_t vocab = logits_.size() / ids_.size();
+    double worst = 0;
+    double largest = 0;
+    for (std::size_t i = 0; i < vocab; ++i) {
+      const double want = logits_[at * vocab + i];
+      worst = std::max(worst, std::abs(static_cast<double>(got[i]) - want));
+      largest = std::max(largest, std::abs(want));
+    }
+    return worst / largest;
+  }
+
+  std::string folder_;
+  std::vector<std::int32_t> ids_;
+  std::vector<float> logits_;
+};
+
+TEST_P(RunnerGolden, TokenByToken) {
+  Runner runner(folder_);
+  SequenceCache cache(runner.spec());
+  const bool narrow = runner.spec().dtype == DType::kBF16;  // so is the cache, not in the golden
+  for (std::size_t t = 0; t < ids_.size(); ++t) {
+    const Step step{&cache, std::span(ids_).subspan(t, 1)};
+    EXPECT_LT(error(runner.run({&step, 1}), t), narrow ? 0.03 : 1e-4) << "token " << t;
+  }
+  EXPECT_EQ(cache.length(), static_cast<std::int64_t>(ids_.size()));
+}
+
+TEST_P(RunnerGolden, PiecesOfThePromptBesideAnotherSequence) {
+  Runner runner(folder_);
+  const double allowed = runner.spec().dtype == DType::kBF16 ? 0.03 : 1e-4;
+  SequenceCache mine(runner.spec());
+  SequenceCache other(runner.spec());
+  std::size_t done = 0;
+  for (const std::size_t piece : {std::size_t{3}, std::size_t{1}, ids_.size() - 6}) {
+    const Step steps[] = {{&other, std::span(ids_).subspan(done, 2), false},
+                          {&mine, std::span(ids_).subspan(done, piece)}};
+    done += piece;
+    EXPECT_LT(error(runner.run(steps), done - 1), allowed) << done;
+  }
+  EXPECT_EQ(other.length(), 6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, RunnerGolden,
+                         testing::Values("qwen2", "qwen2-bf16", "qwen3", "qwen3-bf16", "llama"));
+
+TEST(Runner, ALengthBeyondTheModelIsRefused) {
+  EXPECT_THROW(Runner(golden_dir() + "/models/qwen2", 1 << 30), UsageError);
+}
+
+}  // namespace
+}  // namespace msmodelslim

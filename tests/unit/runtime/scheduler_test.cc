@@ -1,0 +1,129 @@
+#include "runtime/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <numeric>
+
+#include "base/error.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+class SchedulerTest : public testing::Test {
+ protected:
+  SchedulerTest() : runner_(golden_dir() + "/models/qwen2") {
+    greedy_.temperature = 0;
+    greedy_.max_tokens = 6;
+    greedy_.ignore_eos = true;
+  }
+  static std::vector<std::int32_t> prompt(int length, int first) {
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(length));
+    std::iota(ids.begin(), ids.end(), first);
+    return ids;
+  }
+  static void collect(Scheduler& scheduler,
+                      std::map<std::int64_t, std::vector<std::int32_t>>& answers) {
+    for (const Sampled& sampled : scheduler.step().sampled)
+      answers[sampled.request].push_back(sampled.token);
+  }
+  std::vector<std::int32_t> alone(const std::vector<std::int32_t>& ids) {
+    Scheduler scheduler(runner_, {});
+    std::map<std::int64_t, std::vector<std::int32_t>> answers;
+    const std::int64_t id = scheduler.add(ids, greedy_);
+    while (!scheduler.idle()) collect(scheduler, answers);
+    return answers.at(id);
+  }
+  Runner runner_;
+  SamplingParams greedy_;
+};
+
+TEST_F(SchedulerTest, RequestsJoinAndLeave) {
+  const std::vector<std::vector<std::int32_t>> prompts = {prompt(5, 10), prompt(40, 3),
+                                                          prompt(1, 77)};
+  Scheduler scheduler(runner_, {});
+  std::map<std::int64_t, std::vector<std::int32_t>> answers;
+  std::vector<std::int64_t> ids;
+  for (const auto& p : prompts) {
+    ids.push_back(scheduler.add(p, greedy_));
+    collect(scheduler, answers);
+    collect(scheduler, answers);
+  }
+  while (!scheduler.idle()) collect(scheduler, answers);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    EXPECT_EQ(answers.at(ids[i]).size(), 6U);
+    EXPECT_EQ(answers.at(ids[i]), alone(prompts[i])) << i;
+  }
+}
+
+TEST_F(SchedulerTest, LongPromptsGoInPieces) {
+  greedy_.max_tokens = 2;
+  Scheduler scheduler(runner_, {});
+  scheduler.add(prompt(300, 0), greedy_);
+  scheduler.add(prompt(300, 1), greedy_);
+  const auto first = scheduler.step();
+  EXPECT_EQ(first.prompt_tokens, 512);
+  EXPECT_EQ(first.sampled.size(), 1U);
+  const auto second = scheduler.step();
+  EXPECT_EQ(second.prompt_tokens, 88);
+  EXPECT_EQ(second.sampled.size(), 2U);
+}
+
+TEST_F(SchedulerTest, EndsAtEndTokensAndLengths) {
+  const auto ids = prompt(5, 10);
+  const std::vector<std::int32_t> answer = alone(ids);
+  const auto run = [&](Scheduler& scheduler, const SamplingParams& params) {
+    scheduler.add(ids, params);
+    std::vector<Sampled> all;
+    while (!scheduler.idle())
+      for (const Sampled& sampled : scheduler.step().sampled) all.push_back(sampled);
+    return all;
+  };
+  Scheduler ending(runner_, {answer[0]});
+  SamplingParams params = greedy_;
+  params.ignore_eos = false;
+  auto all = run(ending, params);
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].finish, Finish::kStop);
+  EXPECT_FALSE(all[0].in_answer);
+
+  all = run(ending, greedy_);  // ignores it
+  ASSERT_EQ(all.size(), 6U);
+  EXPECT_EQ(all.back().finish, Finish::kLength);
+  EXPECT_TRUE(all.back().in_answer);
+
+  params = greedy_;
+  params.stop_token_ids = {answer[0]};
+  all = run(ending, params);
+  EXPECT_EQ(all.size(), 1U);
+
+  Runner small(golden_dir() + "/models/qwen2", 8);
+  Scheduler full(small, {});
+  EXPECT_EQ(run(full, greedy_).size(), 3U);  // 5 + 3 tokens
+}
+
+TEST_F(SchedulerTest, WhatCannotRunIsRefused) {
+  Runner small(golden_dir() + "/models/qwen2", 8);
+  Scheduler scheduler(small, {});
+  EXPECT_THROW(scheduler.add({}, greedy_), UsageError);
+  EXPECT_THROW(scheduler.add({-1}, greedy_), UsageError);
+  EXPECT_THROW(scheduler.add({1 << 30}, greedy_), UsageError);
+  EXPECT_THROW(scheduler.add(prompt(8, 0), greedy_), UsageError);
+  SamplingParams bad = greedy_;
+  bad.top_p = 2;
+  EXPECT_THROW(scheduler.add({1}, bad), UsageError);
+  EXPECT_TRUE(scheduler.idle());
+}
+
+TEST_F(SchedulerTest, CancelledRequestsLeave) {
+  Scheduler scheduler(runner_, {});
+  const std::int64_t id = scheduler.add(prompt(3, 1), greedy_);
+  scheduler.step();
+  scheduler.cancel(id);
+  EXPECT_TRUE(scheduler.idle());
+  EXPECT_TRUE(scheduler.step().sampled.empty());
+}
+
+}  // namespace
+}  // namespace msmodelslim
