@@ -14,6 +14,7 @@
 #include "base/usage.h"
 #include "cli/convert_command.h"
 #include "cli/eval_command.h"
+#include "cli/generate_command.h"
 #include "cli/quant_command.h"
 #include "recipe/nearest.h"
 
@@ -27,6 +28,7 @@ constexpr const char* kHelp =
     "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
     "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
     "agreement\n"
+    "  msmodelslim generate --model_path Q --prompt \"...\"               let a folder answer\n"
     "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model "
     "folder\n"
     "  msmodelslim --version\n"
@@ -49,13 +51,14 @@ int dispatch(int argc, char** argv) {
   if (command == "quant") return run_quant(words);
   if (command == "eval") return run_eval(words);
   if (command == "convert") return run_convert(argc - 1, argv + 1);
-  for (const char* later : {"analyze", "tune", "traditional", "generate", "serve", "diff",
-                            "inspect", "models", "doctor"})
+  if (command == "generate") return run_generate(words);
+  for (const char* later :
+       {"analyze", "tune", "traditional", "serve", "diff", "inspect", "models", "doctor"})
     if (command == later)
       throw UsageError(fmt::format("the command {} is not built yet", command),
-                       "available: quant, eval, convert");
+                       "available: quant, eval, generate, convert");
   throw UsageError(fmt::format("unknown command \"{}\"{}", command,
-                               did_you_mean(command, {"quant", "eval", "convert"})),
+                               did_you_mean(command, {"quant", "eval", "generate", "convert"})),
                    "see msmodelslim --help");
 }
 

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
 #include "cli/eval_command.h"
+#include "cli/generate_command.h"
 #include "eval/perplexity.h"
 #include "shared_data.h"
 
@@ -70,6 +71,38 @@ TEST_F(QuantCommand, GenericRecipeAndEvaluationByTheShortestWords) {
   EXPECT_EQ(run_quant({model_, "--save_path", out_, "--quant_type", "w8a16", "--yes", "--quiet",
                        "--overwrite"}),
             0);
+}
+
+TEST_F(QuantCommand, TheResultAnswers) {
+  EXPECT_EQ(run_quant({model_, "--save_path", out_, "--quant_type", "w8a8", "--yes", "--quiet",
+                       "--calib_dataset", "boolq.jsonl", "--calib_samples", "1"}),
+            0);
+  const auto generate = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {out_, "--temperature", "0", "--max_tokens", "4", "--ignore_eos"});
+    return run_generate(words);
+  };
+  const auto answer = [&](const std::vector<std::string>& words) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(generate(words), 0);
+    return testing::internal::GetCapturedStdout();
+  };
+  const std::string alone = answer({"--prompt", "Hello, my name is"});
+  EXPECT_GT(alone.size(), 1U);
+  const std::string both = answer({"--prompt", "Hello, my name is", "--prompt", "it's"});
+  EXPECT_THAT(both, testing::HasSubstr("Prompt: 'Hello, my name is', Generated text: "));
+  EXPECT_THAT(both, testing::HasSubstr("\nPrompt: \"it's\", Generated text: "));
+  const Json json = Json::parse(answer({"--prompt", "Hello, my name is", "--json"}));
+  EXPECT_EQ(json["text"].get<std::string>() + "\n", alone);
+  EXPECT_EQ(json["finish_reason"], "length");
+  EXPECT_EQ(json["token_ids"].size(), 4U);
+  const std::string file = temp_path("prompts") + ".jsonl";
+  std::ofstream(file) << "{\"prompt\": \"Hello, my name is\"}\n\n{\"text\": 1}\n";
+  EXPECT_THROW(generate({"--prompts_file", file}), DataError);
+  std::ofstream(file) << "{\"prompt\": \"Hello, my name is\"}\n";
+  EXPECT_EQ(answer({"--prompts_file", file}), alone);
+  fs::remove(file);
+  EXPECT_THROW(generate({"--prompt", "x", "--top_p", "3"}), UsageError);
+  EXPECT_THROW(generate({"--prompt", "x", "--beams", "3"}), UsageError);
 }
 
 TEST_F(QuantCommand, DebugKeepsWhatSmoothingChose) {
