@@ -54,9 +54,10 @@ const float* Runner::run(std::span<const Step> steps) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Sequence& sequence = context.sequences[i];
     steps[i].cache->commit(sequence.rows);
-    if (!steps[i].logits) continue;
-    std::copy_n(hidden + (sequence.begin + sequence.rows - 1) * width, width,
-                hidden + asked++ * width);
+    const std::int64_t wanted = std::min(steps[i].logits, sequence.rows);
+    const float* from = hidden + (sequence.begin + sequence.rows - wanted) * width;
+    std::copy(from, from + wanted * width, hidden + asked * width);  // never forward
+    asked += wanted;
   }
   float* logits = sized(logits_, asked * spec().vocab);
   if (asked > 0) model_.logits(hidden, asked, logits);

@@ -15,7 +15,7 @@ namespace msmodelslim {
 struct Step {
   SequenceCache* cache = nullptr;
   std::span<const std::int32_t> ids;
-  bool logits = true;  // of the last token are asked for
+  std::int64_t logits = 1;  // of so many last tokens are asked for
 };
 
 class Runner {
@@ -25,8 +25,8 @@ class Runner {
 
   const ModelSpec& spec() const { return model_.spec(); }
   std::int64_t max_length() const { return max_length_; }
-  // Runs all steps as one batch and lengthens their caches. The logits of the steps that ask for
-  // them, [those, vocab], stay valid until the next call.
+  // Runs all steps as one batch and lengthens their caches. The logits that were asked for, in the
+  // order of the steps, [those, vocab], stay valid until the next call.
   const float* run(std::span<const Step> steps);
 
  private:

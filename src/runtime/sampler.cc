@@ -30,10 +30,28 @@ void SamplingParams::check() const {
   require(top_k >= -1, "top_k", static_cast<double>(top_k), "-1, 0 or above");
   require(min_p >= 0 && min_p <= 1, "min_p", min_p, "between 0 and 1");
   require(repetition_penalty > 0, "repetition_penalty", repetition_penalty, "above 0");
+  require(!logprobs || (*logprobs >= 0 && *logprobs <= 20), "logprobs",
+          static_cast<double>(logprobs.value_or(0)), "between 0 and 20");
   require(std::abs(presence_penalty) <= 2, "presence_penalty", presence_penalty,
           "between -2 and 2");
   require(std::abs(frequency_penalty) <= 2, "frequency_penalty", frequency_penalty,
           "between -2 and 2");
+}
+
+TokenLogprobs token_logprobs(std::span<const float> row, std::int32_t token, int count) {
+  TokenLogprobs result{token, row[static_cast<std::size_t>(token)], {}};
+  std::vector<std::int32_t> order(row.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto kept = std::min(order.size(), static_cast<std::size_t>(count));
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    [&](std::int32_t a, std::int32_t b) {
+                      const float x = row[static_cast<std::size_t>(a)];
+                      const float y = row[static_cast<std::size_t>(b)];
+                      return x != y ? x > y : a < b;
+                    });
+  for (std::size_t i = 0; i < kept; ++i)
+    result.top.emplace_back(order[i], row[static_cast<std::size_t>(order[i])]);
+  return result;
 }
 
 Sampler::Sampler(const SamplingParams& params, std::span<const std::int32_t> prompt,

@@ -7,6 +7,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace msmodelslim {
@@ -24,11 +25,24 @@ struct SamplingParams {
   std::vector<std::string> stop;
   std::vector<std::int32_t> stop_token_ids;
   bool ignore_eos = false;
+  // Log-probabilities of each token of the answer and of so many likeliest ones, before penalties,
+  // temperature and cuts; of the tokens of the prompt too.
+  std::optional<int> logprobs;
+  bool prompt_logprobs = false;
 
   bool greedy() const { return temperature < 1e-5; }
   // Throws UsageError for a value out of its range.
   void check() const;
 };
+
+struct TokenLogprobs {
+  std::int32_t token = 0;
+  float logprob = 0;
+  std::vector<std::pair<std::int32_t, float>> top;  // the likeliest first
+};
+
+// Of `token` in a row of log-probabilities, with the `count` likeliest.
+TokenLogprobs token_logprobs(std::span<const float> row, std::int32_t token, int count);
 
 // Draws the tokens of one sequence.
 class Sampler {

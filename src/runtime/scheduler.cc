@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernels/log_softmax.h"
 
 namespace msmodelslim {
 namespace {
 
 constexpr std::int64_t kPromptRows = 512;  // of one run
+constexpr std::int64_t kLogitRows = 64;    // of a prompt whose logits are all asked for
 
 bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
@@ -15,7 +17,8 @@ bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
 
 }  // namespace
 
-std::int64_t Scheduler::add(std::vector<std::int32_t> prompt, const SamplingParams& params) {
+void Scheduler::check(const std::vector<std::int32_t>& prompt, const SamplingParams& params) const {
+  params.check();
   if (prompt.empty()) throw UsageError("the prompt has no tokens", "give it a text");
   for (const std::int32_t id : prompt)
     if (id < 0 || id >= runner_.spec().vocab)
@@ -27,10 +30,20 @@ std::int64_t Scheduler::add(std::vector<std::int32_t> prompt, const SamplingPara
     throw UsageError(fmt::format("the prompt has {} tokens, the model's length is {}", tokens,
                                  runner_.max_length()),
                      "shorten the prompt or raise --max_model_len");
+}
+
+std::int64_t Scheduler::add(std::vector<std::int32_t> prompt, const SamplingParams& params) {
+  check(prompt, params);
   const std::int64_t id = next_id_++;
+  const auto tokens = static_cast<std::int64_t>(prompt.size());
   Sampler sampler(params, prompt, static_cast<std::uint64_t>(id));
-  requests_.push_back(std::make_unique<Request>(Request{
-      id, std::move(prompt), tokens, params, std::move(sampler), SequenceCache(runner_.spec())}));
+  requests_.push_back(std::make_unique<Request>(Request{id,
+                                                        std::move(prompt),
+                                                        tokens,
+                                                        params,
+                                                        std::move(sampler),
+                                                        SequenceCache(runner_.spec()),
+                                                        {}}));
   return id;
 }
 
@@ -49,42 +62,85 @@ Finish Scheduler::ending(const Request& request, std::int32_t token, bool* in_an
   return Finish::kNone;
 }
 
+// A request that answers takes its newest token, one that waits a piece of its prompt: at most
+// `room` rows, which become fewer.
+Step Scheduler::next_step(Request& request, std::int64_t* room) const {
+  const std::int64_t done = request.cache.length();
+  const auto left = static_cast<std::int64_t>(request.ids.size()) - done;
+  const bool prompt = done < request.prompt;
+  const bool all_logits = prompt && request.params.prompt_logprobs;
+  std::int64_t rows = left;
+  if (prompt) {
+    rows = std::min(left, *room);
+    if (all_logits) rows = std::min(rows, kLogitRows);
+    *room -= rows;
+  }
+  const auto ids = std::span<const std::int32_t>(request.ids)
+                       .subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(rows));
+  return {&request.cache, ids, all_logits ? rows : static_cast<std::int64_t>(rows == left)};
+}
+
+// Log-probabilities of the tokens behind those of a piece of the prompt; `logits` [rows, vocab].
+void Scheduler::note_prompt(Request& request, const Step& step,
+                            std::span<const float> logits) const {
+  const auto vocab = static_cast<std::size_t>(runner_.spec().vocab);
+  const auto first = static_cast<std::size_t>(step.ids.data() - request.ids.data());
+  for (std::size_t r = 0; r < step.ids.size(); ++r) {
+    const std::size_t next = first + r + 1;
+    if (next >= static_cast<std::size_t>(request.prompt)) return;
+    std::vector<float> row(logits.begin() + static_cast<std::ptrdiff_t>(r * vocab),
+                           logits.begin() + static_cast<std::ptrdiff_t>((r + 1) * vocab));
+    log_softmax(row.data(), static_cast<std::int64_t>(vocab));
+    request.prompt_logprobs.push_back(
+        token_logprobs(row, request.ids[next], request.params.logprobs.value_or(0)));
+  }
+}
+
 Scheduler::Progress Scheduler::step() {
   Progress progress;
   std::vector<Step> steps;
-  std::vector<Request*> asking;
+  std::vector<Request*> running;
   std::int64_t room = kPromptRows;
   for (const auto& request : requests_) {
-    const std::int64_t done = request->cache.length();
-    const auto left = static_cast<std::int64_t>(request->ids.size()) - done;
-    const bool prompt = done < request->prompt;
-    const std::int64_t rows = prompt ? std::min(left, room) : left;
-    if (rows == 0) continue;
-    if (prompt) {
-      room -= rows;
-      progress.prompt_tokens += rows;
-    }
-    const auto ids = std::span<const std::int32_t>(request->ids)
-                         .subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(rows));
-    steps.push_back({&request->cache, ids, rows == left});
-    if (rows == left) asking.push_back(request.get());
+    const std::int64_t before = room;
+    const Step step = next_step(*request, &room);
+    progress.prompt_tokens += before - room;
+    if (step.ids.empty()) continue;
+    steps.push_back(step);
+    running.push_back(request.get());
   }
   if (steps.empty()) return progress;
   const float* logits = runner_.run(steps);
   const auto vocab = static_cast<std::size_t>(runner_.spec().vocab);
-  for (std::size_t i = 0; i < asking.size(); ++i) {
-    Request& request = *asking[i];
-    std::vector<float> line(logits + i * vocab, logits + (i + 1) * vocab);
-    Sampled sampled;
-    sampled.request = request.id;
-    sampled.token = request.sampler.next(line);
-    request.ids.push_back(sampled.token);
-    sampled.finish = ending(request, sampled.token, &sampled.in_answer);
-    progress.sampled.push_back(sampled);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].logits == 0) continue;
+    Request& request = *running[i];
+    const std::span<const float> rows(logits, static_cast<std::size_t>(steps[i].logits) * vocab);
+    logits += rows.size();
+    if (request.params.prompt_logprobs) note_prompt(request, steps[i], rows);
+    if (request.cache.length() < static_cast<std::int64_t>(request.ids.size())) continue;
+    progress.sampled.push_back(sample(request, rows.last(vocab)));
   }
   for (const Sampled& sampled : progress.sampled)
     if (sampled.finish != Finish::kNone) cancel(sampled.request);
   return progress;
+}
+
+Sampled Scheduler::sample(Request& request, std::span<const float> logits) const {
+  std::vector<float> row(logits.begin(), logits.end());
+  Sampled sampled;
+  sampled.request = request.id;
+  sampled.token = request.sampler.next(row);
+  if (request.params.logprobs) {
+    row.assign(logits.begin(), logits.end());
+    log_softmax(row.data(), static_cast<std::int64_t>(row.size()));
+    sampled.logprobs = token_logprobs(row, sampled.token, *request.params.logprobs);
+  }
+  if (static_cast<std::int64_t>(request.ids.size()) == request.prompt)
+    sampled.prompt_logprobs = std::move(request.prompt_logprobs);
+  request.ids.push_back(sampled.token);
+  sampled.finish = ending(request, sampled.token, &sampled.in_answer);
+  return sampled;
 }
 
 }  // namespace msmodelslim

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "runtime/runner.h"
@@ -18,6 +20,8 @@ struct Sampled {
   std::int32_t token = 0;
   bool in_answer = true;  // false for a token that only ends the answer
   Finish finish = Finish::kNone;
+  std::optional<TokenLogprobs> logprobs;       // if asked for
+  std::vector<TokenLogprobs> prompt_logprobs;  // with the first token: of prompt tokens 1, 2 ...
 };
 
 class Scheduler {
@@ -26,8 +30,10 @@ class Scheduler {
   Scheduler(Runner& runner, std::vector<std::int32_t> end_ids)
       : runner_(runner), end_ids_(std::move(end_ids)) {}
 
-  // Returns the request's number. UsageError for an empty prompt, a token outside the vocabulary or
-  // a prompt that leaves no room for an answer. An answer ends where max_length() is reached.
+  // UsageError for an empty prompt, a token outside the vocabulary, a prompt that leaves no room
+  // for an answer, or wrong parameters. Thread-safe.
+  void check(const std::vector<std::int32_t>& prompt, const SamplingParams& params) const;
+  // Checks, too. Returns the request's number. An answer ends where max_length() is reached.
   std::int64_t add(std::vector<std::int32_t> prompt, const SamplingParams& params);
   void cancel(std::int64_t request);
   bool idle() const { return requests_.empty(); }
@@ -47,7 +53,11 @@ class Scheduler {
     SamplingParams params;
     Sampler sampler;
     SequenceCache cache;
+    std::vector<TokenLogprobs> prompt_logprobs;
   };
+  Step next_step(Request& request, std::int64_t* room) const;
+  void note_prompt(Request& request, const Step& step, std::span<const float> logits) const;
+  Sampled sample(Request& request, std::span<const float> logits) const;
   Finish ending(const Request& request, std::int32_t token, bool* in_answer) const;
 
   Runner& runner_;

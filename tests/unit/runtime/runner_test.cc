@@ -73,7 +73,7 @@ TEST_P(RunnerGolden, PiecesOfThePromptBesideAnotherSequence) {
   SequenceCache other(runner.spec());
   std::size_t done = 0;
   for (const std::size_t piece : {std::size_t{3}, std::size_t{1}, ids_.size() - 6}) {
-    const Step steps[] = {{&other, std::span(ids_).subspan(done, 2), false},
+    const Step steps[] = {{&other, std::span(ids_).subspan(done, 2), 0},
                           {&mine, std::span(ids_).subspan(done, piece)}};
     done += piece;
     EXPECT_LT(error(runner.run(steps), done - 1), allowed) << done;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "kernels/log_softmax.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
@@ -114,6 +115,38 @@ TEST_F(SchedulerTest, WhatCannotRunIsRefused) {
   bad.top_p = 2;
   EXPECT_THROW(scheduler.add({1}, bad), UsageError);
   EXPECT_TRUE(scheduler.idle());
+}
+
+TEST_F(SchedulerTest, LogprobsOfPromptAndAnswer) {
+  const auto ids = prompt(100, 3);  // more than one piece
+  greedy_.logprobs = 2;
+  greedy_.prompt_logprobs = true;
+  Scheduler scheduler(runner_, {});
+  scheduler.add(ids, greedy_);
+  std::vector<Sampled> all;
+  while (!scheduler.idle())
+    for (Sampled& sampled : scheduler.step().sampled) all.push_back(std::move(sampled));
+  ASSERT_EQ(all.size(), 6U);
+  ASSERT_EQ(all[0].prompt_logprobs.size(), 99U);
+  EXPECT_TRUE(all[1].prompt_logprobs.empty());
+  // The same from the logits of each token.
+  const auto vocab = static_cast<std::size_t>(runner_.spec().vocab);
+  SequenceCache cache(runner_.spec());
+  for (std::size_t t = 0; t < 100; ++t) {
+    const Step step{&cache, std::span(ids).subspan(t, 1)};
+    const float* logits = runner_.run({&step, 1});
+    std::vector<float> row(logits, logits + vocab);
+    log_softmax(row.data(), runner_.spec().vocab);
+    const std::int32_t next = t < 99 ? ids[t + 1] : all[0].token;
+    const TokenLogprobs& got = t < 99 ? all[0].prompt_logprobs[t] : all[0].logprobs.value();
+    const TokenLogprobs want = token_logprobs(row, next, 2);
+    EXPECT_EQ(got.token, want.token);
+    EXPECT_NEAR(got.logprob, want.logprob, 1e-4);
+    ASSERT_EQ(got.top.size(), 2U);
+    EXPECT_EQ(got.top[0].first, want.top[0].first);
+    EXPECT_GE(got.top[0].second, got.top[1].second);
+  }
+  EXPECT_EQ(all[0].logprobs->top[0].first, all[0].token);  // greedy
 }
 
 TEST_F(SchedulerTest, CancelledRequestsLeave) {
