@@ -11,7 +11,7 @@ set -euo pipefail
 # docs/dependencies.md says what each of them is for.
 packages=(
   ca-certificates ccache cmake g++ git ninja-build pkg-config
-  libbenchmark-dev libcli11-dev libdnnl-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
+  libbenchmark-dev libboost-dev libcli11-dev libdnnl-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
   libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev ocl-icd-opencl-dev
   python3 python3-pip unzip
 )

@@ -16,6 +16,7 @@
 #include "cli/eval_command.h"
 #include "cli/generate_command.h"
 #include "cli/quant_command.h"
+#include "cli/serve_command.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -29,6 +30,9 @@ constexpr const char* kHelp =
     "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
     "agreement\n"
     "  msmodelslim generate --model_path Q --prompt \"...\"               let a folder answer\n"
+    "  msmodelslim serve Q --port 8000                                    the same as an "
+    "OpenAI-style "
+    "API\n"
     "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model "
     "folder\n"
     "  msmodelslim --version\n"
@@ -52,14 +56,16 @@ int dispatch(int argc, char** argv) {
   if (command == "eval") return run_eval(words);
   if (command == "convert") return run_convert(argc - 1, argv + 1);
   if (command == "generate") return run_generate(words);
+  if (command == "serve") return run_serve(words);
   for (const char* later :
-       {"analyze", "tune", "traditional", "serve", "diff", "inspect", "models", "doctor"})
+       {"analyze", "tune", "traditional", "diff", "inspect", "models", "doctor"})
     if (command == later)
       throw UsageError(fmt::format("the command {} is not built yet", command),
-                       "available: quant, eval, generate, convert");
-  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
-                               did_you_mean(command, {"quant", "eval", "generate", "convert"})),
-                   "see msmodelslim --help");
+                       "available: quant, eval, generate, serve, convert");
+  throw UsageError(
+      fmt::format("unknown command \"{}\"{}", command,
+                  did_you_mean(command, {"quant", "eval", "generate", "serve", "convert"})),
+      "see msmodelslim --help");
 }
 
 void report(const Error& error) {

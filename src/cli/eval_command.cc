@@ -1,14 +1,12 @@
 #include "cli/eval_command.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/threads.h"
-#include "cli/long_options.h"
+#include "cli/command_line.h"
 #include "eval/perplexity.h"
 #include "recipe/nearest.h"
 #include "text/tokenizer.h"
@@ -73,18 +71,7 @@ int run_eval(const std::vector<std::string>& words) {
   EvalArgs args;
   CLI::App app(kAbout, "msmodelslim eval ppl");
   declare(app, args);
-  std::vector<std::string> rest = expand_long_options(
-      {words.begin() + 1, words.end()},
-      {"model_path", "float_path", "text", "seqlen", "windows", "threads", "help"});
-  std::reverse(rest.begin(), rest.end());
-  try {
-    app.parse(rest);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    throw UsageError(error.what(), "see msmodelslim eval ppl --help");
-  }
+  if (!parse_words(app, {words.begin() + 1, words.end()})) return 0;
   if (!args.float_path.empty()) args.options.float_path = args.float_path;
   if (args.threads > 0) set_thread_count(args.threads);
   const auto start = std::chrono::steady_clock::now();

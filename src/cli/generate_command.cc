@@ -1,7 +1,5 @@
 #include "cli/generate_command.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -11,7 +9,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/threads.h"
-#include "cli/long_options.h"
+#include "cli/command_line.h"
 #include "runtime/llm.h"
 
 namespace msmodelslim {
@@ -152,19 +150,7 @@ int run_generate(const std::vector<std::string>& words) {
   GenerateArgs args;
   CLI::App app(kAbout, "msmodelslim generate");
   declare(app, args);
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back(name);
-  std::vector<std::string> rest = expand_long_options(words, names);
-  std::reverse(rest.begin(), rest.end());
-  try {
-    app.parse(rest);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    throw UsageError(error.what(), "see msmodelslim generate --help");
-  }
+  if (!parse_words(app, words)) return 0;
   if (args.threads > 0) set_thread_count(args.threads);
   Llm llm(args.model_path, args.max_model_len);
   const SamplingParams params = sampling_params(args, llm.default_params());

@@ -10,18 +10,6 @@
 
 namespace msmodelslim {
 
-const char* finish_name(Finish finish) {
-  switch (finish) {
-    case Finish::kStop:
-      return "stop";
-    case Finish::kLength:
-      return "length";
-    case Finish::kNone:
-      break;
-  }
-  return "";
-}
-
 Llm::Llm(const std::string& folder, std::int64_t max_length)
     : tokenizer_(Tokenizer::load(folder)), runner_(folder, max_length) {
   const GenerationConfig config = read_generation_config(folder);

@@ -18,8 +18,6 @@ struct Completion {
   Finish finish = Finish::kNone;
 };
 
-const char* finish_name(Finish finish);  // "stop", "length" or ""
-
 // Runs with pieces of prompts count as prefill, the others as decode.
 struct RunTimes {
   std::int64_t prompt_tokens = 0;

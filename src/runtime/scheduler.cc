@@ -17,6 +17,18 @@ bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
 
 }  // namespace
 
+const char* finish_name(Finish finish) {
+  switch (finish) {
+    case Finish::kStop:
+      return "stop";
+    case Finish::kLength:
+      return "length";
+    case Finish::kNone:
+      break;
+  }
+  return "";
+}
+
 void Scheduler::check(const std::vector<std::int32_t>& prompt, const SamplingParams& params) const {
   params.check();
   if (prompt.empty()) throw UsageError("the prompt has no tokens", "give it a text");

@@ -14,6 +14,7 @@
 namespace msmodelslim {
 
 enum class Finish { kNone, kStop, kLength };
+const char* finish_name(Finish finish);  // "stop", "length" or ""
 
 struct Sampled {
   std::int64_t request = 0;

@@ -1,0 +1,84 @@
+#include "cli/serve_command.h"
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "cli/command_line.h"
+#include "runtime/generation_config.h"
+#include "serve/api.h"
+
+namespace msmodelslim {
+namespace {
+
+const char* const kAbout =
+    "Serves a float or quantized model folder on the CPU with OpenAI's API: /v1/completions,\n"
+    "/v1/models, /health, /metrics. Options are spelled as vLLM has them. Ctrl-C ends it when the\n"
+    "answers under way are out.\n"
+    "Example: msmodelslim serve Q --served-model-name my-model --max-model-len 4096 --port 8000";
+
+struct ServeArgs {
+  std::string model_path;
+  std::string served_name;
+  std::string quantization;
+  std::int64_t max_model_len = 0;
+  int threads = 0;
+  bool trust_remote_code = false;
+  std::string api_key;
+  HttpOptions http;
+};
+
+void declare(CLI::App& app, ServeArgs& args) {
+  app.add_option("model,--model_path", args.model_path, "float or quantized model folder")
+      ->required();
+  app.add_option("--served_model_name", args.served_name,
+                 "the \"model\" of requests (default: the path as it was given)");
+  app.add_option("--host", args.http.host, "address to listen on (127.0.0.1)");
+  app.add_option("--port", args.http.port, "port to listen on (8000)");
+  app.add_option("--api_key", args.api_key, "ask for \"Authorization: Bearer KEY\"");
+  app.add_option("--max_model_len", args.max_model_len, "most tokens of prompt and answer")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--quantization", args.quantization,
+                 "accepted for vLLM's sake; the folder says it itself");
+  app.add_flag("--trust_remote_code", args.trust_remote_code,
+               "accepted for vLLM's sake; nothing of a folder is ever executed");
+}
+
+}  // namespace
+
+int run_serve(const std::vector<std::string>& words) {
+  ServeArgs args;
+  CLI::App app(kAbout, "msmodelslim serve");
+  declare(app, args);
+  if (!parse_words(app, words)) return 0;
+  if (args.threads > 0) set_thread_count(args.threads);
+  const Tokenizer tokenizer = Tokenizer::load(args.model_path);
+  GenerationConfig config = read_generation_config(args.model_path);
+  if (const auto eos = tokenizer.eos_id()) config.end_ids.push_back(*eos);
+  Runner runner(args.model_path, args.max_model_len);
+
+  // A reply must not outlive the server, so the worker goes first.
+  std::unique_ptr<Api> api;
+  HttpServer server(args.http, [&](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+    api->handle(request, reply);
+  });
+  Worker worker(runner, config.end_ids);
+  api = std::make_unique<Api>(
+      tokenizer, worker,
+      ApiOptions{args.served_name.empty() ? args.model_path : args.served_name, args.api_key,
+                 runner.max_length(), config.params});
+  std::thread listening([&] { server.run(); });
+  log_info("serve", "listening on http://{}:{}", args.http.host, server.port());
+  while (!interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  log_info("serve", "finishing the answers under way; once more to stop at once");
+  server.stop();
+  listening.join();
+  return 0;
+}
+
+}  // namespace msmodelslim

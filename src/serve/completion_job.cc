@@ -1,0 +1,218 @@
+#include "serve/completion_job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "base/error.h"
+
+namespace msmodelslim {
+namespace {
+
+std::string new_id(const char* prefix) {
+  static std::random_device device;
+  return fmt::format("{}{:08x}{:08x}{:08x}{:08x}", prefix, device(), device(), device(), device());
+}
+
+std::int64_t now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// Token functions are called on the worker's thread only.
+class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
+ public:
+  CompletionJob(const CompletionRequest& request, std::string model, const Tokenizer& tokenizer,
+                std::shared_ptr<HttpReply> reply)
+      : request_(request),
+        model_(std::move(model)),
+        tokenizer_(tokenizer),
+        reply_(std::move(reply)),
+        id_(new_id("cmpl-")),
+        created_(now()) {}
+
+  void start(std::vector<std::vector<std::int32_t>> prompts, Worker& worker);
+  bool sampled(std::size_t choice, const Sampled& sampled);
+  void failed(const std::string& why);
+
+ private:
+  SamplingParams params() const;
+  bool wants_text() const { return request_.params.max_tokens > 0; }
+  void echo(std::size_t choice, const std::vector<TokenLogprobs>& prompt_logprobs,
+            std::string* text);
+  Json frame() const {
+    return {{"id", id_}, {"object", "text_completion"}, {"created", created_}, {"model", model_}};
+  }
+  Json choice_json(Choice& choice, const std::string& text) const;
+  Json usage() const;
+  void send_piece(Choice& choice, const std::string& text);
+  void send_all();
+
+  CompletionRequest request_;
+  std::string model_;
+  const Tokenizer& tokenizer_;
+  std::shared_ptr<HttpReply> reply_;
+  std::string id_;
+  std::int64_t created_;
+  std::vector<std::vector<std::int32_t>> prompts_;
+  std::vector<Choice> choices_;
+  std::size_t open_ = 0;  // choices that are not done
+  bool over_ = false;
+};
+
+class ChoiceListener : public TokenListener {
+ public:
+  ChoiceListener(std::shared_ptr<CompletionJob> job, std::size_t choice)
+      : job_(std::move(job)), choice_(choice) {}
+  bool sampled(const Sampled& sampled) override { return job_->sampled(choice_, sampled); }
+  void failed(const std::string& why) override { job_->failed(why); }
+
+ private:
+  std::shared_ptr<CompletionJob> job_;
+  std::size_t choice_;
+};
+
+SamplingParams CompletionJob::params() const {
+  SamplingParams params = request_.params;
+  params.max_tokens = std::max<std::int64_t>(params.max_tokens, 1);
+  params.logprobs = request_.logprobs;
+  params.prompt_logprobs = request_.echo && request_.logprobs.has_value();
+  return params;
+}
+
+void CompletionJob::start(std::vector<std::vector<std::int32_t>> prompts, Worker& worker) {
+  prompts_ = std::move(prompts);
+  const auto n = static_cast<std::size_t>(request_.n);
+  for (std::size_t i = 0; i < prompts_.size() * n; ++i)
+    choices_.emplace_back(tokenizer_, static_cast<std::int64_t>(i), request_.params.stop);
+  open_ = choices_.size();
+  if (request_.stream) reply_->start_events();
+  auto tickets = std::make_shared<std::vector<std::int64_t>>();
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    SamplingParams own = params();
+    if (own.seed) *own.seed += i % n;
+    tickets->push_back(worker.submit(prompts_[i / n], own,
+                                     std::make_shared<ChoiceListener>(shared_from_this(), i)));
+  }
+  reply_->on_gone([tickets, &worker] {
+    for (const std::int64_t ticket : *tickets) worker.cancel(ticket);
+  });
+}
+
+void CompletionJob::echo(std::size_t choice, const std::vector<TokenLogprobs>& prompt_logprobs,
+                         std::string* text) {
+  const auto& prompt = prompts_[choice / static_cast<std::size_t>(request_.n)];
+  *text += tokenizer_.decode(prompt, true);
+  if (!request_.logprobs) return;
+  LogprobLists& lists = choices_[choice].logprobs();
+  lists.add_first(prompt.front());
+  for (const TokenLogprobs& token : prompt_logprobs) lists.add(token);
+}
+
+bool CompletionJob::sampled(std::size_t index, const Sampled& sampled) {
+  Choice& choice = choices_[index];
+  std::string text;
+  if (request_.echo && choice.tokens() == 0) echo(index, sampled.prompt_logprobs, &text);
+  if (wants_text())
+    text += choice.push(sampled);
+  else
+    choice.end_empty();
+  if (choice.done()) --open_;
+  if (request_.stream)
+    send_piece(choice, text);
+  else
+    choice.text += text;
+  if (open_ == 0) send_all();
+  return !choice.done();
+}
+
+Json CompletionJob::choice_json(Choice& choice, const std::string& text) const {
+  return {{"index", choice.index()},
+          {"text", text},
+          {"logprobs", request_.logprobs ? choice.logprobs().take() : Json()},
+          {"finish_reason", choice.finish_reason()}};
+}
+
+Json CompletionJob::usage() const {
+  std::size_t prompt = 0;
+  for (const auto& ids : prompts_) prompt += ids.size();
+  std::int64_t answer = 0;
+  for (const Choice& choice : choices_) answer += choice.tokens();
+  return {{"prompt_tokens", prompt},
+          {"total_tokens", static_cast<std::int64_t>(prompt) + answer},
+          {"completion_tokens", answer}};
+}
+
+void CompletionJob::send_piece(Choice& choice, const std::string& text) {
+  if (text.empty() && !choice.done() && !request_.logprobs) return;
+  Json piece = frame();
+  piece["choices"] = Json::array({choice_json(choice, text)});
+  if (request_.include_usage) piece["usage"] = nullptr;
+  reply_->event(piece.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void CompletionJob::send_all() {
+  over_ = true;
+  Json whole = frame();
+  whole["choices"] = Json::array();
+  if (request_.stream) {
+    if (request_.include_usage) {
+      whole["usage"] = usage();
+      reply_->event(whole.dump());
+    }
+    reply_->event("[DONE]");
+    reply_->end_events();
+    return;
+  }
+  for (Choice& choice : choices_) whole["choices"].push_back(choice_json(choice, choice.text));
+  whole["usage"] = usage();
+  reply_->send(200, "application/json", whole.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void CompletionJob::failed(const std::string& why) {
+  if (std::exchange(over_, true)) return;
+  const ApiError error{500, why, "InternalServerError", {}};
+  if (!request_.stream) {
+    reply_->send(500, "application/json", error.body().dump());
+    return;
+  }
+  reply_->event(error.body().dump());
+  reply_->end_events();
+}
+
+}  // namespace
+
+void start_completion(const CompletionRequest& request, const std::string& model,
+                      std::int64_t max_length, const Tokenizer& tokenizer, Worker& worker,
+                      const std::shared_ptr<HttpReply>& reply) {
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (const Prompt& prompt : request.prompts) {
+    const auto* text = std::get_if<std::string>(&prompt);
+    prompts.push_back(text != nullptr ? tokenizer.encode(*text, true)
+                                      : std::get<std::vector<std::int32_t>>(prompt));
+    const auto tokens = static_cast<std::int64_t>(prompts.back().size());
+    if (tokens + request.params.max_tokens > max_length)
+      throw ApiError(400,
+                     fmt::format("This model's maximum context length is {} tokens. However, you "
+                                 "requested {} tokens ({} in the prompt, {} for the completion). "
+                                 "Please reduce the length of the prompt or of the completion.",
+                                 max_length, tokens + request.params.max_tokens, tokens,
+                                 request.params.max_tokens));
+    if (request.params.max_tokens == 0 && !request.echo)
+      throw ApiError(400, "max_tokens 0 goes with echo only", "BadRequestError", "max_tokens");
+    try {
+      SamplingParams params = request.params;
+      params.max_tokens = std::max<std::int64_t>(params.max_tokens, 1);
+      worker.check(prompts.back(), params);
+    } catch (const UsageError& error) {
+      throw ApiError(400, error.what());
+    }
+  }
+  std::make_shared<CompletionJob>(request, model, tokenizer, reply)
+      ->start(std::move(prompts), worker);
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,45 @@
+#pragma once
+// The body of an OpenAI-style request, checked: what to generate, and how to answer.
+// Source: OpenAI's API reference and vLLM's additions to it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "runtime/sampler.h"
+
+namespace msmodelslim {
+
+// An answer that says no, as the API words it.
+struct ApiError {
+  ApiError(int code, std::string why, std::string kind = "BadRequestError",
+           std::optional<std::string> field = {})
+      : status(code), message(std::move(why)), type(std::move(kind)), param(std::move(field)) {}
+  int status;
+  std::string message;
+  std::string type;
+  std::optional<std::string> param;
+  Json body() const;  // {"error": {...}}
+};
+
+using Prompt = std::variant<std::string, std::vector<std::int32_t>>;
+
+struct CompletionRequest {
+  std::optional<std::string> model;
+  std::vector<Prompt> prompts;  // of /v1/completions
+  SamplingParams params;
+  std::int64_t n = 1;  // answers per prompt
+  bool max_tokens_given = false;
+  bool stream = false;
+  bool include_usage = false;
+  bool echo = false;
+  std::optional<int> logprobs;
+};
+
+// `defaults`: what a request that says nothing is sampled with. Throws ApiError.
+CompletionRequest read_completion_request(const Json& body, const SamplingParams& defaults);
+
+}  // namespace msmodelslim
