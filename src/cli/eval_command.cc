@@ -1,91 +1,31 @@
 #include "cli/eval_command.h"
 
-#include <chrono>
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "base/error.h"
-#include "base/files.h"
-#include "base/threads.h"
-#include "cli/command_line.h"
-#include "eval/perplexity.h"
 #include "recipe/nearest.h"
-#include "text/tokenizer.h"
 
 namespace msmodelslim {
-namespace {
-
-struct EvalArgs {
-  PerplexityOptions options;
-  std::string float_path;
-  std::string text;
-  int threads = 0;
-};
-
-const char* const kAbout =
-    "Perplexity of a float or quantized folder on a text file; with --float_path also the mean KL\n"
-    "divergence per token and the top-1 agreement. A quantized folder is computed with the "
-    "engine's\n"
-    "own integer arithmetic. Several folders are compared in one go: the float model runs once.\n"
-    "Example: msmodelslim eval ppl --model_path Q --float_path M --text wiki.txt --seqlen 1024 "
-    "--windows 10";
-
-void declare(CLI::App& app, EvalArgs& args) {
-  app.add_option("model,--model_path", args.options.model_paths,
-                 "float or quantized model folders, one or more")
-      ->required();
-  app.add_option("--float_path", args.float_path, "the float folder to compare with");
-  app.add_option("--text", args.text, "UTF-8 text file")->required();
-  app.add_option("--seqlen", args.options.seqlen, "tokens per window (2048)")
-      ->check(CLI::Range(2, 1 << 20));
-  app.add_option("--windows", args.options.windows, "windows to use (default: all that fit)")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
-      ->check(CLI::PositiveNumber);
-}
-
-void print(const PerplexityResult& result) {
-  std::printf("windows            %lld (%lld predictions)\n",
-              static_cast<long long>(result.windows), static_cast<long long>(result.predictions));
-  if (result.float_perplexity) std::printf("perplexity float   %.3f\n", *result.float_perplexity);
-  std::printf("perplexity         %.3f\n", result.perplexity);
-  if (result.nll_difference)
-    std::printf("mean NLL change    %+.5f +- %.5f\n", result.nll_difference->mean,
-                result.nll_difference->error);
-  if (result.kl)
-    std::printf("mean KL per token  %.5f +- %.5f\n", result.kl->mean, result.kl->error);
-  if (result.top1_agreement)
-    std::printf("top-1 agreement    %.2f %%\n", 100 * *result.top1_agreement);
-}
-
-}  // namespace
 
 int run_eval(const std::vector<std::string>& words) {
+  std::vector<std::string> names = task_names();
+  names.insert(names.begin(), "ppl");
   if (words.empty() || words[0] == "-h" || words[0] == "--help") {
-    std::printf("msmodelslim eval ppl OPTIONS\n\n%s\n", kAbout);
+    std::printf(
+        "msmodelslim eval NAME OPTIONS\n\n"
+        "ppl                                   perplexity and distance from a float model on a "
+        "text\n"
+        "hellaswag, boolq, gsm8k, mmlu, ceval  benchmarks, from local files\n\n"
+        "`msmodelslim eval NAME --help` explains each.\n");
     return 0;
   }
-  if (words[0] != "ppl")
-    throw UsageError(
-        fmt::format("eval knows no \"{}\"{}", words[0], did_you_mean(words[0], {"ppl"})),
-        "available: eval ppl");
-  EvalArgs args;
-  CLI::App app(kAbout, "msmodelslim eval ppl");
-  declare(app, args);
-  if (!parse_words(app, {words.begin() + 1, words.end()})) return 0;
-  if (!args.float_path.empty()) args.options.float_path = args.float_path;
-  if (args.threads > 0) set_thread_count(args.threads);
-  const auto start = std::chrono::steady_clock::now();
-  const Tokenizer tokenizer = Tokenizer::load(args.options.model_paths.front());
-  const auto ids = tokenizer.encode(read_file(args.text), /*add_special_tokens=*/false);
-  const auto results = evaluate_perplexity(args.options, ids);
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results.size() > 1)
-      std::printf("%s%s\n", i > 0 ? "\n" : "", args.options.model_paths[i].c_str());
-    print(results[i]);
-  }
-  std::printf("time               %.1f s\n",
-              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  return 0;
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  if (words[0] == "ppl") return run_eval_ppl(rest);
+  if (const auto task = find_task(words[0])) return run_eval_task(*task, rest);
+  throw UsageError(fmt::format("eval knows no \"{}\"{}", words[0], did_you_mean(words[0], names)),
+                   "available: eval ppl, hellaswag, boolq, gsm8k, mmlu, ceval");
 }
 
 }  // namespace msmodelslim

@@ -1,12 +1,17 @@
 #pragma once
-// `msmodelslim eval ppl`: how good a model folder is on a text.
+// `msmodelslim eval`: how good a model folder is, on a text or on a benchmark.
 
 #include <string>
 #include <vector>
 
+#include "eval/tasks.h"
+
 namespace msmodelslim {
 
-// `args` are the words behind "eval". Returns 0, or throws an Error.
+// `args` are the words behind "eval". Returns 0, or throws an Error. The two below take those
+// behind "eval ppl" and behind the name of a task.
 int run_eval(const std::vector<std::string>& args);
+int run_eval_ppl(const std::vector<std::string>& args);
+int run_eval_task(const Task& task, const std::vector<std::string>& args);
 
 }  // namespace msmodelslim

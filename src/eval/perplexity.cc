@@ -51,16 +51,6 @@ class ScoredModel {
   PackedStates states_;
 };
 
-MeanError mean_error(const std::vector<double>& values) {
-  double sum = 0;
-  for (double value : values) sum += value;
-  const auto n = static_cast<double>(values.size());
-  const double mean = sum / n;
-  double squares = 0;
-  for (double value : values) squares += (value - mean) * (value - mean);
-  return {mean, std::sqrt(squares / std::max(n - 1, 1.0) / n)};
-}
-
 std::int64_t arg_max(const float* line, std::int64_t n) {
   return std::max_element(line, line + n) - line;
 }

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "eval/statistics.h"
+
 namespace msmodelslim {
 
 struct PerplexityOptions {
@@ -20,11 +22,6 @@ struct PerplexityOptions {
   std::optional<std::string> float_path;  // also gives KL and agreement; runs once for all
   std::int64_t seqlen = 2048;
   std::int64_t windows = 0;  // 0: all that fit
-};
-
-struct MeanError {
-  double mean = 0;
-  double error = 0;  // standard error of the mean
 };
 
 struct PerplexityResult {

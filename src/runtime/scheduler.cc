@@ -113,13 +113,13 @@ Scheduler::Progress Scheduler::step() {
   std::vector<Step> steps;
   std::vector<Request*> running;
   std::int64_t room = kPromptRows;
-  for (const auto& request : requests_) {
+  for (std::size_t i = 0; i < std::min(most_running_, requests_.size()); ++i) {
     const std::int64_t before = room;
-    const Step step = next_step(*request, &room);
+    const Step step = next_step(*requests_[i], &room);
     progress.prompt_tokens += before - room;
     if (step.ids.empty()) continue;
     steps.push_back(step);
-    running.push_back(request.get());
+    running.push_back(requests_[i].get());
   }
   if (steps.empty()) return progress;
   const float* logits = runner_.run(steps);

@@ -28,8 +28,9 @@ struct Sampled {
 class Scheduler {
  public:
   // `end_ids` end an answer unless the request ignores them.
-  Scheduler(Runner& runner, std::vector<std::int32_t> end_ids)
-      : runner_(runner), end_ids_(std::move(end_ids)) {}
+  // At most `most_running` requests are run at once; the others wait in the order of add().
+  Scheduler(Runner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running = 64)
+      : runner_(runner), end_ids_(std::move(end_ids)), most_running_(most_running) {}
 
   // UsageError for an empty prompt, a token outside the vocabulary, a prompt that leaves no room
   // for an answer, or wrong parameters. Thread-safe.
@@ -63,7 +64,8 @@ class Scheduler {
 
   Runner& runner_;
   std::vector<std::int32_t> end_ids_;
-  std::vector<std::unique_ptr<Request>> requests_;
+  std::size_t most_running_;
+  std::vector<std::unique_ptr<Request>> requests_;  // the first most_running_ are run
   std::int64_t next_id_ = 0;
 };
 

@@ -149,6 +149,19 @@ TEST_F(SchedulerTest, LogprobsOfPromptAndAnswer) {
   EXPECT_EQ(all[0].logprobs->top[0].first, all[0].token);  // greedy
 }
 
+TEST_F(SchedulerTest, OnlySoManyRunAtOnce) {
+  greedy_.max_tokens = 1;
+  Scheduler scheduler(runner_, {}, 2);
+  for (int i = 0; i < 5; ++i) scheduler.add(prompt(3, i), greedy_);
+  std::vector<std::int64_t> order;
+  while (!scheduler.idle()) {
+    const auto progress = scheduler.step();
+    EXPECT_LE(progress.prompt_tokens, 6);
+    for (const Sampled& sampled : progress.sampled) order.push_back(sampled.request);
+  }
+  EXPECT_EQ(order, (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
+}
+
 TEST_F(SchedulerTest, CancelledRequestsLeave) {
   Scheduler scheduler(runner_, {});
   const std::int64_t id = scheduler.add(prompt(3, 1), greedy_);

@@ -1,0 +1,24 @@
+#pragma once
+// Means and their standard errors.
+
+#include <cmath>
+#include <span>
+
+namespace msmodelslim {
+
+struct MeanError {
+  double mean = 0;
+  double error = 0;  // standard error of the mean
+};
+
+inline MeanError mean_error(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  const auto n = static_cast<double>(values.size());
+  const double mean = sum / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / (n > 1 ? n - 1 : 1) / n)};
+}
+
+}  // namespace msmodelslim

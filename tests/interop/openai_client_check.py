@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Does the official `openai` client work against `serve`?  (development only)
+
+  openai_client_check.py FOLDER [--binary build/src/msmodelslim]
+
+Needs the PyPI package openai. Starts the server on a free port and ends it.
+Exit 0: all good, 1: a problem, 77: the library is absent.
+"""
+import argparse
+import socket
+import subprocess
+import sys
+import time
+
+try:
+    import openai
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def check_completions(client):
+    ask = {"model": "m", "prompt": "The capital of France is", "max_tokens": 12, "temperature": 0}
+    whole = client.completions.create(**ask)
+    assert whole.choices[0].finish_reason in ("length", "stop")
+    assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
+    pieces = [event.choices[0].text for event in client.completions.create(**ask, stream=True)]
+    assert "".join(pieces) == whole.choices[0].text and len(pieces) > 1
+    scored = client.completions.create(**ask, logprobs=3, echo=True).choices[0]
+    assert scored.text.endswith(whole.choices[0].text)
+    assert len(scored.logprobs.tokens) == len(scored.logprobs.token_logprobs)
+    assert scored.logprobs.token_logprobs[0] is None and scored.logprobs.token_logprobs[-1] <= 0
+    assert "".join(scored.logprobs.tokens) == scored.text
+    word = whole.choices[0].text.split()[1]
+    cut = client.completions.create(**ask, stop=[word]).choices[0]
+    assert cut.text == whole.choices[0].text[: whole.choices[0].text.index(word)]
+    assert cut.finish_reason == "stop"
+    several = client.completions.create(**{**ask, "prompt": ["One", "Two", [10, 11]]}, n=2)
+    assert [choice.index for choice in several.choices] == list(range(6))
+    penalties = {"presence_penalty": 0.5, "frequency_penalty": 0.5, "seed": 3, "top_p": 0.9}
+    client.completions.create(**{**ask, "temperature": 0.8}, **penalties, extra_body={"top_k": 5, "min_p": 0.1})
+
+
+def check_errors(client, url):
+    try:
+        client.completions.create(model="other", prompt="a")
+        raise AssertionError("another model was accepted")
+    except openai.NotFoundError as error:
+        assert "other" in str(error)
+    try:
+        client.completions.create(model="m", prompt="a", max_tokens=10**6)
+        raise AssertionError("too many tokens were accepted")
+    except openai.BadRequestError as error:
+        assert "maximum context length" in str(error)
+    try:
+        openai.OpenAI(base_url=url, api_key="wrong").models.list()
+        raise AssertionError("a wrong key was accepted")
+    except openai.AuthenticationError:
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--binary", default="build/src/msmodelslim")
+    args = parser.parse_args()
+    port = free_port()
+    command = [args.binary, "serve", args.folder, "--served-model-name", "m", "--port", str(port)]
+    server = subprocess.Popen(command + ["--api-key", "secret", "--max-model-len", "1024"])
+    url = f"http://127.0.0.1:{port}/v1"
+    client = openai.OpenAI(base_url=url, api_key="secret", max_retries=0)
+    try:
+        for _ in range(300):
+            try:
+                assert [model.id for model in client.models.list()] == ["m"]
+                break
+            except openai.APIConnectionError:
+                time.sleep(0.1)
+        check_completions(client)
+        check_errors(client, url)
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+    assert server.returncode == 0
+    print("the client is content")
+
+
+if __name__ == "__main__":
+    main()
