@@ -8,10 +8,11 @@
 
 namespace msmodelslim {
 
-// `args` are the words behind "eval". Returns 0, or throws an Error. The two below take those
-// behind "eval ppl" and behind the name of a task.
+// `args` are the words behind "eval". Returns 0, or throws an Error. Those below take the words
+// behind "eval ppl", "eval compare" and the name of a task.
 int run_eval(const std::vector<std::string>& args);
 int run_eval_ppl(const std::vector<std::string>& args);
+int run_eval_compare(const std::vector<std::string>& args);
 int run_eval_task(const Task& task, const std::vector<std::string>& args);
 
 }  // namespace msmodelslim

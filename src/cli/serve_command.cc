@@ -25,6 +25,7 @@ struct ServeArgs {
   std::string served_name;
   std::string quantization;
   std::int64_t max_model_len = 0;
+  std::int64_t max_num_seqs = 64;
   int threads = 0;
   bool trust_remote_code = false;
   std::string api_key;
@@ -40,6 +41,8 @@ void declare(CLI::App& app, ServeArgs& args) {
   app.add_option("--port", args.http.port, "port to listen on (8000)");
   app.add_option("--api_key", args.api_key, "ask for \"Authorization: Bearer KEY\"");
   app.add_option("--max_model_len", args.max_model_len, "most tokens of prompt and answer")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max_num_seqs", args.max_num_seqs, "most sequences in one run (64)")
       ->check(CLI::PositiveNumber);
   app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
       ->check(CLI::PositiveNumber);
@@ -67,7 +70,7 @@ int run_serve(const std::vector<std::string>& words) {
   HttpServer server(args.http, [&](HttpRequest request, std::shared_ptr<HttpReply> reply) {
     api->handle(request, reply);
   });
-  Worker worker(runner, config.end_ids);
+  Worker worker(runner, config.end_ids, static_cast<std::size_t>(args.max_num_seqs));
   api = std::make_unique<Api>(
       tokenizer, worker,
       ApiOptions{args.served_name.empty() ? args.model_path : args.served_name, args.api_key,

@@ -258,7 +258,6 @@ void Connection::write() {
 void Connection::wrote(error_code ec) {
   writing_ = false;
   if (ec || closed_) {
-    complete_ = complete_ && queue_.size() <= 1 && !ec;
     close();
     return;
   }

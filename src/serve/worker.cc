@@ -7,8 +7,8 @@
 
 namespace msmodelslim {
 
-Worker::Worker(Runner& runner, std::vector<std::int32_t> end_ids)
-    : scheduler_(runner, std::move(end_ids)), thread_([this] { work(); }) {}
+Worker::Worker(Runner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running)
+    : scheduler_(runner, std::move(end_ids), most_running), thread_([this] { work(); }) {}
 
 Worker::~Worker() {
   {

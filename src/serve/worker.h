@@ -34,7 +34,8 @@ struct WorkerCounts {
 // All functions are thread-safe.
 class Worker {
  public:
-  Worker(Runner& runner, std::vector<std::int32_t> end_ids);
+  // `most_running`: as in Scheduler.
+  Worker(Runner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running = 64);
   ~Worker();  // drops what is still running
 
   // Throws as Scheduler::check.
