@@ -59,6 +59,13 @@ void print_summary(const Comparison& c) {
 }
 
 void print_blocks(const Comparison& c) {
+  if (c.blocks.empty()) {
+    std::printf(
+        "\nThe hidden states of the folder are rotated, and it does not hold the matrix: its "
+        "blocks "
+        "cannot be compared.\n");
+    return;
+  }
   std::printf("\n| block | relative error | SNR, dB | cosine |\n|---|---:|---:|---:|\n");
   for (const BlockDistance& block : c.blocks)
     std::printf("| %s | %.4f | %.1f | %.5f |\n", block.block.c_str(), block.error, block.snr,

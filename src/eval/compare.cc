@@ -5,9 +5,12 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/threads.h"
+#include "checkpoint/safetensors.h"
 #include "eval/scored_model.h"
+#include "kernels/gemm.h"
 #include "kernels/log_softmax.h"
 
 namespace msmodelslim {
@@ -109,6 +112,43 @@ BlockDistance distance(const std::string& name, const PackedStates& h, const Pac
   const double error = std::sqrt(sum(errors) / std::max(sum(sizes), 1e-300));
   return {name, error, -20 * std::log10(std::max(error, 1e-15)), mean_error(cosines).mean};
 }
+
+// The basis of a folder's hidden states. A rotated model has its own, and keeps the rotation beside
+// the weights; the embeddings of both models tell whether and how it applies.
+class Basis {
+ public:
+  Basis(const std::string& folder, const PackedStates& h, const PackedStates& g) {
+    if (close(h, g)) return;
+    known_ = false;
+    const std::string path = folder + "/optional/quarot.safetensors";
+    if (!fs::exists(path)) return;
+    const SafetensorsFile file(path);
+    for (const auto& entry : file.entries()) {
+      const TensorView view = file.view(entry);
+      if (entry.name != "global_rotation" || view.shape != Shape{h.width, h.width}) continue;
+      rotation_.resize(static_cast<std::size_t>(view.count()));
+      to_f32(view, rotation_.data());
+    }
+    known_ = !rotation_.empty() && close(h, original(g));
+    if (!known_) rotation_.clear();
+  }
+  bool known() const { return known_; }
+  // The states in the float model's basis: g R^T.
+  PackedStates original(const PackedStates& g) const {
+    if (rotation_.empty()) return g;
+    PackedStates out = g;
+    matmul_nt(g.values.data(), g.width, rotation_.data(), g.width, out.values.data(), g.width,
+              g.rows, g.width, g.width);
+    return out;
+  }
+
+ private:
+  static bool close(const PackedStates& h, const PackedStates& g) {
+    return distance("", h, g).error < 0.1;
+  }
+  bool known_ = true;
+  std::vector<float> rotation_;  // [width, width], or empty
+};
 
 std::vector<double> sorted(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -220,11 +260,14 @@ Comparison compare_models(const CompareOptions& options, std::span<const std::in
         "--float_path must be the model that was quantized");
   reference.begin(windows);
   model.begin(windows);
+  const Basis basis(options.model_path, reference.states(), model.states());
   std::vector<BlockDistance> blocks;
   for (std::size_t i = 0; i < spec.blocks.size(); ++i) {
     reference.run_block(i);
     model.run_block(i);
-    blocks.push_back(distance(spec.blocks[i].name, reference.states(), model.states()));
+    if (basis.known())
+      blocks.push_back(
+          distance(spec.blocks[i].name, reference.states(), basis.original(model.states())));
   }
   Comparison result = summary(look_at_all(reference, model, windows), options.worst);
   result.blocks = std::move(blocks);

@@ -5,7 +5,8 @@
 //   top-5     share of the five likeliest tokens that both have
 //   dp        q(t) - p(t) of the true next token t
 //   per block h: float hidden states, g: quantized, each model on its own inputs:
-//             error = ||g - h|| / ||h||,  SNR = -20 log10(error) dB,  cosine of a row, its mean
+//             error = ||g - h|| / ||h||,  SNR = -20 log10(error) dB,  cosine of a row, its mean;
+//             of a rotated model g is turned back first
 
 #include <cstdint>
 #include <span>
@@ -58,6 +59,7 @@ struct Comparison {
   MeanError top1;
   MeanError top5;
   std::vector<WorstToken> worst;  // by falling KL
+  // Empty when the folder's hidden states are rotated by a matrix that it does not hold.
   std::vector<BlockDistance> blocks;
 
   // "excellent", "good", "usable" or "bad": mean KL below 0.005, 0.02, 0.1. A rule of thumb.

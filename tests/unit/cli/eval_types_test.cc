@@ -48,6 +48,16 @@ TEST_F(EvalTypes, AMissingFactorIsAnError) {
   EXPECT_THROW(kl(), DataError);
 }
 
+TEST_F(EvalTypes, BlocksOfRotatedModelsAreTurnedBack) {
+  quantize("    - type: quarot\n" +
+           linear_quant("dtype: int8, scope: per_token", "dtype: int8, scope: per_channel"));
+  const auto blocks = compare().blocks;
+  ASSERT_EQ(blocks.size(), 2U);
+  for (const BlockDistance& block : blocks) EXPECT_LT(block.error, 0.1);
+  remove_file("optional/quarot.safetensors");
+  EXPECT_TRUE(compare().blocks.empty());
+}
+
 TEST_F(EvalTypes, SparseWeightsAreComputedAsTheyAre) {
   quantize("    - {type: float_sparse, sparse_ratio: 0.1}\n");
   const double few = kl();

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "checkpoint/safetensors.h"
+#include "eval/compare.h"
 #include "eval/perplexity.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/recipe.h"
@@ -44,6 +45,17 @@ class QuantizedFolder : public testing::Test {
     options.float_path = job_.model_path;
     options.seqlen = 64;
     return evaluate_perplexity(options, ids_).front().kl->mean;
+  }
+
+  Comparison compare() const {
+    CompareOptions options;
+    options.model_path = job_.save_path;
+    options.float_path = job_.model_path;
+    options.seqlen = 64;
+    return compare_models(options, ids_);
+  }
+  void remove_file(const std::string& name) const {
+    EXPECT_TRUE(fs::remove(job_.save_path + "/" + name));
   }
 
   // Drops a tensor when `change` says so.
