@@ -35,17 +35,33 @@ void read_flag(const Json& json, const char* key, std::optional<bool>& flag) {
   if (found != json.end() && found->is_boolean()) flag = found->get<bool>();
 }
 
-// One template, or a list of named ones, of which "default" is for conversations.
-std::string read_chat_template(const Json& json) {
-  const auto found = json.find("chat_template");
-  if (found == json.end()) return "";
-  if (found->is_string()) return found->get<std::string>();
-  if (!found->is_array()) return "";
-  for (const Json& entry : *found)
-    if (entry.is_object() && entry.value("name", Json()) == "default" &&
+// In a list of {"name": ..., "template": ...}; "" when there is none of that name.
+std::string named_template(const Json& list, const char* name) {
+  for (const Json& entry : list)
+    if (entry.is_object() && entry.value("name", Json()) == name &&
         entry.value("template", Json()).is_string())
       return entry["template"].get<std::string>();
   return "";
+}
+
+// One template, or a list of named ones.
+void read_chat_templates(const Json& json, TokenizerConfig& config) {
+  const auto found = json.find("chat_template");
+  if (found == json.end()) return;
+  if (found->is_string()) config.chat_template = found->get<std::string>();
+  if (!found->is_array()) return;
+  config.chat_template = named_template(*found, "default");
+  config.tool_template = named_template(*found, "tool_use");
+}
+
+// Files of their own come before the templates in tokenizer_config.json.
+void read_template_files(const fs::path& folder, TokenizerConfig& config) {
+  const fs::path plain = folder / "chat_template.jinja";
+  const fs::path tools = folder / "additional_chat_templates" / "tool_use.jinja";
+  std::error_code ec;
+  if (!fs::exists(plain, ec)) return;
+  config.chat_template = read_file(plain.string(), kMaxBytes);
+  config.tool_template = fs::exists(tools, ec) ? read_file(tools.string(), kMaxBytes) : "";
 }
 
 }  // namespace
@@ -69,14 +85,13 @@ TokenizerConfig read_tokenizer_config(const std::string& model_folder) {
   for (const Json& source : {json, map}) {
     read_token(source, "bos_token", config.bos_token);
     read_token(source, "eos_token", config.eos_token);
+    read_token(source, "unk_token", config.unk_token);
     read_token(source, "pad_token", config.pad_token);
   }
   read_flag(json, "add_bos_token", config.add_bos_token);
   read_flag(json, "add_eos_token", config.add_eos_token);
-  config.chat_template = read_chat_template(json);
-  const fs::path jinja = folder / "chat_template.jinja";
-  std::error_code ec;
-  if (fs::exists(jinja, ec)) config.chat_template = read_file(jinja.string(), kMaxBytes);
+  read_chat_templates(json, config);
+  read_template_files(folder, config);
   return config;
 }
 
