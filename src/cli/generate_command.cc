@@ -29,6 +29,7 @@ struct GenerateArgs {
   std::int64_t max_model_len = 0;
   int threads = 0;
   bool json = false;
+  bool chat = false;
   std::int64_t max_tokens = 128;
   std::optional<double> temperature, top_p, min_p, repetition_penalty;
   std::optional<std::int64_t> top_k;
@@ -59,6 +60,8 @@ void declare(CLI::App& app, GenerateArgs& args) {
   app.add_flag("--ignore_eos", args.params.ignore_eos, "go on up to --max_tokens");
   app.add_option("--max_model_len", args.max_model_len, "most tokens of prompt and answer")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--chat", args.chat,
+               "each prompt is a message, put into words by the model's chat template");
   app.add_flag("--json", args.json, "one JSON object per prompt");
   app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
       ->check(CLI::PositiveNumber);
@@ -156,11 +159,13 @@ int run_generate(const std::vector<std::string>& words) {
   const SamplingParams params = sampling_params(args, llm.default_params());
   const std::vector<std::string> prompts = read_prompts(args);
   const bool stream = prompts.size() == 1 && !args.json;
-  const auto answers = llm.generate(prompts, params, [&](std::size_t, const std::string& text) {
+  const Llm::OnText on_text = [&](std::size_t, const std::string& text) {
     if (!stream) return;
     std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
-  });
+  };
+  const auto answers =
+      args.chat ? llm.chat(prompts, params, on_text) : llm.generate(prompts, params, on_text);
   if (stream)
     std::printf("\n");
   else

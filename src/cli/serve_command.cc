@@ -16,7 +16,8 @@ namespace {
 
 const char* const kAbout =
     "Serves a float or quantized model folder on the CPU with OpenAI's API: /v1/completions,\n"
-    "/v1/models, /health, /metrics. Options are spelled as vLLM has them. Ctrl-C ends it when the\n"
+    "/v1/chat/completions, /v1/models, /health, /metrics. Options are spelled as vLLM has them. "
+    "Ctrl-C ends it when the\n"
     "answers under way are out.\n"
     "Example: msmodelslim serve Q --served-model-name my-model --max-model-len 4096 --port 8000";
 
@@ -52,6 +53,14 @@ void declare(CLI::App& app, ServeArgs& args) {
                "accepted for vLLM's sake; nothing of a folder is ever executed");
 }
 
+std::shared_ptr<const ChatFormat> chat_format(const Tokenizer& tokenizer,
+                                              const std::string& folder) {
+  if (!tokenizer.config().chat_template.empty())
+    return std::make_shared<const ChatFormat>(ChatFormat::load(folder));
+  log_info("serve", "the folder has no chat template: no /v1/chat/completions");
+  return nullptr;
+}
+
 }  // namespace
 
 int run_serve(const std::vector<std::string>& words) {
@@ -74,7 +83,7 @@ int run_serve(const std::vector<std::string>& words) {
   api = std::make_unique<Api>(
       tokenizer, worker,
       ApiOptions{args.served_name.empty() ? args.model_path : args.served_name, args.api_key,
-                 runner.max_length(), config.params});
+                 runner.max_length(), config.params, chat_format(tokenizer, args.model_path)});
   std::thread listening([&] { server.run(); });
   log_info("serve", "listening on http://{}:{}", args.http.host, server.port());
   while (!interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -7,27 +7,48 @@
 #include "base/interrupt.h"
 #include "runtime/generation_config.h"
 #include "runtime/text_stream.h"
+#include "text/chat_template.h"
 
 namespace msmodelslim {
 
 Llm::Llm(const std::string& folder, std::int64_t max_length)
-    : tokenizer_(Tokenizer::load(folder)), runner_(folder, max_length) {
+    : folder_(folder), tokenizer_(Tokenizer::load(folder)), runner_(folder, max_length) {
   const GenerationConfig config = read_generation_config(folder);
   default_params_ = config.params;
   end_ids_ = config.end_ids;
   if (const auto eos = tokenizer_.eos_id()) end_ids_.push_back(*eos);
 }
 
-std::vector<Completion> Llm::generate(
-    const std::vector<std::string>& prompts, const SamplingParams& params,
-    const std::function<void(std::size_t, const std::string&)>& on_text) {
-  Scheduler scheduler(runner_, end_ids_);
+std::vector<Completion> Llm::generate(const std::vector<std::string>& prompts,
+                                      const SamplingParams& params, const OnText& on_text) {
   std::vector<Completion> answers(prompts.size());
-  std::vector<TextStream> streams;
-  std::map<std::int64_t, std::size_t> index;  // of a request's prompt
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     answers[i].prompt = prompts[i];
     answers[i].prompt_ids = tokenizer_.encode(prompts[i], true);
+  }
+  return run(std::move(answers), params, on_text);
+}
+
+std::vector<Completion> Llm::chat(const std::vector<std::string>& messages,
+                                  const SamplingParams& params, const OnText& on_text) {
+  const ChatFormat format = ChatFormat::load(folder_);
+  std::vector<Completion> answers(messages.size());
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    Conversation conversation;
+    conversation.messages = Json::array({{{"role", "user"}, {"content", messages[i]}}});
+    conversation.add_generation_prompt = true;
+    answers[i].prompt = messages[i];
+    answers[i].prompt_ids = tokenizer_.encode(format.render(conversation), false);
+  }
+  return run(std::move(answers), params, on_text);
+}
+
+std::vector<Completion> Llm::run(std::vector<Completion> answers, const SamplingParams& params,
+                                 const OnText& on_text) {
+  Scheduler scheduler(runner_, end_ids_);
+  std::vector<TextStream> streams;
+  std::map<std::int64_t, std::size_t> index;  // of a request's answer
+  for (std::size_t i = 0; i < answers.size(); ++i) {
     streams.emplace_back(tokenizer_, params.stop);
     index[scheduler.add(answers[i].prompt_ids, params)] = i;
   }

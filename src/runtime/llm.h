@@ -34,13 +34,23 @@ class Llm {
   const Tokenizer& tokenizer() const { return tokenizer_; }
   // What generation_config.json of the folder says, or the defaults of SamplingParams.
   const SamplingParams& default_params() const { return default_params_; }
-  // All prompts as one batch; `on_text(i, text)` receives the answer of prompt i piece by piece.
-  std::vector<Completion> generate(
-      const std::vector<std::string>& prompts, const SamplingParams& params,
-      const std::function<void(std::size_t, const std::string&)>& on_text = {});
+  // `on_text(i, text)` receives the answer of prompt i piece by piece.
+  using OnText = std::function<void(std::size_t, const std::string&)>;
+  // Goes on with all prompts, as one batch.
+  std::vector<Completion> generate(const std::vector<std::string>& prompts,
+                                   const SamplingParams& params, const OnText& on_text = {});
+  // Answers each as a user's message of a conversation of its own. DataError when the folder has no
+  // chat template.
+  std::vector<Completion> chat(const std::vector<std::string>& messages,
+                               const SamplingParams& params, const OnText& on_text = {});
   const RunTimes& times() const { return times_; }
 
  private:
+  // `answers` has prompts and their ids.
+  std::vector<Completion> run(std::vector<Completion> answers, const SamplingParams& params,
+                              const OnText& on_text);
+
+  std::string folder_;
   Tokenizer tokenizer_;
   Runner runner_;
   SamplingParams default_params_;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "serve/completion_job.h"
+#include "serve/chat_request.h"
 
 namespace msmodelslim {
 namespace {
@@ -57,6 +57,10 @@ void Api::answer(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
     allow("POST");
     check_key(request);
     complete(request, reply);
+  } else if (request.path == "/v1/chat/completions") {
+    allow("POST");
+    check_key(request);
+    chat(request, reply);
   } else {
     throw ApiError(404, fmt::format("there is no {}", request.path), "NotFoundError");
   }
@@ -104,8 +108,27 @@ void Api::complete(const HttpRequest& request, const std::shared_ptr<HttpReply>&
   const CompletionRequest completion =
       read_completion_request(parse_body(request.body), options_.defaults);
   check_model(completion);
-  start_completion(completion, options_.served_name, options_.max_length, tokenizer_, worker_,
-                   reply);
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (const Prompt& prompt : completion.prompts) {
+    const auto* text = std::get_if<std::string>(&prompt);
+    prompts.push_back(text != nullptr ? tokenizer_.encode(*text, true)
+                                      : std::get<std::vector<std::int32_t>>(prompt));
+  }
+  start_job(completion, std::move(prompts), Dialect::kCompletion, context(), reply);
+}
+
+void Api::chat(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) const {
+  const ChatRequest chat = read_chat_request(parse_body(request.body), options_.defaults);
+  check_model(chat.completion);
+  if (!options_.chat)
+    throw ApiError(400, "the model folder has no chat template; use /v1/completions");
+  std::string text;
+  try {
+    text = options_.chat->render(chat.conversation);
+  } catch (const DataError& error) {
+    throw ApiError(400, error.what(), "BadRequestError", "messages");
+  }
+  start_job(chat.completion, {tokenizer_.encode(text, false)}, Dialect::kChat, context(), reply);
 }
 
 }  // namespace msmodelslim

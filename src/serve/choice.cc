@@ -4,45 +4,94 @@
 
 namespace msmodelslim {
 
-Json LogprobLists::empty() {
-  return {{"text_offset", Json::array()},
-          {"token_logprobs", Json::array()},
-          {"tokens", Json::array()},
-          {"top_logprobs", Json::array()}};
+namespace {
+
+std::string text_of(const Tokenizer& tokenizer, std::int32_t token) {
+  return tokenizer.decode({&token, 1}, false);
 }
 
-std::string LogprobLists::text_of(std::int32_t token) const {
-  return tokenizer_.decode({&token, 1}, false);
+class CompletionLogprobs : public LogprobFormat {
+ public:
+  explicit CompletionLogprobs(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void add(const TokenLogprobs& token) override {
+    const std::string text = text_of(tokenizer_, token.token);
+    add_text(text);
+    lists_["token_logprobs"].push_back(token.logprob);
+    Json top = Json::object();
+    for (const auto& [id, logprob] : token.top)
+      if (const std::string name = text_of(tokenizer_, id); !top.contains(name))
+        top[name] = logprob;
+    if (!top.contains(text)) top[text] = token.logprob;
+    lists_["top_logprobs"].push_back(std::move(top));
+  }
+  void add_first(std::int32_t token) override {
+    add_text(text_of(tokenizer_, token));
+    lists_["token_logprobs"].push_back(nullptr);
+    lists_["top_logprobs"].push_back(nullptr);
+  }
+  Json take() override {
+    Json taken = empty();
+    taken.swap(lists_);
+    return taken;
+  }
+
+ private:
+  static Json empty() {
+    return {{"text_offset", Json::array()},
+            {"token_logprobs", Json::array()},
+            {"tokens", Json::array()},
+            {"top_logprobs", Json::array()}};
+  }
+  void add_text(const std::string& text) {
+    lists_["text_offset"].push_back(offset_);
+    lists_["tokens"].push_back(text);
+    offset_ += static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));  // characters
+  }
+
+  const Tokenizer& tokenizer_;
+  std::size_t offset_ = 0;
+  Json lists_ = empty();
+};
+
+class ChatLogprobs : public LogprobFormat {
+ public:
+  explicit ChatLogprobs(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void add(const TokenLogprobs& token) override {
+    Json entry = one(token.token, token.logprob);
+    entry["top_logprobs"] = Json::array();
+    for (const auto& [id, logprob] : token.top) entry["top_logprobs"].push_back(one(id, logprob));
+    content_.push_back(std::move(entry));
+  }
+  void add_first(std::int32_t) override {}  // there is no echo
+  Json take() override {
+    Json taken = {{"content", std::move(content_)}};
+    content_ = Json::array();
+    return taken;
+  }
+
+ private:
+  Json one(std::int32_t id, float logprob) const {
+    const std::string text = text_of(tokenizer_, id);
+    Json bytes = Json::array();
+    for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+    return {{"token", text}, {"logprob", logprob}, {"bytes", std::move(bytes)}};
+  }
+
+  const Tokenizer& tokenizer_;
+  Json content_ = Json::array();
+};
+
+}  // namespace
+
+std::unique_ptr<LogprobFormat> completion_logprobs(const Tokenizer& tokenizer) {
+  return std::make_unique<CompletionLogprobs>(tokenizer);
 }
 
-void LogprobLists::add_text(const std::string& text) {
-  lists_["text_offset"].push_back(offset_);
-  lists_["tokens"].push_back(text);
-  offset_ += static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));  // characters
-}
-
-void LogprobLists::add_first(std::int32_t token) {
-  add_text(text_of(token));
-  lists_["token_logprobs"].push_back(nullptr);
-  lists_["top_logprobs"].push_back(nullptr);
-}
-
-void LogprobLists::add(const TokenLogprobs& token) {
-  const std::string text = text_of(token.token);
-  add_text(text);
-  lists_["token_logprobs"].push_back(token.logprob);
-  Json top = Json::object();
-  for (const auto& [id, logprob] : token.top)
-    if (const std::string name = text_of(id); !top.contains(name)) top[name] = logprob;
-  if (!top.contains(text)) top[text] = token.logprob;
-  lists_["top_logprobs"].push_back(std::move(top));
-}
-
-Json LogprobLists::take() {
-  Json taken = empty();
-  taken.swap(lists_);
-  return taken;
+std::unique_ptr<LogprobFormat> chat_logprobs(const Tokenizer& tokenizer) {
+  return std::make_unique<ChatLogprobs>(tokenizer);
 }
 
 std::string Choice::push(const Sampled& sampled) {
@@ -50,7 +99,7 @@ std::string Choice::push(const Sampled& sampled) {
   std::string added;
   if (sampled.in_answer) {
     added = stream_.push(sampled.token);
-    if (sampled.logprobs) logprobs_.add(*sampled.logprobs);
+    if (sampled.logprobs) logprobs_->add(*sampled.logprobs);
   }
   finish_ = sampled.finish;
   if (done()) added += stream_.finish();

@@ -2,6 +2,7 @@
 // One answer of a response while its tokens come: text, log-probabilities, why it ended.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,29 +13,26 @@
 
 namespace msmodelslim {
 
-// "logprobs" of /v1/completions: parallel lists, a token each.
-class LogprobLists {
+// "logprobs" of an answer, as one of the APIs words them.
+class LogprobFormat {
  public:
-  explicit LogprobLists(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
-  void add(const TokenLogprobs& token);
-  void add_first(std::int32_t token);  // of a prompt: nothing stands before it
+  virtual ~LogprobFormat() = default;
+  virtual void add(const TokenLogprobs& token) = 0;
+  virtual void add_first(std::int32_t token) = 0;  // of a prompt: nothing stands before it
   // What was added since the last call.
-  Json take();
-
- private:
-  std::string text_of(std::int32_t token) const;
-  void add_text(const std::string& text);
-
-  const Tokenizer& tokenizer_;
-  std::size_t offset_ = 0;
-  Json lists_ = empty();
-  static Json empty();
+  virtual Json take() = 0;
 };
+
+// /v1/completions: parallel lists, an entry each.
+std::unique_ptr<LogprobFormat> completion_logprobs(const Tokenizer& tokenizer);
+// /v1/chat/completions: a list of tokens with their bytes.
+std::unique_ptr<LogprobFormat> chat_logprobs(const Tokenizer& tokenizer);
 
 class Choice {
  public:
-  Choice(const Tokenizer& tokenizer, std::int64_t index, std::vector<std::string> stop)
-      : index_(index), stream_(tokenizer, std::move(stop)), logprobs_(tokenizer) {}
+  Choice(const Tokenizer& tokenizer, std::int64_t index, std::vector<std::string> stop,
+         std::unique_ptr<LogprobFormat> logprobs)
+      : index_(index), stream_(tokenizer, std::move(stop)), logprobs_(std::move(logprobs)) {}
 
   // Takes in a token; the text that is certain now.
   std::string push(const Sampled& sampled);
@@ -43,13 +41,13 @@ class Choice {
   std::int64_t index() const { return index_; }
   std::int64_t tokens() const { return tokens_; }
   Json finish_reason() const { return done() ? Json(finish_name(finish_)) : Json(); }
-  LogprobLists& logprobs() { return logprobs_; }
+  LogprobFormat& logprobs() { return *logprobs_; }
   std::string text;  // of a response in one piece
 
  private:
   std::int64_t index_;
   TextStream stream_;
-  LogprobLists logprobs_;
+  std::unique_ptr<LogprobFormat> logprobs_;
   std::int64_t tokens_ = 0;
   Finish finish_ = Finish::kNone;
 };

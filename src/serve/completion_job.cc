@@ -25,13 +25,14 @@ std::int64_t now() {
 // Token functions are called on the worker's thread only.
 class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
  public:
-  CompletionJob(const CompletionRequest& request, std::string model, const Tokenizer& tokenizer,
-                std::shared_ptr<HttpReply> reply)
-      : request_(request),
+  CompletionJob(CompletionRequest request, Dialect dialect, std::string model,
+                const Tokenizer& tokenizer, std::shared_ptr<HttpReply> reply)
+      : request_(std::move(request)),
+        chat_(dialect == Dialect::kChat),
         model_(std::move(model)),
         tokenizer_(tokenizer),
         reply_(std::move(reply)),
-        id_(new_id("cmpl-")),
+        id_(new_id(chat_ ? "chatcmpl-" : "cmpl-")),
         created_(now()) {}
 
   void start(std::vector<std::vector<std::int32_t>> prompts, Worker& worker);
@@ -43,15 +44,15 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   bool wants_text() const { return request_.params.max_tokens > 0; }
   void echo(std::size_t choice, const std::vector<TokenLogprobs>& prompt_logprobs,
             std::string* text);
-  Json frame() const {
-    return {{"id", id_}, {"object", "text_completion"}, {"created", created_}, {"model", model_}};
-  }
+  Json frame() const;
   Json choice_json(Choice& choice, const std::string& text) const;
+  void send_event(Json choice);
   Json usage() const;
   void send_piece(Choice& choice, const std::string& text);
   void send_all();
 
   CompletionRequest request_;
+  bool chat_;
   std::string model_;
   const Tokenizer& tokenizer_;
   std::shared_ptr<HttpReply> reply_;
@@ -87,9 +88,16 @@ void CompletionJob::start(std::vector<std::vector<std::int32_t>> prompts, Worker
   prompts_ = std::move(prompts);
   const auto n = static_cast<std::size_t>(request_.n);
   for (std::size_t i = 0; i < prompts_.size() * n; ++i)
-    choices_.emplace_back(tokenizer_, static_cast<std::int64_t>(i), request_.params.stop);
+    choices_.emplace_back(tokenizer_, static_cast<std::int64_t>(i), request_.params.stop,
+                          chat_ ? chat_logprobs(tokenizer_) : completion_logprobs(tokenizer_));
   open_ = choices_.size();
   if (request_.stream) reply_->start_events();
+  if (request_.stream && chat_)
+    for (const Choice& choice : choices_)
+      send_event({{"index", choice.index()},
+                  {"delta", {{"role", "assistant"}, {"content", ""}}},
+                  {"logprobs", nullptr},
+                  {"finish_reason", nullptr}});
   auto tickets = std::make_shared<std::vector<std::int64_t>>();
   for (std::size_t i = 0; i < choices_.size(); ++i) {
     SamplingParams own = params();
@@ -107,7 +115,7 @@ void CompletionJob::echo(std::size_t choice, const std::vector<TokenLogprobs>& p
   const auto& prompt = prompts_[choice / static_cast<std::size_t>(request_.n)];
   *text += tokenizer_.decode(prompt, true);
   if (!request_.logprobs) return;
-  LogprobLists& lists = choices_[choice].logprobs();
+  LogprobFormat& lists = choices_[choice].logprobs();
   lists.add_first(prompt.front());
   for (const TokenLogprobs& token : prompt_logprobs) lists.add(token);
 }
@@ -129,11 +137,23 @@ bool CompletionJob::sampled(std::size_t index, const Sampled& sampled) {
   return !choice.done();
 }
 
+Json CompletionJob::frame() const {
+  const char* object = "text_completion";
+  if (chat_) object = request_.stream ? "chat.completion.chunk" : "chat.completion";
+  return {{"id", id_}, {"object", object}, {"created", created_}, {"model", model_}};
+}
+
 Json CompletionJob::choice_json(Choice& choice, const std::string& text) const {
-  return {{"index", choice.index()},
-          {"text", text},
-          {"logprobs", request_.logprobs ? choice.logprobs().take() : Json()},
-          {"finish_reason", choice.finish_reason()}};
+  Json json = {{"index", choice.index()}};
+  if (!chat_)
+    json["text"] = text;
+  else if (request_.stream)
+    json["delta"] = text.empty() ? Json::object() : Json{{"content", text}};
+  else
+    json["message"] = {{"role", "assistant"}, {"content", text}};
+  json["logprobs"] = request_.logprobs ? choice.logprobs().take() : Json();
+  json["finish_reason"] = choice.finish_reason();
+  return json;
 }
 
 Json CompletionJob::usage() const {
@@ -148,8 +168,12 @@ Json CompletionJob::usage() const {
 
 void CompletionJob::send_piece(Choice& choice, const std::string& text) {
   if (text.empty() && !choice.done() && !request_.logprobs) return;
+  send_event(choice_json(choice, text));
+}
+
+void CompletionJob::send_event(Json choice) {
   Json piece = frame();
-  piece["choices"] = Json::array({choice_json(choice, text)});
+  piece["choices"] = Json::array({std::move(choice)});
   if (request_.include_usage) piece["usage"] = nullptr;
   reply_->event(piece.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
@@ -185,34 +209,34 @@ void CompletionJob::failed(const std::string& why) {
 
 }  // namespace
 
-void start_completion(const CompletionRequest& request, const std::string& model,
-                      std::int64_t max_length, const Tokenizer& tokenizer, Worker& worker,
-                      const std::shared_ptr<HttpReply>& reply) {
-  std::vector<std::vector<std::int32_t>> prompts;
-  for (const Prompt& prompt : request.prompts) {
-    const auto* text = std::get_if<std::string>(&prompt);
-    prompts.push_back(text != nullptr ? tokenizer.encode(*text, true)
-                                      : std::get<std::vector<std::int32_t>>(prompt));
-    const auto tokens = static_cast<std::int64_t>(prompts.back().size());
-    if (tokens + request.params.max_tokens > max_length)
+void start_job(CompletionRequest request, std::vector<std::vector<std::int32_t>> prompts,
+               Dialect dialect, const JobContext& context,
+               const std::shared_ptr<HttpReply>& reply) {
+  if (dialect == Dialect::kChat && !request.max_tokens_given)
+    request.params.max_tokens = std::max<std::int64_t>(
+        context.max_length - static_cast<std::int64_t>(prompts.front().size()), 1);
+  if (request.params.max_tokens == 0 && !request.echo)
+    throw ApiError(400, "max_tokens 0 goes with echo only", "BadRequestError", "max_tokens");
+  for (const auto& prompt : prompts) {
+    const auto tokens = static_cast<std::int64_t>(prompt.size());
+    if (tokens + request.params.max_tokens > context.max_length)
       throw ApiError(400,
                      fmt::format("This model's maximum context length is {} tokens. However, you "
                                  "requested {} tokens ({} in the prompt, {} for the completion). "
                                  "Please reduce the length of the prompt or of the completion.",
-                                 max_length, tokens + request.params.max_tokens, tokens,
+                                 context.max_length, tokens + request.params.max_tokens, tokens,
                                  request.params.max_tokens));
-    if (request.params.max_tokens == 0 && !request.echo)
-      throw ApiError(400, "max_tokens 0 goes with echo only", "BadRequestError", "max_tokens");
     try {
       SamplingParams params = request.params;
       params.max_tokens = std::max<std::int64_t>(params.max_tokens, 1);
-      worker.check(prompts.back(), params);
+      context.worker.check(prompt, params);
     } catch (const UsageError& error) {
       throw ApiError(400, error.what());
     }
   }
-  std::make_shared<CompletionJob>(request, model, tokenizer, reply)
-      ->start(std::move(prompts), worker);
+  std::make_shared<CompletionJob>(std::move(request), dialect, context.model, context.tokenizer,
+                                  reply)
+      ->start(std::move(prompts), context.worker);
 }
 
 }  // namespace msmodelslim

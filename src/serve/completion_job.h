@@ -1,5 +1,5 @@
 #pragma once
-// A /v1/completions request on its way: submits its prompts, collects tokens, answers.
+// A request on its way: submits its prompts, collects tokens, answers.
 
 #include <memory>
 #include <string>
@@ -12,9 +12,18 @@
 
 namespace msmodelslim {
 
-// Throws ApiError, before anything runs, for what cannot be answered.
-void start_completion(const CompletionRequest& request, const std::string& model,
-                      std::int64_t max_length, const Tokenizer& tokenizer, Worker& worker,
-                      const std::shared_ptr<HttpReply>& reply);
+enum class Dialect { kCompletion, kChat };
+
+struct JobContext {
+  const std::string& model;  // its served name
+  std::int64_t max_length;
+  const Tokenizer& tokenizer;
+  Worker& worker;
+};
+
+// Throws ApiError, before anything runs, for what cannot be answered. `request`: its prompts are
+// not used but `prompts`.
+void start_job(CompletionRequest request, std::vector<std::vector<std::int32_t>> prompts,
+               Dialect dialect, const JobContext& context, const std::shared_ptr<HttpReply>& reply);
 
 }  // namespace msmodelslim

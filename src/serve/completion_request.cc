@@ -10,10 +10,6 @@ namespace {
 constexpr std::size_t kMostPrompts = 1024;
 constexpr std::int64_t kMostAnswers = 128;
 
-[[noreturn]] void refuse(const std::string& param, const std::string& why) {
-  throw ApiError(400, fmt::format("{}: {}", param, why), "BadRequestError", param);
-}
-
 // The fields of a JSON object; null counts as absent.
 class Body {
  public:
@@ -113,6 +109,10 @@ void read_sampling(const Body& body, SamplingParams* params) {
 
 }  // namespace
 
+void refuse(const std::string& param, const std::string& why) {
+  throw ApiError(400, fmt::format("{}: {}", param, why), "BadRequestError", param);
+}
+
 Json ApiError::body() const {
   return {{"error",
            {{"message", message},
@@ -121,7 +121,7 @@ Json ApiError::body() const {
             {"code", status}}}};
 }
 
-CompletionRequest read_completion_request(const Json& json, const SamplingParams& defaults) {
+CompletionRequest read_common_fields(const Json& json, const SamplingParams& defaults) {
   if (!json.is_object()) throw ApiError(400, "the body must be a JSON object");
   const Body body(json);
   CompletionRequest request;
@@ -130,20 +130,26 @@ CompletionRequest read_completion_request(const Json& json, const SamplingParams
     if (!model->is_string()) refuse("model", "must be a text");
     request.model = model->get<std::string>();
   }
-  request.prompts = read_prompts(body.find("prompt"));
   read_sampling(body, &request.params);
   request.max_tokens_given = body.read("max_tokens", &request.params.max_tokens, 0,
                                        std::numeric_limits<std::int32_t>::max());
   body.read("n", &request.n, 1, kMostAnswers);
   body.read("stream", &request.stream);
-  body.read("echo", &request.echo);
-  std::int64_t logprobs = 0;
-  if (body.read("logprobs", &logprobs, 0, 20)) request.logprobs = static_cast<int>(logprobs);
   if (const Json* options = body.find("stream_options")) {
     if (!options->is_object()) refuse("stream_options", "must be an object");
     if (!request.stream) refuse("stream_options", "goes with stream only");
     Body(*options).read("include_usage", &request.include_usage);
   }
+  return request;
+}
+
+CompletionRequest read_completion_request(const Json& json, const SamplingParams& defaults) {
+  CompletionRequest request = read_common_fields(json, defaults);
+  const Body body(json);
+  request.prompts = read_prompts(body.find("prompt"));
+  body.read("echo", &request.echo);
+  std::int64_t logprobs = 0;
+  if (body.read("logprobs", &logprobs, 0, 20)) request.logprobs = static_cast<int>(logprobs);
   return request;
 }
 

@@ -29,17 +29,22 @@ using Prompt = std::variant<std::string, std::vector<std::int32_t>>;
 
 struct CompletionRequest {
   std::optional<std::string> model;
-  std::vector<Prompt> prompts;  // of /v1/completions
+  std::vector<Prompt> prompts;
   SamplingParams params;
   std::int64_t n = 1;  // answers per prompt
   bool max_tokens_given = false;
   bool stream = false;
   bool include_usage = false;
   bool echo = false;
-  std::optional<int> logprobs;
+  std::optional<int> logprobs;  // of so many likeliest tokens
 };
 
-// `defaults`: what a request that says nothing is sampled with. Throws ApiError.
+[[noreturn]] void refuse(const std::string& param, const std::string& why);
+
+// The fields that all requests have; `defaults`: what a request that says nothing is sampled with.
+// Throws ApiError.
+CompletionRequest read_common_fields(const Json& body, const SamplingParams& defaults);
+// Those of /v1/completions. Throws ApiError.
 CompletionRequest read_completion_request(const Json& body, const SamplingParams& defaults);
 
 }  // namespace msmodelslim

@@ -47,6 +47,17 @@ def check_completions(client):
     client.completions.create(**{**ask, "temperature": 0.8}, **penalties, extra_body={"top_k": 5, "min_p": 0.1})
 
 
+def check_chat(client):
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+    ask = {"model": "m", "messages": messages, "max_tokens": 12, "temperature": 0}
+    whole = client.chat.completions.create(**ask, logprobs=True, top_logprobs=2)
+    answer = whole.choices[0]
+    assert answer.message.role == "assistant" and answer.message.content
+    assert len(answer.logprobs.content[0].top_logprobs) == 2
+    pieces = [event.choices[0].delta.content or "" for event in client.chat.completions.create(**ask, stream=True)]
+    assert "".join(pieces) == answer.message.content and len(pieces) > 2
+
+
 def check_errors(client, url):
     try:
         client.completions.create(model="other", prompt="a")
@@ -83,6 +94,7 @@ def main():
             except openai.APIConnectionError:
                 time.sleep(0.1)
         check_completions(client)
+        check_chat(client)
         check_errors(client, url)
     finally:
         server.terminate()

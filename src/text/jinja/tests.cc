@@ -30,7 +30,10 @@ bool is_float(const Value& value) { return value.is_float(); }
 bool is_number(const Value& value) { return value.is_number(); }
 bool is_string(const Value& value) { return value.is_string(); }
 bool is_mapping(const Value& value) { return value.is_dict(); }
-bool is_callable(const Value& value) { return value.object() && value.object()->callable(); }
+// Jinja's undefined value can be called; that it fails then is another matter.
+bool is_callable(const Value& value) {
+  return value.is_undefined() || (value.object() && value.object()->callable());
+}
 bool is_known_filter(const Value& value) { return value.is_string() && has_filter(value.text()); }
 bool is_known_test(const Value& value) { return value.is_string() && has_test(value.text()); }
 bool is_lower_case(const Value& value) { return value.is_string() && is_lower(value.text()); }

@@ -110,7 +110,7 @@ Value tojson(const FilterCall& call) {
             ? given.text(1)
             : std::string(
                   static_cast<std::size_t>(std::clamp<std::int64_t>(given.integer(1), 0, 64)), ' ');
-    style.item_separator = ",";
+    style.item_separator = std::string(1, ',');
   }
   if (given.has_value(2)) {
     const List separators = iterate(given.at(2), call.budget);

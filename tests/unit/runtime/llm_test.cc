@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "runtime/generation_config.h"
 #include "shared_data.h"
+#include "text/chat_template.h"
 
 namespace msmodelslim {
 namespace {
@@ -32,6 +33,22 @@ TEST(Llm, AnswersAreThoseOfEachPromptAlone) {
   }
   EXPECT_GT(llm.times().prompt_tokens, 0);
   EXPECT_GT(llm.times().decoded_tokens, 0);
+}
+
+TEST(Llm, ChatIsTheTemplatesText) {
+  Llm llm(golden_dir() + "/models/qwen2");
+  SamplingParams params;
+  params.temperature = 0;
+  params.max_tokens = 4;
+  params.ignore_eos = true;
+  const Completion answer = llm.chat({"Hello"}, params)[0];
+  EXPECT_EQ(answer.prompt, "Hello");
+  Conversation conversation;
+  conversation.messages = Json::parse(R"([{"role": "user", "content": "Hello"}])");
+  conversation.add_generation_prompt = true;
+  const std::string text = ChatFormat::load(golden_dir() + "/models/qwen2").render(conversation);
+  EXPECT_EQ(answer.prompt_ids, llm.tokenizer().encode(text, false));
+  EXPECT_EQ(answer.text, llm.generate({text}, params)[0].text);
 }
 
 TEST(Llm, AStopStringEndsTheAnswer) {

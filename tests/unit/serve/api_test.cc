@@ -46,8 +46,10 @@ class ApiTest : public testing::Test {
         worker_(runner_, {}),
         api_(tokenizer_, worker_, options("")) {}
   static ApiOptions options(const std::string& key) {
-    ApiOptions options{"small", key, 64, {}};
+    ApiOptions options{"small", key, 64, {}, {}};
     options.defaults.temperature = 0;
+    options.chat =
+        std::make_shared<const ChatFormat>(ChatFormat::load(golden_dir() + "/models/qwen2"));
     return options;
   }
   std::shared_ptr<Kept> ask(const std::string& method, const std::string& path,
@@ -127,6 +129,72 @@ TEST_F(ApiTest, EchoWithLogprobsScoresThePrompt) {
           ->json()["choices"][0];
   EXPECT_EQ(none["logprobs"]["tokens"].size(), 3U);
   EXPECT_EQ(none["logprobs"]["token_logprobs"][2], lists["token_logprobs"][2]);
+}
+
+TEST_F(ApiTest, ChatAnswersTheConversation) {
+  const std::string messages =
+      R"("messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "Hi"}])";
+  const auto reply = ask("POST", "/v1/chat/completions",
+                         "{\"model\": \"small\", " + messages +
+                             R"(, "max_tokens": 5, "logprobs": true, "top_logprobs": 2})");
+  EXPECT_EQ(reply->status_, 200);
+  const Json json = reply->json();
+  EXPECT_EQ(json["object"], "chat.completion");
+  const Json& choice = json["choices"][0];
+  EXPECT_EQ(choice["message"]["role"], "assistant");
+  EXPECT_EQ(choice["finish_reason"], "length");
+  ASSERT_EQ(choice["logprobs"]["content"].size(), 5U);
+  EXPECT_EQ(choice["logprobs"]["content"][0]["top_logprobs"].size(), 2U);
+  // The same text as a completion.
+  Conversation conversation;
+  conversation.messages = Json::parse("{" + messages + "}")["messages"];
+  conversation.add_generation_prompt = true;
+  const std::string text = options("").chat->render(conversation);
+  const Json plain =
+      complete(Json{{"prompt", tokenizer_.encode(text, false)}, {"max_tokens", 5}}.dump())->json();
+  EXPECT_EQ(choice["message"]["content"], plain["choices"][0]["text"]);
+  EXPECT_EQ(json["usage"], plain["usage"]);
+
+  const auto stream =
+      ask("POST", "/v1/chat/completions", "{" + messages + R"(, "max_tokens": 5, "stream": true})");
+  std::string content;
+  EXPECT_EQ(stream->events_.back(), "[DONE]");
+  EXPECT_EQ(Json::parse(stream->events_[0])["choices"][0]["delta"]["role"], "assistant");
+  for (std::size_t i = 0; i + 1 < stream->events_.size(); ++i) {
+    const Json event = Json::parse(stream->events_[i]);
+    EXPECT_EQ(event["object"], "chat.completion.chunk");
+    content += event["choices"][0]["delta"].value("content", "");
+  }
+  EXPECT_EQ(content, choice["message"]["content"]);
+}
+
+TEST_F(ApiTest, ChatGoesUpToTheModelsLength) {
+  const Json json =
+      ask("POST", "/v1/chat/completions", R"({"messages": [{"role": "user", "content": "Hi"}]})")
+          ->json();
+  EXPECT_LE(json["usage"]["total_tokens"], 64);
+  if (json["choices"][0]["finish_reason"] == "length") {
+    EXPECT_EQ(json["usage"]["total_tokens"], 64);
+  }
+}
+
+TEST_F(ApiTest, WrongConversationsAreRefused) {
+  for (const char* body :
+       {R"({})", R"({"messages": []})", R"({"messages": ["a"]})",
+        R"({"messages": [{"content": "a"}]})", R"({"messages": [{"role": "user", "content": 1}]})",
+        R"({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})",
+        R"({"messages": [{"role": "user", "content": "a"}], "tools": 1})",
+        R"({"messages": [{"role": "user", "content": "a"}], "max_completion_tokens": 0})",
+        R"({"messages": [{"role": "user", "content": "a"}], "logprobs": 1})",
+        R"({"messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": []})"})
+    EXPECT_EQ(ask("POST", "/v1/chat/completions", body)->status_, 400) << body;
+  ApiOptions plain = options("");
+  plain.chat = nullptr;
+  const Api without(tokenizer_, worker_, plain);
+  EXPECT_EQ(ask("POST", "/v1/chat/completions",
+                R"({"messages": [{"role": "user", "content": "a"}]})", "", &without)
+                ->status_,
+            400);
 }
 
 TEST_F(ApiTest, SeveralAnswersDifferBySeed) {
