@@ -38,7 +38,7 @@ std::optional<Value> find_item(const Value& object, const Value& index) {
     const auto place = place_of(*number, count_code_points(text));
     if (!place) return std::nullopt;
     const std::size_t pos = offset_of(text, static_cast<std::int64_t>(*place));
-    return Value(text.substr(pos, char_length(text[pos])));
+    return keep_markup(object, text.substr(pos, char_length(text[pos])));
   }
   const Sequence* sequence = object.sequence();
   if (!sequence || !sequence->has_index()) return std::nullopt;
@@ -133,7 +133,7 @@ Value slice(const Value& object, const SliceBounds& bounds, Budget& budget) {
   const auto steps = resolve(bounds, length(object));
   if (!steps) return missing();
   if (object.is_string()) {
-    Value part = slice_text(object.text(), *steps);
+    Value part = keep_markup(object, slice_text(object.text(), *steps));
     budget.bytes(part.text().size());
     return part;
   }

@@ -30,7 +30,7 @@ class BoundMethod : public Object {
   Extent extent() const override { return extent_; }
   Value call(const CallArguments& arguments, Budget& budget) override {
     budget.look(self_.width());
-    Value result = method_({self_, name_ + "()", arguments, budget});
+    Value result = keep_markup(self_, method_({self_, name_ + "()", arguments, budget}));
     budget.bytes(static_cast<std::size_t>(result.width()));
     return result;
   }

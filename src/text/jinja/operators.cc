@@ -137,6 +137,17 @@ Value joined_lists(const Sequence& a, const Sequence& b, Budget& budget) {
   return same_kind(a, std::move(items));
 }
 
+Value joined_texts(const Value& a, const Value& b, Budget& budget) {
+  budget.bytes(a.text().size() + b.text().size());
+  if (!a.is_markup() && !b.is_markup()) return a.text() + b.text();
+  const auto part = [](const Value& text) {
+    return text.is_markup() ? text.text() : escape_html(text.text());
+  };
+  Value joined = Value::markup(part(a) + part(b));
+  budget.bytes(joined.text().size());
+  return joined;
+}
+
 Value repeated(const Value& value, std::int64_t count, Budget& budget) {
   const std::int64_t size =
       value.is_string() ? static_cast<std::int64_t>(value.text().size())
@@ -148,7 +159,7 @@ Value repeated(const Value& value, std::int64_t count, Budget& budget) {
   if (value.is_string()) {
     std::string text;
     for (; count > 0; --count) text += value.text();
-    return text;
+    return keep_markup(value, std::move(text));
   }
   List items;
   const List& part = value.sequence()->items;
@@ -212,10 +223,7 @@ bool contains(const Value& container, const Value& item, Budget& budget) {
 Value arithmetic(Arithmetic op, const Value& a, const Value& b, Budget& budget) {
   if (a.is_number() && b.is_number()) return calculate(op, a, b);
   if (op == Arithmetic::kAdd) {
-    if (a.is_string() && b.is_string()) {
-      budget.bytes(a.text().size() + b.text().size());
-      return a.text() + b.text();
-    }
+    if (a.is_string() && b.is_string()) return joined_texts(a, b, budget);
     if (is_list_like(a) && is_list_like(b) && a.sequence()->kind == b.sequence()->kind)
       return joined_lists(*a.sequence(), *b.sequence(), budget);
   }

@@ -207,6 +207,25 @@ std::string replace(std::string_view text, std::string_view from, std::string_vi
   return out.append(text.substr(start));
 }
 
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '\'')
+      out += "&#39;";
+    else if (c == '"')
+      out += "&#34;";
+    else
+      out += c;
+  }
+  return out;
+}
+
 std::string lower(std::string_view text) {
   return to_utf8(to_utf16(text).toLower(icu::Locale::getRoot()));
 }

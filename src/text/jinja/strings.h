@@ -37,6 +37,9 @@ std::vector<std::string> split_lines(std::string_view text, bool keep_ends);
 std::string replace(std::string_view text, std::string_view from, std::string_view to,
                     std::int64_t count);
 
+// & < > and quotes as HTML wants them.
+std::string escape_html(std::string_view text);
+
 std::string lower(std::string_view text);
 std::string upper(std::string_view text);
 std::string capitalize(std::string_view text);

@@ -29,6 +29,7 @@ bool is_integer(const Value& value) { return value.is_integer(); }
 bool is_float(const Value& value) { return value.is_float(); }
 bool is_number(const Value& value) { return value.is_number(); }
 bool is_string(const Value& value) { return value.is_string(); }
+bool is_escaped(const Value& value) { return value.is_markup(); }
 bool is_mapping(const Value& value) { return value.is_dict(); }
 // Jinja's undefined value can be called; that it fails then is another matter.
 bool is_callable(const Value& value) {
@@ -106,6 +107,7 @@ const TestTable& tests() {
       {"float", plain<is_float>},
       {"number", plain<is_number>},
       {"string", plain<is_string>},
+      {"escaped", plain<is_escaped>},
       {"mapping", plain<is_mapping>},
       {"iterable", plain<is_iterable>},
       {"sequence", plain<is_sequence>},

@@ -17,7 +17,17 @@ namespace {
 template <std::string (*change)(std::string_view)>
 Value changed(const FilterCall& call) {
   call.parameters({});
-  return change(call.text());
+  return keep_markup(call.input, change(call.text()));
+}
+
+Value safe(const FilterCall& call) {
+  call.parameters({});
+  return Value::markup(call.text());
+}
+
+Value escape(const FilterCall& call) {
+  call.parameters({});
+  return call.input.is_markup() ? call.input : Value::markup(escape_html(call.text()));
 }
 
 Value string(const FilterCall& call) {
@@ -27,7 +37,7 @@ Value string(const FilterCall& call) {
 
 Value trim(const FilterCall& call) {
   const auto chars = call.parameters({"chars"}).optional_text(0);
-  return strip(call.text(), {}, chars);
+  return keep_markup(call.input, strip(call.text(), {}, chars));
 }
 
 // A word begins behind white space and these characters.
@@ -54,6 +64,11 @@ std::string title_words(std::string_view text) {
     out += text.substr(start, pos - start);
   }
   return out;
+}
+
+Value title_case(const FilterCall& call) {
+  call.parameters({});
+  return title_words(call.text());
 }
 
 Value replace_text(const FilterCall& call) {
@@ -95,7 +110,7 @@ Value indent(const FilterCall& call) {
     call.budget.bytes(by.size());
     out += line;
   }
-  return out;
+  return keep_markup(call.input, std::move(out));
 }
 
 // json.dumps() as transformers calls it: nothing is escaped for HTML.
@@ -128,11 +143,13 @@ Value tojson(const FilterCall& call) {
 const FilterTable& text_filters() {
   static const FilterTable table = {
       {"string", string},
-      {"safe", string},
+      {"safe", safe},
+      {"escape", escape},
+      {"e", escape},
       {"upper", changed<upper>},
       {"lower", changed<lower>},
       {"capitalize", changed<capitalize>},
-      {"title", changed<title_words>},
+      {"title", title_case},
       {"trim", trim},
       {"replace", replace_text},
       {"join", join},

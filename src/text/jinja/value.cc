@@ -60,6 +60,12 @@ Value Value::undefined(std::string why) {
   return value;
 }
 
+Value Value::markup(std::string text) {
+  Value value;
+  value.data_ = Markup{std::make_shared<const std::string>(std::move(text))};
+  return value;
+}
+
 std::optional<std::int64_t> Value::integer() const {
   if (const auto* number = std::get_if<std::int64_t>(&data_)) return *number;
   if (const auto* flag = std::get_if<bool>(&data_)) return *flag ? 1 : 0;
@@ -123,6 +129,10 @@ void Dict::set(const Value& key, Value value) {
 const Value* Dict::find(const Value& key) const {
   const auto place = places_.find(hash_key(key));
   return place == places_.end() ? nullptr : &items_[place->second].second;
+}
+
+Value keep_markup(const Value& source, Value result) {
+  return source.is_markup() && result.is_string() ? Value::markup(result.text()) : result;
 }
 
 std::string hash_key(const Value& value) {

@@ -40,6 +40,11 @@ struct Undefined {
   std::shared_ptr<const std::string> why;
 };
 
+// A string that went through `safe` or `escape`: what is added to it with + is escaped for HTML.
+struct Markup {
+  std::shared_ptr<const std::string> text;
+};
+
 class Value {
  public:
   Value() : data_(None{}) {}
@@ -58,6 +63,7 @@ class Value {
   static Value tuple(List items);
   static Value iterator(List items);
   static Value undefined(std::string why);
+  static Value markup(std::string text);
 
   bool is_undefined() const { return holds<Undefined>(); }
   bool is_none() const { return holds<None>(); }
@@ -65,11 +71,15 @@ class Value {
   bool is_integer() const { return holds<std::int64_t>(); }
   bool is_float() const { return holds<double>(); }
   bool is_number() const { return is_bool() || is_integer() || is_float(); }
-  bool is_string() const { return holds<std::shared_ptr<const std::string>>(); }
+  bool is_markup() const { return holds<Markup>(); }
+  bool is_string() const { return holds<std::shared_ptr<const std::string>>() || is_markup(); }
   bool is_dict() const { return holds<std::shared_ptr<const Dict>>(); }
 
   // The content, when it is of that kind.
-  const std::string& text() const { return *std::get<std::shared_ptr<const std::string>>(data_); }
+  const std::string& text() const {
+    return is_markup() ? *std::get<Markup>(data_).text
+                       : *std::get<std::shared_ptr<const std::string>>(data_);
+  }
   const Dict& dict() const { return *std::get<std::shared_ptr<const Dict>>(data_); }
   const std::string& why_undefined() const { return *std::get<Undefined>(data_).why; }
   double float_number() const { return std::get<double>(data_); }
@@ -96,7 +106,7 @@ class Value {
   }
 
   std::variant<None, Undefined, bool, std::int64_t, double, std::shared_ptr<const std::string>,
-               std::shared_ptr<const Sequence>, std::shared_ptr<const Dict>,
+               Markup, std::shared_ptr<const Sequence>, std::shared_ptr<const Dict>,
                std::shared_ptr<Iterator>, std::shared_ptr<Object>>
       data_;
 };
@@ -135,6 +145,9 @@ class Dict {
   std::unordered_map<std::string, std::size_t> places_;  // by hash_key()
   Extent extent_{1, 16};
 };
+
+// `result`, as markup when it is text that was made from markup.
+Value keep_markup(const Value& source, Value result);
 
 // Equal texts for keys that Python holds equal (1, 1.0 and True are).
 std::string hash_key(const Value& value);
