@@ -194,7 +194,7 @@ TEST_F(HttpServerTest, ATakenPortIsAnError) {
   HttpOptions options;
   options.port = server_->port();
   EXPECT_THROW(HttpServer(options, {}), ResourceError);
-  options.host = "no.such.host.invalid";
+  options.host = "203.0.113.7";  // not of this machine
   EXPECT_THROW(HttpServer(options, {}), ResourceError);
 }
 
