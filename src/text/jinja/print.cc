@@ -77,9 +77,9 @@ std::string range_text(const List& items) {
 std::string sequence_text(const Sequence& sequence, const char* type_name) {
   switch (sequence.kind) {
     case Sequence::Kind::kList:
-      return "[" + joined(sequence.items) + "]";
+      return fmt::format("[{}]", joined(sequence.items));
     case Sequence::Kind::kTuple:
-      return "(" + joined(sequence.items) + (sequence.items.size() == 1 ? ",)" : ")");
+      return fmt::format("({}{})", joined(sequence.items), sequence.items.size() == 1 ? "," : "");
     case Sequence::Kind::kRange:
       return range_text(sequence.items);
     default:
@@ -91,7 +91,7 @@ std::string dict_text(const Dict& dict) {
   std::string out = "{";
   for (const auto& [key, value] : dict.items()) {
     if (out.size() > 1) out += ", ";
-    out += repr(key) + ": " + repr(value);
+    out += fmt::format("{}: {}", repr(key), repr(value));
   }
   return out + "}";
 }
