@@ -91,7 +91,7 @@ std::string dict_text(const Dict& dict) {
   std::string out = "{";
   for (const auto& [key, value] : dict.items()) {
     if (out.size() > 1) out += ", ";
-    out += repr(key) + ": " + repr(value);
+    out += fmt::format("{}: {}", repr(key), repr(value));
   }
   return out + "}";
 }

@@ -31,16 +31,16 @@ bool is_number(const Value& value) { return value.is_number(); }
 bool is_string(const Value& value) { return value.is_string(); }
 bool is_escaped(const Value& value) { return value.is_markup(); }
 bool is_mapping(const Value& value) { return value.is_dict(); }
-// Jinja's undefined value can be called; that it fails then is another matter.
-bool is_callable(const Value& value) {
-  return value.is_undefined() || (value.object() && value.object()->callable());
-}
 bool is_known_filter(const Value& value) { return value.is_string() && has_filter(value.text()); }
 bool is_known_test(const Value& value) { return value.is_string() && has_test(value.text()); }
 bool is_lower_case(const Value& value) { return value.is_string() && is_lower(value.text()); }
 bool is_upper_case(const Value& value) { return value.is_string() && is_upper(value.text()); }
 
-// An undefined value counts as an empty sequence.
+// An undefined value counts as something to call and as an empty sequence.
+bool is_callable(const Value& value) {
+  return value.is_undefined() || (value.object() && value.object()->callable());
+}
+
 bool is_iterable(const Value& value) {
   return value.is_string() || value.is_dict() || value.sequence() || value.iterator() ||
          value.is_undefined();

@@ -113,6 +113,20 @@ Value indent(const FilterCall& call) {
   return keep_markup(call.input, std::move(out));
 }
 
+// Spaces or the text for one level.
+std::string indent_of(const Parameters& given, std::size_t i) {
+  if (given.at(i).is_string()) return given.text(i);
+  return std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(given.integer(i), 0, 64)),
+                     ' ');
+}
+
+void read_separators(const List& separators, JsonStyle& style) {
+  if (separators.size() != 2 || !separators[0].is_string() || !separators[1].is_string())
+    throw Failure("the separators of tojson must be two strings");
+  style.item_separator = separators[0].text();
+  style.key_separator = separators[1].text();
+}
+
 // json.dumps() as transformers calls it: nothing is escaped for HTML.
 Value tojson(const FilterCall& call) {
   const Parameters given = call.parameters({"ensure_ascii", "indent", "separators", "sort_keys"});
@@ -120,20 +134,10 @@ Value tojson(const FilterCall& call) {
   style.ensure_ascii = given.flag(0, false);
   style.sort_keys = given.flag(3, false);
   if (given.has_value(1)) {
-    style.indent =
-        given.at(1).is_string()
-            ? given.text(1)
-            : std::string(
-                  static_cast<std::size_t>(std::clamp<std::int64_t>(given.integer(1), 0, 64)), ' ');
+    style.indent = indent_of(given, 1);
     style.item_separator = std::string(1, ',');
   }
-  if (given.has_value(2)) {
-    const List separators = iterate(given.at(2), call.budget);
-    if (separators.size() != 2 || !separators[0].is_string() || !separators[1].is_string())
-      throw Failure("the separators of tojson must be two strings");
-    style.item_separator = separators[0].text();
-    style.key_separator = separators[1].text();
-  }
+  if (given.has_value(2)) read_separators(iterate(given.at(2), call.budget), style);
   call.budget.bytes(static_cast<std::size_t>(call.input.extent().weight));
   return to_json(call.input, style);
 }
