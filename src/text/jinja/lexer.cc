@@ -263,6 +263,8 @@ void Lexer::lex_number() {
   }
   std::string digits = source_.substr(pos_, end - pos_);
   std::erase(digits, '_');
+  if (!is_float && digits[0] == '0' && digits.find_first_not_of('0') != std::string::npos)
+    fail(fmt::format("the number {} begins with 0", digits));
   Token token{is_float ? TokenKind::kFloat : TokenKind::kInteger, digits, {}, line_};
   std::int64_t whole = 0;
   double number = 0;
