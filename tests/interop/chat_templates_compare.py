@@ -198,7 +198,7 @@ def run_tool(tool, cases):
             file.write(json.dumps(case) + "\n")
         file.flush()
         run = subprocess.run([tool, file.name], capture_output=True, check=True)
-    return [json.loads(line) for line in run.stdout.decode("utf-8").splitlines()]
+    return [json.loads(line) for line in run.stdout.decode("utf-8").split("\n")[:-1]]
 
 
 def same(ours, wanted):

@@ -54,10 +54,12 @@ struct Steps {
   std::int64_t start, stop, step;
 };
 
-// Python's slice.indices(); nothing when a bound is neither None nor an integer.
-std::optional<Steps> resolve(const SliceBounds& bounds, std::int64_t size) {
+// Python's slice.indices().
+Steps resolve(const SliceBounds& bounds, std::int64_t size) {
   for (const Value* bound : {&bounds.start, &bounds.stop, &bounds.step})
-    if (!bound->is_none() && !bound->integer()) return std::nullopt;
+    if (!bound->is_none() && !bound->integer())
+      throw Failure(
+          fmt::format("a bound of a slice is of type {}, not an integer", bound->type_name()));
   const std::int64_t step = bounds.step.integer().value_or(1);
   if (step == 0) throw Failure("the step of a slice must not be 0");
   const std::int64_t low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
@@ -66,8 +68,8 @@ std::optional<Steps> resolve(const SliceBounds& bounds, std::int64_t size) {
     const std::int64_t given = *bound.integer();
     return std::clamp(given < 0 ? given + size : given, low, high);
   };
-  return Steps{place(bounds.start, step < 0 ? high : low),
-               place(bounds.stop, step < 0 ? low : high), step};
+  return {place(bounds.start, step < 0 ? high : low), place(bounds.stop, step < 0 ? low : high),
+          step};
 }
 
 template <typename Take>
@@ -125,20 +127,17 @@ Value get_attribute(const Value& object, const std::string& name, Budget& budget
 Value slice(const Value& object, const SliceBounds& bounds, Budget& budget) {
   if (object.is_undefined()) throw Failure(object.why_undefined());
   const Sequence* sequence = object.sequence();
-  const auto missing = [&] {
-    return Value::undefined(fmt::format("{} has no such slice", described(object)));
-  };
-  if (!object.is_string() && !(sequence && sequence->has_index())) return missing();
+  if (!object.is_string() && !(sequence && sequence->has_index()))
+    throw Failure(fmt::format("a value of type {} cannot be sliced", object.type_name()));
   budget.look(object.width());
-  const auto steps = resolve(bounds, length(object));
-  if (!steps) return missing();
+  const Steps steps = resolve(bounds, length(object));
   if (object.is_string()) {
-    Value part = keep_markup(object, slice_text(object.text(), *steps));
+    Value part = keep_markup(object, slice_text(object.text(), steps));
     budget.bytes(part.text().size());
     return part;
   }
   List items;
-  walk(*steps, [&](std::size_t i) { items.push_back(sequence->items[i]); });
+  walk(steps, [&](std::size_t i) { items.push_back(sequence->items[i]); });
   budget.bytes(items.size() * sizeof(Value));
   return Value::sequence({.kind = sequence->kind, .items = std::move(items), .extent = {}});
 }

@@ -75,6 +75,7 @@ Dict dict_of(const char* function, const CallArguments& arguments, Budget& budge
   Dict dict;
   for (const Value& given : arguments.positional) {
     budget.bytes(static_cast<std::size_t>(given.width()));
+    if (given.is_undefined()) throw Failure(given.why_undefined());
     if (given.is_dict()) {
       dict = given.dict();
       continue;

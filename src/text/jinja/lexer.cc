@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
-#include "text/jinja/string_literal.h"
+#include "text/jinja/literals.h"
 #include "text/jinja/strings.h"
 #include "text/jinja/syntax_error.h"
 #include "text/unicode_class.h"
@@ -60,7 +59,6 @@ class Lexer {
   void track_brackets(char bracket);
   std::size_t skip_spaces(std::size_t pos) const;
   std::size_t end_of_name() const;
-  std::size_t end_of_digits(std::size_t pos) const;
 
   std::string source_;
   std::size_t pos_ = 0;
@@ -232,50 +230,13 @@ void Lexer::lex_string() {
   advance_to(end + 1);
 }
 
-// Digits with single underscores between them.
-std::size_t Lexer::end_of_digits(std::size_t pos) const {
-  while (pos < source_.size() &&
-         (is_digit(source_[pos]) || (source_[pos] == '_' && pos + 1 < source_.size() &&
-                                     is_digit(source_[pos - 1]) && is_digit(source_[pos + 1]))))
-    ++pos;
-  return pos;
-}
-
 void Lexer::lex_number() {
-  const auto digit_at = [&](std::size_t pos) {
-    return pos < source_.size() && is_digit(source_[pos]);
-  };
-  std::size_t end = end_of_digits(pos_);
-  bool is_float = false;
   const bool after_dot = pos_ > 0 && source_[pos_ - 1] == '.';
-  if (!after_dot && end < source_.size() && source_[end] == '.' && digit_at(end + 1)) {
-    is_float = true;
-    end = end_of_digits(end + 1);
-  }
-  if (!after_dot && end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
-    const std::size_t exponent =
-        end +
-        (end + 1 < source_.size() && (source_[end + 1] == '+' || source_[end + 1] == '-') ? 2 : 1);
-    if (digit_at(exponent)) {
-      is_float = true;
-      end = end_of_digits(exponent);
-    }
-  }
-  std::string digits = source_.substr(pos_, end - pos_);
-  std::erase(digits, '_');
-  Token token{is_float ? TokenKind::kFloat : TokenKind::kInteger, digits, {}, line_};
-  std::int64_t whole = 0;
-  double number = 0;
-  const char* last = digits.data() + digits.size();
-  const auto result = is_float ? std::from_chars(digits.data(), last, number)
-                               : std::from_chars(digits.data(), last, whole);
-  if (result.ec != std::errc()) fail(fmt::format("the number {} is too large", digits));
-  if (is_float)
-    token.number = number;
-  else
-    token.number = whole;
-  tokens_.push_back(std::move(token));
-  pos_ = end;
+  const NumberLiteral number = read_number(rest(), after_dot, line_);
+  const bool is_float = std::holds_alternative<double>(number.value);
+  tokens_.push_back({is_float ? TokenKind::kFloat : TokenKind::kInteger,
+                     source_.substr(pos_, number.length), number.value, line_});
+  pos_ += number.length;
 }
 
 void Lexer::lex_operator() {

@@ -33,8 +33,6 @@ bool is_escaped(const Value& value) { return value.is_markup(); }
 bool is_mapping(const Value& value) { return value.is_dict(); }
 bool is_known_filter(const Value& value) { return value.is_string() && has_filter(value.text()); }
 bool is_known_test(const Value& value) { return value.is_string() && has_test(value.text()); }
-bool is_lower_case(const Value& value) { return value.is_string() && is_lower(value.text()); }
-bool is_upper_case(const Value& value) { return value.is_string() && is_upper(value.text()); }
 
 // An undefined value counts as something to call and as an empty sequence.
 bool is_callable(const Value& value) {
@@ -53,6 +51,16 @@ bool is_sequence(const Value& value) {
 
 Value remainder(const FilterCall& call, const Value& by) {
   return arithmetic(Arithmetic::kModulo, call.input, by, call.budget);
+}
+
+bool is_lower_case(const FilterCall& call) {
+  call.parameters({});
+  return is_lower(call.text());
+}
+
+bool is_upper_case(const FilterCall& call) {
+  call.parameters({});
+  return is_upper(call.text());
 }
 
 bool is_odd(const FilterCall& call) {
@@ -112,8 +120,8 @@ const TestTable& tests() {
       {"iterable", plain<is_iterable>},
       {"sequence", plain<is_sequence>},
       {"callable", plain<is_callable>},
-      {"lower", plain<is_lower_case>},
-      {"upper", plain<is_upper_case>},
+      {"lower", is_lower_case},
+      {"upper", is_upper_case},
       {"filter", plain<is_known_filter>},
       {"test", plain<is_known_test>},
       {"odd", is_odd},

@@ -94,13 +94,16 @@ Value join(const FilterCall& call) {
 
 Value indent(const FilterCall& call) {
   const Parameters given = call.parameters({"width", "first", "blank"});
+  if (call.input.is_undefined()) throw Failure(call.input.why_undefined());
+  if (!call.input.is_string())
+    throw Failure(fmt::format("indent needs a string, not a {}", call.input.type_name()));
   std::string by(4, ' ');
   if (given.has(0))
     by = given.at(0).is_string()
              ? given.text(0)
              : arithmetic(Arithmetic::kMultiply, " ", given.integer(0), call.budget).text();
   const bool blank = given.flag(2, false);
-  const std::string text = call.text() + "\n";
+  const std::string text = call.input.text() + "\n";
   std::string out = given.flag(1, false) ? by : "";
   bool is_first = true;
   for (const std::string& line : split_lines(text, /*keep_ends=*/false)) {

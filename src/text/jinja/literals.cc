@@ -1,4 +1,4 @@
-#include "text/jinja/string_literal.h"
+#include "text/jinja/literals.h"
 
 #include <fmt/format.h>
 #include <unicode/utf.h>
@@ -57,7 +57,48 @@ std::size_t append_escape(std::string& out, std::string_view text, int line) {
   return octal ? octal : 1 + hex;
 }
 
+bool is_digit_at(std::string_view text, std::size_t pos) {
+  return pos < text.size() && text[pos] >= '0' && text[pos] <= '9';
+}
+
+// Behind the digits at `pos`, which may have single underscores between them.
+std::size_t end_of_digits(std::string_view text, std::size_t pos) {
+  while (is_digit_at(text, pos) || (pos > 0 && pos < text.size() && text[pos] == '_' &&
+                                    is_digit_at(text, pos - 1) && is_digit_at(text, pos + 1)))
+    ++pos;
+  return pos;
+}
+
+// Behind a fraction and an exponent; `pos` itself when there are none.
+std::size_t end_of_fraction(std::string_view text, std::size_t pos) {
+  if (text.substr(pos).starts_with('.') && is_digit_at(text, pos + 1))
+    pos = end_of_digits(text, pos + 1);
+  if (pos >= text.size() || (text[pos] != 'e' && text[pos] != 'E')) return pos;
+  std::size_t digits = pos + 1;
+  if (digits < text.size() && (text[digits] == '+' || text[digits] == '-')) ++digits;
+  return is_digit_at(text, digits) ? end_of_digits(text, digits) : pos;
+}
+
+template <typename Number>
+Number parse_digits(const std::string& digits, int line) {
+  Number number = 0;
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc())
+    throw SyntaxError(line, fmt::format("the number {} is too large", digits));
+  return number;
+}
+
 }  // namespace
+
+NumberLiteral read_number(std::string_view text, bool after_dot, int line) {
+  const std::size_t whole_end = end_of_digits(text, 0);
+  const std::size_t end = after_dot ? whole_end : end_of_fraction(text, whole_end);
+  std::string digits(text.substr(0, end));
+  std::erase(digits, '_');
+  if (end > whole_end) return {parse_digits<double>(digits, line), end};
+  if (digits[0] == '0' && digits.find_first_not_of('0') != std::string::npos)
+    throw SyntaxError(line, fmt::format("the number {} begins with 0", digits));
+  return {parse_digits<std::int64_t>(digits, line), end};
+}
 
 std::string unescape(std::string_view inner, int line) {
   std::string out;
