@@ -8,7 +8,8 @@ namespace msmodelslim {
 namespace {
 
 constexpr std::size_t kMostPrompts = 1024;
-constexpr std::int64_t kMostAnswers = 128;
+constexpr std::int64_t kMostAnswers = 128;    // to one prompt
+constexpr std::size_t kMostSequences = 1024;  // answers to all prompts
 
 // The fields of a JSON object; null counts as absent.
 class Body {
@@ -147,6 +148,9 @@ CompletionRequest read_completion_request(const Json& json, const SamplingParams
   CompletionRequest request = read_common_fields(json, defaults);
   const Body body(json);
   request.prompts = read_prompts(body.find("prompt"));
+  if (request.prompts.size() * static_cast<std::size_t>(request.n) > kMostSequences)
+    refuse("n", fmt::format("{} answers to {} prompts are too many, {} in all are allowed",
+                            request.n, request.prompts.size(), kMostSequences));
   body.read("echo", &request.echo);
   std::int64_t logprobs = 0;
   if (body.read("logprobs", &logprobs, 0, 20)) request.logprobs = static_cast<int>(logprobs);

@@ -13,12 +13,17 @@
 namespace msmodelslim {
 namespace {
 
-TEST(Llm, AnswersAreThoseOfEachPromptAlone) {
-  Llm llm(golden_dir() + "/models/qwen2");
+SamplingParams greedy(std::int64_t tokens) {
   SamplingParams params;
   params.temperature = 0;
-  params.max_tokens = 8;
+  params.max_tokens = tokens;
   params.ignore_eos = true;
+  return params;
+}
+
+TEST(Llm, AnswersAreThoseOfEachPromptAlone) {
+  Llm llm(golden_dir() + "/models/qwen2");
+  const SamplingParams params = greedy(8);
   const std::vector<std::string> prompts = {"Hello, my name is", "The future of AI is"};
   std::vector<std::string> streamed(2);
   const auto answers = llm.generate(
@@ -37,10 +42,7 @@ TEST(Llm, AnswersAreThoseOfEachPromptAlone) {
 
 TEST(Llm, ChatIsTheTemplatesText) {
   Llm llm(golden_dir() + "/models/qwen2");
-  SamplingParams params;
-  params.temperature = 0;
-  params.max_tokens = 4;
-  params.ignore_eos = true;
+  const SamplingParams params = greedy(4);
   const Completion answer = llm.chat({"Hello"}, params)[0];
   EXPECT_EQ(answer.prompt, "Hello");
   Conversation conversation;
@@ -53,10 +55,7 @@ TEST(Llm, ChatIsTheTemplatesText) {
 
 TEST(Llm, AStopStringEndsTheAnswer) {
   Llm llm(golden_dir() + "/models/qwen2");
-  SamplingParams params;
-  params.temperature = 0;
-  params.max_tokens = 8;
-  params.ignore_eos = true;
+  SamplingParams params = greedy(8);
   const Completion whole = llm.generate({"Hello"}, params)[0];
   ASSERT_GT(whole.text.size(), 4U);
   params.stop = {whole.text.substr(2, 2)};

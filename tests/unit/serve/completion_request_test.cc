@@ -77,6 +77,10 @@ TEST(CompletionRequest, WrongOnesNameTheField) {
               testing::HasSubstr("max_tokens"));
   EXPECT_THAT(refusal(R"({"prompt": "a", "max_tokens": -1})"), testing::HasSubstr("max_tokens"));
   EXPECT_THAT(refusal(R"({"prompt": "a", "n": 0})"), testing::HasSubstr("n:"));
+  std::string many = "[\"a\"";
+  for (int i = 1; i < 9; ++i) many += ", \"a\"";
+  EXPECT_THAT(refusal(("{\"n\": 128, \"prompt\": " + many + "]}").c_str()),
+              testing::HasSubstr("too many"));
   EXPECT_THAT(refusal(R"({"prompt": "a", "stop": [1]})"), testing::HasSubstr("stop"));
   EXPECT_THAT(refusal(R"({"prompt": "a", "stream": "yes"})"), testing::HasSubstr("stream"));
   EXPECT_THAT(refusal(R"({"prompt": "a", "stream_options": {}})"), testing::HasSubstr("stream"));
