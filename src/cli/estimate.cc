@@ -37,13 +37,16 @@ constexpr double kFlatQuantPasses = 4.0 * kFlatEpochs;
 
 }  // namespace
 
-double estimate_seconds(const ModelSpec& model, const Plan& plan,
-                        const std::vector<std::vector<std::int32_t>>& samples,
-                        std::uint64_t bytes) {
+double block_weights(const ModelSpec& model) {
   double weights = 0;
   for (const BlockSpec& block : model.blocks)
     for (const LinearSpec* linear : block.linears())
       weights += static_cast<double>(linear->in) * static_cast<double>(linear->out);
+  return weights;
+}
+
+double calibration_flop(const ModelSpec& model, const Plan& plan,
+                        const std::vector<std::vector<std::int32_t>>& samples) {
   double tokens = 0;
   for (const auto& sample : samples) tokens += static_cast<double>(sample.size());
   double passes = 0;
@@ -53,7 +56,13 @@ double estimate_seconds(const ModelSpec& model, const Plan& plan,
       passes += learning_passes(*learned, samples.size());
     if (std::holds_alternative<FlatQuantStep>(step.value)) passes += kFlatQuantPasses;
   }
-  const double flop = 2 * weights * tokens * passes;
+  return 2 * block_weights(model) * tokens * passes;
+}
+
+double estimate_seconds(const ModelSpec& model, const Plan& plan,
+                        const std::vector<std::vector<std::int32_t>>& samples,
+                        std::uint64_t bytes) {
+  const double flop = calibration_flop(model, plan, samples);
   return (flop > 0 ? flop / product_speed() : 0) + static_cast<double>(bytes) / 1e9;
 }
 

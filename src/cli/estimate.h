@@ -6,6 +6,14 @@
 
 namespace msmodelslim {
 
+// Floating-point operations of the calibration passes' products with weights; 0 for a data-free
+// plan.
+double calibration_flop(const ModelSpec& model, const Plan& plan,
+                        const std::vector<std::vector<std::int32_t>>& samples);
+
+// Weights of the blocks' linears.
+double block_weights(const ModelSpec& model);
+
 // Seconds: products of the calibration passes at the speed of a short probe, plus reading and
 // writing the weights at 1 GB/s.
 double estimate_seconds(const ModelSpec& model, const Plan& plan,

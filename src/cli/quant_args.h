@@ -11,6 +11,9 @@
 
 namespace msmodelslim {
 
+// How the result is proven: during the run, also by loading the folder afterwards, or not at all.
+enum class Verify { kQuick, kFull, kNone };
+
 struct QuantArgs {
   std::string model_path;
   std::string save_path;
@@ -28,6 +31,8 @@ struct QuantArgs {
   std::optional<std::int64_t> calib_samples;
   std::optional<std::int64_t> calib_tokens;
   std::vector<std::string> exclude;  // more patterns of modules that stay float
+  Verify verify = Verify::kQuick;
+  std::optional<double> max_kl;  // a worse result ends with exit code 1
   bool overwrite = false;
   bool strict = false;
   std::optional<int> threads;

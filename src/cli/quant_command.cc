@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "cli/estimate.h"
 #include "cli/model_choice.h"
+#include "cli/proof.h"
 #include "cli/quant_args.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/practice_search.h"
@@ -80,9 +81,8 @@ bool has_static_w8a8(const std::vector<Step>& steps) {
   return false;
 }
 
-void warn_before_work(const QuantArgs& args, const QuantJob& job) {
-  const CheckpointReader checkpoint(job.model_path);
-  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
+void warn_before_work(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
+                      std::uint64_t bytes) {
   if (has_static_w8a8(job.plan.steps) && model.dtype == DType::kF32 &&
       !saves_compressed_tensors(job.plan))
     log_warning(
@@ -95,7 +95,7 @@ void warn_before_work(const QuantArgs& args, const QuantJob& job) {
       kLogger,
       "--device npu: this build computes on the host CPU with {} threads, about {:.0f} s; the "
       "output does not depend on the device",
-      thread_count(), estimate_seconds(model, job.plan, job.samples, checkpoint.total_bytes()));
+      thread_count(), estimate_seconds(model, job.plan, job.samples, bytes));
   log_debug(kLogger, "ASCEND_RT_VISIBLE_DEVICES and PYTORCH_NPU_ALLOC_CONF have no effect");
 }
 
@@ -114,6 +114,23 @@ void print_summary(const QuantSummary& summary) {
   std::printf("time               %.1f s wall, %.1f s CPU, %d threads\n", summary.wall_seconds,
               summary.cpu_seconds, thread_count());
   std::printf("peak memory        %.2f GB\n", static_cast<double>(summary.peak_bytes) / 1e9);
+}
+
+// The exit code.
+int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& summary,
+             const ModelSpec& model) {
+  std::optional<double> kl;
+  if (summary.proof) {
+    report_proof(*summary.proof, model, args.quiet);
+    kl = summary.proof->kl.mean;
+  }
+  if (args.verify == Verify::kFull) kl = full_proof(summary.folder, args.model_path).kl.mean;
+  if (!kl) return 0;
+  advise(*kl, job.plan);
+  if (!args.max_kl || *kl <= *args.max_kl) return 0;
+  log_error(kLogger, "mean KL {:.5f} is above --max_kl {}; the folder {} stays for a look", *kl,
+            *args.max_kl, summary.folder);
+  return 1;
 }
 
 }  // namespace
@@ -147,12 +164,16 @@ int run_quant(const std::vector<std::string>& words) {
   job.recipe_text = recipe_to_yaml(recipe);
   check_job(job);
   read_samples(args, config, &job);
-  warn_before_work(args, job);
+  const CheckpointReader checkpoint(args.model_path);
+  const ModelSpec model = build_model_spec(config, checkpoint);
+  warn_before_work(args, job, model, checkpoint.total_bytes());
+  job.held_out = held_out_sequences(args, model, job);
+  job.read_back = args.verify != Verify::kNone;
   log_info(kLogger, "===========QUANTIZE MODEL===========");
   const QuantSummary summary = quantize_model(job);
   log_info(kLogger, "===========SUCCESS===========");
   if (!args.quiet) print_summary(summary);
-  return 0;
+  return conclude(args, job, summary, model);
 }
 
 }  // namespace msmodelslim

@@ -72,7 +72,7 @@ int run_serve(const std::vector<std::string>& words) {
   const Tokenizer tokenizer = Tokenizer::load(args.model_path);
   GenerationConfig config = read_generation_config(args.model_path);
   if (const auto eos = tokenizer.eos_id()) config.end_ids.push_back(*eos);
-  Runner runner(args.model_path, args.max_model_len);
+  ModelRunner runner(args.model_path, args.max_model_len);
 
   // A reply must not outlive the server, so the worker goes first.
   std::unique_ptr<Api> api;

@@ -76,7 +76,7 @@ void ChoiceScorer::score_item(const std::vector<Pair>& pairs, std::vector<Likeli
   const std::span<const std::int32_t> context = pairs.front().context;
   const auto before_last = static_cast<std::int64_t>(context.size()) - 1;
   for (std::int64_t at = 0; at < before_last; at += kPieceRows) {
-    const Step step{
+    const SequenceStep step{
         &prefix,
         context.subspan(static_cast<std::size_t>(at),
                         static_cast<std::size_t>(std::min(kPieceRows, before_last - at))),
@@ -85,7 +85,7 @@ void ChoiceScorer::score_item(const std::vector<Pair>& pairs, std::vector<Likeli
   }
   std::vector<SequenceCache> caches(pairs.size(), prefix);
   std::vector<std::vector<std::int32_t>> inputs;
-  std::vector<Step> steps;
+  std::vector<SequenceStep> steps;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     inputs.push_back({context.back()});
     const auto& continuation = pairs[i].continuation;

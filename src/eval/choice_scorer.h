@@ -23,7 +23,7 @@ struct ChoiceItem {
 
 class ChoiceScorer {
  public:
-  ChoiceScorer(Runner& runner, const Tokenizer& tokenizer)
+  ChoiceScorer(ModelRunner& runner, const Tokenizer& tokenizer)
       : runner_(runner), tokenizer_(tokenizer) {}
 
   // One list per item. The context is run once for all its continuations. What is longer than the
@@ -39,7 +39,7 @@ class ChoiceScorer {
   void score_item(const std::vector<Pair>& pairs, std::vector<Likelihood>* out);
   Likelihood read(const float* logits, const std::vector<std::int32_t>& continuation) const;
 
-  Runner& runner_;
+  ModelRunner& runner_;
   const Tokenizer& tokenizer_;
 };
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "eval/statistics.h"
+#include "base/statistics.h"
 
 namespace msmodelslim {
 

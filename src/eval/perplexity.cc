@@ -6,24 +6,15 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "base/threads.h"
 #include "eval/scored_model.h"
-#include "kernels/log_softmax.h"
+#include "kernels/prediction_scores.h"
 
 namespace msmodelslim {
 namespace {
 
-std::int64_t arg_max(const float* line, std::int64_t n) {
-  return std::max_element(line, line + n) - line;
-}
-
 // `reference` (nothing: perplexity alone) has run on the windows, `model` too.
 PerplexityResult score(ScoredModel& model, ScoredModel* reference, const Windows& windows) {
-  const std::int64_t vocab = model.spec().vocab;
-  std::vector<double> nll;
-  std::vector<double> float_nll;
-  std::vector<double> kl;
-  std::int64_t same = 0;
+  PredictionScores scores;
   std::int64_t row = 0;
   std::vector<float> mine;
   std::vector<float> theirs;
@@ -34,38 +25,21 @@ PerplexityResult score(ScoredModel& model, ScoredModel* reference, const Windows
       const std::int64_t rows = std::min(kLogitRows, length - 1 - begin);
       model.log_probabilities(row + begin, rows, mine);
       if (reference) reference->log_probabilities(row + begin, rows, theirs);
-      std::vector<double> kl_part(static_cast<std::size_t>(rows));
-      std::vector<char> same_part(static_cast<std::size_t>(rows));
-      if (reference)
-        parallel_for(rows, [&](std::int64_t r) {
-          const float* q = mine.data() + r * vocab;
-          const float* p = theirs.data() + r * vocab;
-          kl_part[static_cast<std::size_t>(r)] = kl_divergence(p, q, vocab);
-          same_part[static_cast<std::size_t>(r)] = arg_max(p, vocab) == arg_max(q, vocab);
-        });
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const std::int64_t next = window[static_cast<std::size_t>(begin + r + 1)];
-        nll.push_back(-static_cast<double>(mine[static_cast<std::size_t>(r * vocab + next)]));
-        if (!reference) continue;
-        float_nll.push_back(
-            -static_cast<double>(theirs[static_cast<std::size_t>(r * vocab + next)]));
-        kl.push_back(kl_part[static_cast<std::size_t>(r)]);
-        same += same_part[static_cast<std::size_t>(r)];
-      }
+      scores.add(mine.data(), reference ? theirs.data() : nullptr, window.data() + begin + 1, rows,
+                 model.spec().vocab);
     }
     row += length;
   }
   PerplexityResult result;
   result.windows = static_cast<std::int64_t>(windows.size());
-  result.predictions = static_cast<std::int64_t>(nll.size());
-  result.perplexity = std::exp(mean_error(nll).mean);
+  result.predictions = static_cast<std::int64_t>(scores.nll.size());
+  result.perplexity = std::exp(mean_error(scores.nll).mean);
   if (reference) {
-    result.float_perplexity = std::exp(mean_error(float_nll).mean);
-    std::vector<double> difference(nll.size());
-    for (std::size_t i = 0; i < nll.size(); ++i) difference[i] = nll[i] - float_nll[i];
-    result.nll_difference = mean_error(difference);
-    result.kl = mean_error(kl);
-    result.top1_agreement = static_cast<double>(same) / static_cast<double>(nll.size());
+    result.float_perplexity = std::exp(mean_error(scores.reference_nll).mean);
+    result.nll_difference = mean_difference(scores.nll, scores.reference_nll);
+    result.kl = mean_error(scores.kl);
+    result.top1_agreement =
+        static_cast<double>(scores.same) / static_cast<double>(scores.nll.size());
   }
   return result;
 }

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/statistics.h"
+#include "base/statistics.h"
 
 namespace msmodelslim {
 

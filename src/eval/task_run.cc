@@ -84,7 +84,7 @@ std::size_t best(const std::vector<double>& values) {
 void run_choices(const TaskOptions& options, const std::vector<Question>& questions,
                  Prompter* prompter, TaskResult* result) {
   const Tokenizer tokenizer = Tokenizer::load(options.model_path);
-  Runner runner(options.model_path, options.max_model_len);
+  ModelRunner runner(options.model_path, options.max_model_len);
   std::vector<ChoiceItem> items;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     items.push_back({prompter->prompt(questions[i], i), {}});

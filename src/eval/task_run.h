@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "eval/statistics.h"
+#include "base/statistics.h"
 #include "eval/tasks.h"
 
 namespace msmodelslim {

@@ -80,7 +80,7 @@ class Run {
     write_end(saver);
     saver.finish();
     if (job_.debug) debug_.write(folder.working());
-    require_sound(folder.working(), saver.problems(model_, mixed_groups_));
+    if (job_.read_back) require_sound(folder.working(), saver.problems(model_, mixed_groups_));
     check_interrupted();
     folder.publish();
     summary_.folder = folder.final_path();
@@ -137,6 +137,7 @@ class Run {
       summary_.calibration_tokens = states.rows;
     }
     const RopeTable rope(model_.rope, longest);
+    if (!job_.held_out.empty()) held_out_.emplace(model_, checkpoint_, job_.held_out, ends_);
     Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), states.rows,
                       job_.quiet);
     for (std::size_t i = 0; i < model_.blocks.size(); ++i) {
@@ -155,6 +156,7 @@ class Run {
       log_debug("quant", "{}: {} forward passes ({})", model_.blocks[i].name, passes_.size(),
                 reasons);
       passes_.clear();
+      if (held_out_) held_out_->run(state);
       write_block(saver, state);
       for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
@@ -263,10 +265,14 @@ class Run {
       saver.write_float(model_.final_norm.name + ".weight",
                         checkpoint_.at(model_.final_norm.name + ".weight"));
       saver.write(head.linear());
+      if (held_out_) summary_.proof = held_out_->finish(head);
     } else {
       saver.write(ends_.final_norm, checkpoint_.at(model_.final_norm.name + ".weight").dtype);
       const Tensor weight = rewritten(head.linear().source(), ends_.head);
       saver.write_linear(model_.head.name, weight.view());
+      head.norm() = ends_.final_norm;
+      head.linear() = Linear(model_.head, weight.view());
+      if (held_out_) summary_.proof = held_out_->finish(head);
     }
     if (ends_.global_rotation) saver.write_global_rotation(*ends_.global_rotation);
     saver.set_metadata(ends_.metadata);
@@ -286,6 +292,7 @@ class Run {
   Workspace workspace_;
   // What the quantized blocks so far make of the calibration set, where a processor learns on it.
   std::optional<PackedStates> behind_;
+  std::optional<HeldOutStreams> held_out_;
   std::vector<std::string> passes_;  // of the block at work: who asked for each
   QuantSummary summary_;
 };

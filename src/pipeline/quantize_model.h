@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/glob.h"
 #include "checkpoint/reader.h"
 #include "model/build.h"
+#include "pipeline/held_out.h"
 #include "recipe/plan.h"
 
 namespace msmodelslim {
@@ -22,6 +24,9 @@ struct QuantJob {
   std::vector<std::vector<std::int32_t>> samples;  // token ids; empty for a data-free plan
   std::vector<std::vector<std::vector<std::int32_t>>>
       prior_samples;  // of each stage of plan.priors
+  // Token ids that prove the result on the way, see HeldOutStreams; empty: no such proof.
+  std::vector<std::vector<std::int32_t>> held_out;
+  bool read_back = true;  // the finished folder is read again and checked
   bool overwrite = false;
   bool strict = false;  // warnings about the recipe become errors
   bool quiet = false;
@@ -41,6 +46,7 @@ struct QuantSummary {
   std::int64_t calibration_tokens = 0;
   double wall_seconds = 0;
   double cpu_seconds = 0;
+  std::optional<HeldOutProof> proof;
   std::uint64_t peak_bytes = 0;  // resident, less mapped file pages
 };
 

@@ -28,7 +28,7 @@ struct RunTimes {
 
 class Llm {
  public:
-  // `max_length`: as in Runner.
+  // `max_length`: as in ModelRunner.
   explicit Llm(const std::string& folder, std::int64_t max_length = 0);
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
@@ -52,7 +52,7 @@ class Llm {
 
   std::string folder_;
   Tokenizer tokenizer_;
-  Runner runner_;
+  ModelRunner runner_;
   SamplingParams default_params_;
   std::vector<std::int32_t> end_ids_;
   RunTimes times_;

@@ -19,7 +19,7 @@ std::int64_t checked_length(const ModelSpec& model, std::int64_t wanted) {
 
 }  // namespace
 
-Runner::Runner(const std::string& folder, std::int64_t max_length)
+ModelRunner::ModelRunner(const std::string& folder, std::int64_t max_length)
     : model_(folder),
       max_length_(checked_length(spec(), max_length)),
       rope_(spec().rope, max_length_) {
@@ -27,7 +27,7 @@ Runner::Runner(const std::string& folder, std::int64_t max_length)
   for (const BlockSpec& block : spec().blocks) blocks_.emplace_back(block, model_.checkpoint());
 }
 
-const float* Runner::run(std::span<const Step> steps) {
+const float* ModelRunner::run(std::span<const SequenceStep> steps) {
   const std::int64_t width = spec().hidden;
   Context context;
   context.rope = &rope_;
@@ -35,7 +35,7 @@ const float* Runner::run(std::span<const Step> steps) {
   context.kv_op = model_.kv_op();
   std::vector<SequenceCache*> caches;
   std::int64_t rows = 0;
-  for (const Step& step : steps) {
+  for (const SequenceStep& step : steps) {
     const auto count = static_cast<std::int64_t>(step.ids.size());
     context.sequences.push_back({rows, count, step.cache->length()});
     caches.push_back(step.cache);

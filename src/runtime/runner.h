@@ -12,22 +12,22 @@
 namespace msmodelslim {
 
 // New tokens of one sequence: a piece of its prompt, or the one that was sampled last.
-struct Step {
+struct SequenceStep {
   SequenceCache* cache = nullptr;
   std::span<const std::int32_t> ids;
   std::int64_t logits = 1;  // of so many last tokens are asked for
 };
 
-class Runner {
+class ModelRunner {
  public:
   // `max_length`: most tokens of a sequence; 0: what config.json says. UsageError if it says less.
-  explicit Runner(const std::string& folder, std::int64_t max_length = 0);
+  explicit ModelRunner(const std::string& folder, std::int64_t max_length = 0);
 
   const ModelSpec& spec() const { return model_.spec(); }
   std::int64_t max_length() const { return max_length_; }
   // Runs all steps as one batch and lengthens their caches. The logits that were asked for, in the
   // order of the steps, [those, vocab], stay valid until the next call.
-  const float* run(std::span<const Step> steps);
+  const float* run(std::span<const SequenceStep> steps);
 
  private:
   LoadedModel model_;

@@ -76,7 +76,7 @@ Finish Scheduler::ending(const Request& request, std::int32_t token, bool* in_an
 
 // A request that answers takes its newest token, one that waits a piece of its prompt: at most
 // `room` rows, which become fewer.
-Step Scheduler::next_step(Request& request, std::int64_t* room) const {
+SequenceStep Scheduler::next_step(Request& request, std::int64_t* room) const {
   const std::int64_t done = request.cache.length();
   const auto left = static_cast<std::int64_t>(request.ids.size()) - done;
   const bool prompt = done < request.prompt;
@@ -93,7 +93,7 @@ Step Scheduler::next_step(Request& request, std::int64_t* room) const {
 }
 
 // Log-probabilities of the tokens behind those of a piece of the prompt; `logits` [rows, vocab].
-void Scheduler::note_prompt(Request& request, const Step& step,
+void Scheduler::note_prompt(Request& request, const SequenceStep& step,
                             std::span<const float> logits) const {
   const auto vocab = static_cast<std::size_t>(runner_.spec().vocab);
   const auto first = static_cast<std::size_t>(step.ids.data() - request.ids.data());
@@ -110,12 +110,12 @@ void Scheduler::note_prompt(Request& request, const Step& step,
 
 Scheduler::Progress Scheduler::step() {
   Progress progress;
-  std::vector<Step> steps;
+  std::vector<SequenceStep> steps;
   std::vector<Request*> running;
   std::int64_t room = kPromptRows;
   for (std::size_t i = 0; i < std::min(most_running_, requests_.size()); ++i) {
     const std::int64_t before = room;
-    const Step step = next_step(*requests_[i], &room);
+    const SequenceStep step = next_step(*requests_[i], &room);
     progress.prompt_tokens += before - room;
     if (step.ids.empty()) continue;
     steps.push_back(step);

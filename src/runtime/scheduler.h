@@ -29,7 +29,7 @@ class Scheduler {
  public:
   // `end_ids` end an answer unless the request ignores them.
   // At most `most_running` requests are run at once; the others wait in the order of add().
-  Scheduler(Runner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running = 64)
+  Scheduler(ModelRunner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running = 64)
       : runner_(runner), end_ids_(std::move(end_ids)), most_running_(most_running) {}
 
   // UsageError for an empty prompt, a token outside the vocabulary, a prompt that leaves no room
@@ -57,12 +57,12 @@ class Scheduler {
     SequenceCache cache;
     std::vector<TokenLogprobs> prompt_logprobs;
   };
-  Step next_step(Request& request, std::int64_t* room) const;
-  void note_prompt(Request& request, const Step& step, std::span<const float> logits) const;
+  SequenceStep next_step(Request& request, std::int64_t* room) const;
+  void note_prompt(Request& request, const SequenceStep& step, std::span<const float> logits) const;
   Sampled sample(Request& request, std::span<const float> logits) const;
   Finish ending(const Request& request, std::int32_t token, bool* in_answer) const;
 
-  Runner& runner_;
+  ModelRunner& runner_;
   std::vector<std::int32_t> end_ids_;
   std::size_t most_running_;
   std::vector<std::unique_ptr<Request>> requests_;  // the first most_running_ are run

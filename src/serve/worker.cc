@@ -7,7 +7,7 @@
 
 namespace msmodelslim {
 
-Worker::Worker(Runner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running)
+Worker::Worker(ModelRunner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running)
     : scheduler_(runner, std::move(end_ids), most_running), thread_([this] { work(); }) {}
 
 Worker::~Worker() {

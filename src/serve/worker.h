@@ -35,7 +35,7 @@ struct WorkerCounts {
 class Worker {
  public:
   // `most_running`: as in Scheduler.
-  Worker(Runner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running = 64);
+  Worker(ModelRunner& runner, std::vector<std::int32_t> end_ids, std::size_t most_running = 64);
   ~Worker();  // drops what is still running
 
   // Throws as Scheduler::check.

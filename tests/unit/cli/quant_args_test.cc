@@ -155,6 +155,17 @@ TEST(QuantArgs, WrongValues) {
   EXPECT_THAT(with("--trust_remote_code", "maybe"), HasSubstr("neither True nor False"));
 }
 
+TEST(QuantArgs, ProofOfTheResult) {
+  EXPECT_EQ(parse({}).verify, Verify::kQuick);
+  EXPECT_EQ(parse({"--verify", "full"}).verify, Verify::kFull);
+  EXPECT_EQ(parse({"--verify", "none"}).verify, Verify::kNone);
+  EXPECT_EQ(parse({"--max-kl", "0.02"}).max_kl, 0.02);
+  EXPECT_THAT(error_of({"M", "--save_path", "S", "--verify", "maybe"}),
+              HasSubstr("--verify 'maybe' is unknown"));
+  EXPECT_THAT(error_of({"M", "--save_path", "S", "--max_kl", "-1"}), HasSubstr("--max_kl"));
+  EXPECT_THROW(parse({"--verify", "none", "--max_kl", "1"}), UsageError);
+}
+
 TEST(QuantArgs, QuantTypeInCapitals) {
   EXPECT_EQ(parse({"--quant_type", "W8A16"}).quant_type->name, "w8a16");
 }

@@ -32,19 +32,25 @@ class QuantizedFolder : public testing::Test {
   }
   ~QuantizedFolder() override { fs::remove_all(job_.save_path); }
 
-  void quantize(const std::string& process) {
+  // From here on quantize() scores the tokens that kl() does, on its way.
+  void prove_on_the_way() {
+    job_.held_out = {{ids_.begin(), ids_.begin() + 64}, {ids_.begin() + 64, ids_.begin() + 128}};
+  }
+
+  QuantSummary quantize(const std::string& process) {
     job_.plan = make_plan(parse_recipe("apiversion: modelslim_v1\nspec:\n  process:\n" + process +
                                            "  save: [{type: ascendv1_saver, part_file_size: 0}]\n",
                                        "r.yaml"));
-    quantize_model(job_);
+    return quantize_model(job_);
   }
 
-  double kl() const {
+  double kl() const { return scores().kl->mean; }
+  PerplexityResult scores() const {
     PerplexityOptions options;
     options.model_paths = {job_.save_path};
     options.float_path = job_.model_path;
     options.seqlen = 64;
-    return evaluate_perplexity(options, ids_).front().kl->mean;
+    return evaluate_perplexity(options, ids_).front();
   }
 
   Comparison compare() const {

@@ -37,7 +37,7 @@ class TaskRunTest : public testing::Test {
 
 TEST_F(TaskRunTest, LikelihoodsAreThoseOfTheWholeText) {
   const Tokenizer tokenizer = Tokenizer::load(folder_);
-  Runner runner(folder_);
+  ModelRunner runner(folder_);
   const std::string context = "Hello, my name is ";
   const auto scores =
       ChoiceScorer(runner, tokenizer).score({{context, {" Ada", " nobody at all", " Ada Ada"}}});
@@ -48,7 +48,7 @@ TEST_F(TaskRunTest, LikelihoodsAreThoseOfTheWholeText) {
     const auto whole = tokenizer.encode(
         text + std::vector<std::string>{" Ada", " nobody at all", " Ada Ada"}[c], true);
     SequenceCache cache(runner.spec());
-    const Step step{&cache, whole, static_cast<std::int64_t>(whole.size())};
+    const SequenceStep step{&cache, whole, static_cast<std::int64_t>(whole.size())};
     const float* logits = runner.run({&step, 1});
     const auto vocab = static_cast<std::size_t>(runner.spec().vocab);
     double sum = 0;
@@ -63,9 +63,9 @@ TEST_F(TaskRunTest, LikelihoodsAreThoseOfTheWholeText) {
 
 TEST_F(TaskRunTest, LongContextsLoseTheirBeginning) {
   const Tokenizer tokenizer = Tokenizer::load(folder_);
-  Runner whole(folder_);
-  Runner small(folder_, 6);
-  const auto score = [&](Runner& runner, const std::string& context) {
+  ModelRunner whole(folder_);
+  ModelRunner small(folder_, 6);
+  const auto score = [&](ModelRunner& runner, const std::string& context) {
     return ChoiceScorer(runner, tokenizer).score({{context, {" a"}}})[0][0].log;
   };
   std::string text;

@@ -56,25 +56,25 @@ class RunnerGolden : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(RunnerGolden, TokenByToken) {
-  Runner runner(folder_);
+  ModelRunner runner(folder_);
   SequenceCache cache(runner.spec());
   const bool narrow = runner.spec().dtype == DType::kBF16;  // so is the cache, not in the golden
   for (std::size_t t = 0; t < ids_.size(); ++t) {
-    const Step step{&cache, std::span(ids_).subspan(t, 1)};
+    const SequenceStep step{&cache, std::span(ids_).subspan(t, 1)};
     EXPECT_LT(error(runner.run({&step, 1}), t), narrow ? 0.03 : 1e-4) << "token " << t;
   }
   EXPECT_EQ(cache.length(), static_cast<std::int64_t>(ids_.size()));
 }
 
 TEST_P(RunnerGolden, PiecesOfThePromptBesideAnotherSequence) {
-  Runner runner(folder_);
+  ModelRunner runner(folder_);
   const double allowed = runner.spec().dtype == DType::kBF16 ? 0.03 : 1e-4;
   SequenceCache mine(runner.spec());
   SequenceCache other(runner.spec());
   std::size_t done = 0;
   for (const std::size_t piece : {std::size_t{3}, std::size_t{1}, ids_.size() - 6}) {
-    const Step steps[] = {{&other, std::span(ids_).subspan(done, 2), 0},
-                          {&mine, std::span(ids_).subspan(done, piece)}};
+    const SequenceStep steps[] = {{&other, std::span(ids_).subspan(done, 2), 0},
+                                  {&mine, std::span(ids_).subspan(done, piece)}};
     done += piece;
     EXPECT_LT(error(runner.run(steps), done - 1), allowed) << done;
   }
@@ -84,8 +84,8 @@ TEST_P(RunnerGolden, PiecesOfThePromptBesideAnotherSequence) {
 INSTANTIATE_TEST_SUITE_P(Models, RunnerGolden,
                          testing::Values("qwen2", "qwen2-bf16", "qwen3", "qwen3-bf16", "llama"));
 
-TEST(Runner, ALengthBeyondTheModelIsRefused) {
-  EXPECT_THROW(Runner(golden_dir() + "/models/qwen2", 1 << 30), UsageError);
+TEST(ModelRunner, ALengthBeyondTheModelIsRefused) {
+  EXPECT_THROW(ModelRunner(golden_dir() + "/models/qwen2", 1 << 30), UsageError);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ class SchedulerTest : public testing::Test {
     while (!scheduler.idle()) collect(scheduler, answers);
     return answers.at(id);
   }
-  Runner runner_;
+  ModelRunner runner_;
   SamplingParams greedy_;
 };
 
@@ -99,13 +99,13 @@ TEST_F(SchedulerTest, EndsAtEndTokensAndLengths) {
   all = run(ending, params);
   EXPECT_EQ(all.size(), 1U);
 
-  Runner small(golden_dir() + "/models/qwen2", 8);
+  ModelRunner small(golden_dir() + "/models/qwen2", 8);
   Scheduler full(small, {});
   EXPECT_EQ(run(full, greedy_).size(), 3U);  // 5 + 3 tokens
 }
 
 TEST_F(SchedulerTest, WhatCannotRunIsRefused) {
-  Runner small(golden_dir() + "/models/qwen2", 8);
+  ModelRunner small(golden_dir() + "/models/qwen2", 8);
   Scheduler scheduler(small, {});
   EXPECT_THROW(scheduler.add({}, greedy_), UsageError);
   EXPECT_THROW(scheduler.add({-1}, greedy_), UsageError);
@@ -133,7 +133,7 @@ TEST_F(SchedulerTest, LogprobsOfPromptAndAnswer) {
   const auto vocab = static_cast<std::size_t>(runner_.spec().vocab);
   SequenceCache cache(runner_.spec());
   for (std::size_t t = 0; t < 100; ++t) {
-    const Step step{&cache, std::span(ids).subspan(t, 1)};
+    const SequenceStep step{&cache, std::span(ids).subspan(t, 1)};
     const float* logits = runner_.run({&step, 1});
     std::vector<float> row(logits, logits + vocab);
     log_softmax(row.data(), runner_.spec().vocab);

@@ -65,7 +65,7 @@ class ApiTest : public testing::Test {
   }
   std::string folder_;
   Tokenizer tokenizer_;
-  Runner runner_;
+  ModelRunner runner_;
   Worker worker_;
   Api api_;
 };

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <span>
+#include <vector>
 
 namespace msmodelslim {
 
@@ -19,6 +20,13 @@ inline MeanError mean_error(std::span<const double> values) {
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   return {mean, std::sqrt(squares / (n > 1 ? n - 1 : 1) / n)};
+}
+
+// Of a[i] - b[i].
+inline MeanError mean_difference(std::span<const double> a, std::span<const double> b) {
+  std::vector<double> differences(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
+  return mean_error(differences);
 }
 
 }  // namespace msmodelslim

@@ -1,0 +1,96 @@
+#include "pipeline/held_out.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/threads.h"
+#include "kernels/log_softmax.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr std::int64_t kLogitRows = 64;  // so many rows of logits are held at once
+
+std::int64_t longest(const std::vector<std::vector<std::int32_t>>& sequences) {
+  std::size_t most = 1;
+  for (const auto& ids : sequences) most = std::max(most, ids.size());
+  return static_cast<std::int64_t>(most);
+}
+
+}  // namespace
+
+HeldOutStreams::HeldOutStreams(const ModelSpec& model, const CheckpointReader& checkpoint,
+                               std::vector<std::vector<std::int32_t>> sequences,
+                               const ModelEnds& ends)
+    : model_(model),
+      checkpoint_(checkpoint),
+      sequences_(std::move(sequences)),
+      ends_(ends),
+      float_states_(embed_samples(model, checkpoint, sequences_)),
+      states_(float_states_),
+      rope_(model.rope, longest(sequences_)) {
+  for (const auto& rewrite : ends.embedding) rewrite(states_.values.data(), states_.rows);
+}
+
+void HeldOutStreams::run(BlockState& state) {
+  Block original(*state.block->spec, checkpoint_);
+  FloatLinearOp float_op(model_.dtype);
+  run_block_on(model_, original, float_states_, true, rope_, float_op, {}, workspace_);
+  CalibrationOp op(model_.dtype);
+  for (auto& [name, linear] : state.done) op.add(name, &linear);
+  std::optional<Int8KvOp> kv_op;
+  if (state.kv_cache) kv_op.emplace(*state.kv_cache);
+  run_block_on(model_, *state.block, states_, true, rope_, op, {}, workspace_,
+               kv_op ? &*kv_op : nullptr);
+  errors_.push_back(block_error());
+}
+
+double HeldOutStreams::block_error() const {
+  std::vector<float> h = float_states_.values;
+  for (const auto& rewrite : ends_.embedding) rewrite(h.data(), float_states_.rows);
+  double difference = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < h.size(); ++i) {
+    const double a = h[i];
+    const double d = static_cast<double>(states_.values[i]) - a;
+    difference += d * d;
+    size += a * a;
+  }
+  return size > 0 ? std::sqrt(difference / size) : 0;
+}
+
+HeldOutProof HeldOutStreams::finish(Head& quantized) {
+  Head original(model_, checkpoint_);
+  FloatLinearOp original_op(model_.dtype);
+  FloatLinearOp quantized_op(model_.dtype);
+  std::vector<float> normed(static_cast<std::size_t>(kLogitRows * model_.hidden));
+  std::vector<float> mine(static_cast<std::size_t>(kLogitRows * model_.vocab));
+  std::vector<float> theirs(mine.size());
+  const auto predict = [&](Head& head, LinearOp& op, const PackedStates& states, std::int64_t begin,
+                           std::int64_t rows, std::vector<float>& out) {
+    head.run(states.values.data() + begin * model_.hidden, rows, op, normed.data(), out.data());
+    parallel_for(rows,
+                 [&](std::int64_t r) { log_softmax(out.data() + r * model_.vocab, model_.vocab); });
+  };
+  PredictionScores scores;
+  HeldOutProof proof;
+  for (std::size_t s = 0; s < sequences_.size(); ++s) {
+    const Sequence& sequence = states_.sequences[s];
+    for (std::int64_t at = 0; at + 1 < sequence.rows; at += kLogitRows) {
+      const std::int64_t rows = std::min(kLogitRows, sequence.rows - 1 - at);
+      predict(original, original_op, float_states_, sequence.begin + at, rows, theirs);
+      predict(quantized, quantized_op, states_, sequence.begin + at, rows, mine);
+      scores.add(mine.data(), theirs.data(), sequences_[s].data() + at + 1, rows, model_.vocab);
+    }
+  }
+  proof.sequences = static_cast<std::int64_t>(sequences_.size());
+  proof.tokens = states_.rows;
+  proof.float_perplexity = std::exp(mean_error(scores.reference_nll).mean);
+  proof.perplexity = std::exp(mean_error(scores.nll).mean);
+  proof.kl = mean_error(scores.kl);
+  proof.top1_agreement = static_cast<double>(scores.same) / static_cast<double>(scores.kl.size());
+  proof.block_errors = errors_;
+  return proof;
+}
+
+}  // namespace msmodelslim
