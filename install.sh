@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds msmodelslim and installs it with its recipes and calibration sets.
+# Builds msmodelslim and installs it with its recipes, calibration sets and C++ library.
 #
 #   bash install.sh [--prefix FOLDER]
 #
 # Default prefix: /usr/local for root, ~/.local for everybody else. Works from any directory.
-# To remove it again: delete bin/msmodelslim and share/msmodelslim under the prefix.
+# To remove it again: delete bin/msmodelslim, share/msmodelslim, include/msmodelslim, lib/libmsmodelslim.so*
+# and lib/cmake/msmodelslim under the prefix.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -20,7 +21,7 @@ while (($# > 0)); do
       shift
       ;;
     -h | --help)
-      sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+      sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
@@ -44,7 +45,7 @@ if [[ ! -w $prefix ]]; then
 fi
 
 "$repo/scripts/install_deps.sh"
-"$repo/scripts/build.sh" build msmodelslim
+"$repo/scripts/build.sh" build msmodelslim msmodelslim_library
 cmake --install "$repo/build" --prefix "$prefix" >/dev/null
 echo "installed $("$prefix/bin/msmodelslim" --version) in $prefix/bin"
 

@@ -20,7 +20,7 @@ if [[ -z $tool ]]; then
 fi
 
 folders=()
-for folder in src tests bench include; do
+for folder in src tests bench include examples; do
   [[ -d $folder ]] && folders+=("$folder")
 done
 mapfile -d '' -t files < <(find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' -o -name '*.inc' \) -print0 | sort -z)

@@ -28,6 +28,7 @@ runtime     $ground $walk
 eval        $ground $walk runtime
 report      $ground
 serve       $ground $walk runtime
+api         $ground $walk runtime
 advise      $ground $walk recipe pipeline runtime eval report serve
 cli         $ground $walk recipe pipeline runtime eval report serve advise
 RULES

@@ -102,7 +102,7 @@ SamplingParams sampling_params(const GenerateArgs& args, const SamplingParams& d
   params.top_k = args.top_k.value_or(defaults.top_k);
   params.min_p = args.min_p.value_or(defaults.min_p);
   params.repetition_penalty = args.repetition_penalty.value_or(defaults.repetition_penalty);
-  params.check();
+  check_params(params);
   return params;
 }
 

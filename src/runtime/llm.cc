@@ -71,6 +71,8 @@ std::vector<Completion> Llm::run(std::vector<Completion> answers, const Sampling
     }
     for (const Sampled& sampled : progress.sampled) {
       const std::size_t i = index.at(sampled.request);
+      if (sampled.logprobs) answers[i].logprobs.push_back(*sampled.logprobs);
+      if (!sampled.prompt_logprobs.empty()) answers[i].prompt_logprobs = sampled.prompt_logprobs;
       answers[i].token_ids.push_back(sampled.token);
       answers[i].finish = sampled.finish;
       if (sampled.in_answer) tell(i, streams[i].push(sampled.token));

@@ -16,6 +16,8 @@ struct Completion {
   std::string text;
   std::vector<std::int32_t> token_ids;  // with the one that ended the answer
   Finish finish = Finish::kNone;
+  std::vector<TokenLogprobs> logprobs;         // of token_ids, if asked for
+  std::vector<TokenLogprobs> prompt_logprobs;  // of prompt tokens 1, 2 ..., if asked for
 };
 
 // Runs with pieces of prompts count as prefill, the others as decode.

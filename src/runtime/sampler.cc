@@ -23,18 +23,20 @@ std::int32_t most_likely(std::span<const float> logits) {
 
 }  // namespace
 
-void SamplingParams::check() const {
-  require(max_tokens >= 1, "max_tokens", static_cast<double>(max_tokens), "at least 1");
-  require(temperature >= 0, "temperature", temperature, "0 or above");
-  require(top_p > 0 && top_p <= 1, "top_p", top_p, "above 0 and at most 1");
-  require(top_k >= -1, "top_k", static_cast<double>(top_k), "-1, 0 or above");
-  require(min_p >= 0 && min_p <= 1, "min_p", min_p, "between 0 and 1");
-  require(repetition_penalty > 0, "repetition_penalty", repetition_penalty, "above 0");
-  require(!logprobs || (*logprobs >= 0 && *logprobs <= 20), "logprobs",
-          static_cast<double>(logprobs.value_or(0)), "between 0 and 20");
-  require(std::abs(presence_penalty) <= 2, "presence_penalty", presence_penalty,
+void check_params(const SamplingParams& params) {
+  require(params.max_tokens >= 1, "max_tokens", static_cast<double>(params.max_tokens),
+          "at least 1");
+  require(params.temperature >= 0, "temperature", params.temperature, "0 or above");
+  require(params.top_p > 0 && params.top_p <= 1, "top_p", params.top_p, "above 0 and at most 1");
+  require(params.top_k >= -1, "top_k", static_cast<double>(params.top_k), "-1, 0 or above");
+  require(params.min_p >= 0 && params.min_p <= 1, "min_p", params.min_p, "between 0 and 1");
+  require(params.repetition_penalty > 0, "repetition_penalty", params.repetition_penalty,
+          "above 0");
+  require(!params.logprobs || (*params.logprobs >= 0 && *params.logprobs <= 20), "logprobs",
+          static_cast<double>(params.logprobs.value_or(0)), "between 0 and 20");
+  require(std::abs(params.presence_penalty) <= 2, "presence_penalty", params.presence_penalty,
           "between -2 and 2");
-  require(std::abs(frequency_penalty) <= 2, "frequency_penalty", frequency_penalty,
+  require(std::abs(params.frequency_penalty) <= 2, "frequency_penalty", params.frequency_penalty,
           "between -2 and 2");
 }
 
@@ -59,7 +61,7 @@ Sampler::Sampler(const SamplingParams& params, std::span<const std::int32_t> pro
     : params_(params),
       random_(params.seed.value_or(fallback_seed)),
       prompt_(prompt.begin(), prompt.end()) {
-  params_.check();
+  check_params(params_);
 }
 
 void Sampler::penalize(std::span<float> logits) const {

@@ -2,44 +2,17 @@
 // The next token out of logits. Source: the order of vLLM's sampler: penalties, temperature, min_p,
 // top_k, top_p, draw.
 
+#include <msmodelslim/sampling_params.h>
+
 #include <cstdint>
-#include <optional>
 #include <random>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 namespace msmodelslim {
 
-struct SamplingParams {
-  std::int64_t max_tokens = 16;
-  double temperature = 1.0;         // 0: the most likely token
-  double top_p = 1.0;               // (0, 1]
-  std::int64_t top_k = 0;           // 0 or -1: all
-  double min_p = 0.0;               // [0, 1]: of the largest probability
-  double repetition_penalty = 1.0;  // > 0: of tokens in prompt or answer
-  double presence_penalty = 0.0;    // of tokens in the answer
-  double frequency_penalty = 0.0;   // the same, times their number
-  std::optional<std::uint64_t> seed;
-  std::vector<std::string> stop;
-  std::vector<std::int32_t> stop_token_ids;
-  bool ignore_eos = false;
-  // Log-probabilities of each token of the answer and of so many likeliest ones, before penalties,
-  // temperature and cuts; of the tokens of the prompt too.
-  std::optional<int> logprobs;
-  bool prompt_logprobs = false;
-
-  bool greedy() const { return temperature < 1e-5; }
-  // Throws UsageError for a value out of its range.
-  void check() const;
-};
-
-struct TokenLogprobs {
-  std::int32_t token = 0;
-  float logprob = 0;
-  std::vector<std::pair<std::int32_t, float>> top;  // the likeliest first
-};
+// Throws UsageError for a value out of its range.
+void check_params(const SamplingParams& params);
 
 // Of `token` in a row of log-probabilities, with the `count` likeliest.
 TokenLogprobs token_logprobs(std::span<const float> row, std::int32_t token, int count);

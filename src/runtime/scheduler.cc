@@ -30,7 +30,7 @@ const char* finish_name(Finish finish) {
 }
 
 void Scheduler::check(const std::vector<std::int32_t>& prompt, const SamplingParams& params) const {
-  params.check();
+  check_params(params);
   if (prompt.empty()) throw UsageError("the prompt has no tokens", "give it a text");
   for (const std::int32_t id : prompt)
     if (id < 0 || id >= runner_.spec().vocab)

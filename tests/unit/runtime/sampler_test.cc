@@ -104,13 +104,13 @@ TEST(Sampler, PenaltiesCountPromptAndAnswer) {
 TEST(Sampler, ValuesOutOfRangeAreRefused) {
   SamplingParams params;
   params.top_p = 0;
-  EXPECT_THROW(params.check(), UsageError);
+  EXPECT_THROW(check_params(params), UsageError);
   params = {};
   params.temperature = -1;
-  EXPECT_THROW(params.check(), UsageError);
+  EXPECT_THROW(check_params(params), UsageError);
   params = {};
   params.max_tokens = 0;
-  EXPECT_THROW(params.check(), UsageError);
+  EXPECT_THROW(check_params(params), UsageError);
 }
 
 }  // namespace
