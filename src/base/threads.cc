@@ -53,14 +53,20 @@ int thread_count() {
 
 void sleep_while_waiting(char** argv) {
   if (::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("GOMP_SPINCOUNT", "5000",
+           0);  // a few microseconds: the way from one product to the next
   if (::setenv("OMP_WAIT_POLICY", "PASSIVE", 1) == 0) ::execv("/proc/self/exe", argv);
 }
 
 void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  if (count == 1) {
+    body(0);
+    return;
+  }
   if (count <= 0) return;
   std::exception_ptr failure;
-  const int threads = static_cast<int>(std::min<std::int64_t>(thread_count(), count));
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  // Always the whole team: the runtime ends threads that a smaller one leaves over.
+#pragma omp parallel for num_threads(thread_count()) schedule(dynamic, 1)
   for (std::int64_t i = 0; i < count; ++i) {
     try {
       body(i);

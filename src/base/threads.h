@@ -13,10 +13,10 @@ int available_threads();
 void set_thread_count(int count);  // count >= 1
 int thread_count();
 
-// Threads that wait for work sleep instead of spinning: on a shared machine spinning costs more
-// than it gains. The OpenMP runtime reads this from the environment when the program is loaded, so
-// the program starts itself anew once with OMP_WAIT_POLICY=PASSIVE, unless the user set the
-// variable.
+// Threads that wait for work spin for a few microseconds only and then sleep: on a shared machine
+// spinning costs more than it gains. The OpenMP runtime reads this from the environment when the
+// program is loaded, so the program starts itself anew once with OMP_WAIT_POLICY=PASSIVE, unless
+// the user set the variable.
 void sleep_while_waiting(char** argv);
 
 // Calls body(i) for i in [0, count), each exactly once, on all threads. Exceptions are rethrown.

@@ -19,32 +19,32 @@ namespace hn = hwy::HWY_NAMESPACE;
 using F = hn::ScalableTag<float>;
 using I32 = hn::RebindToSigned<F>;
 
-hn::Vec<F> Widened(const float* w) { return hn::LoadU(F(), w); }
+HWY_INLINE hn::Vec<F> Widened(const float* w) { return hn::LoadU(F(), w); }
 
-hn::Vec<F> Widened(const std::uint16_t* w) {
+HWY_INLINE hn::Vec<F> Widened(const std::uint16_t* w) {
   const hn::RebindToUnsigned<F> d32;
   const hn::Rebind<std::uint16_t, F> d16;
   return hn::BitCast(F(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, w))));
 }
 
-hn::Vec<F> Widened(const std::int8_t* w) {
+HWY_INLINE hn::Vec<F> Widened(const std::int8_t* w) {
   const hn::Rebind<std::int8_t, F> d8;
   return hn::ConvertTo(F(), hn::PromoteTo(I32(), hn::LoadU(d8, w)));
 }
 
-float One(float w) { return w; }
-float One(std::uint16_t w) {
+HWY_INLINE float One(float w) { return w; }
+HWY_INLINE float One(std::uint16_t w) {
   const auto bits = static_cast<std::uint32_t>(w) << 16;
   float value;
   std::memcpy(&value, &bits, sizeof(value));
   return value;
 }
-float One(std::int8_t w) { return static_cast<float>(w); }
+HWY_INLINE float One(std::int8_t w) { return static_cast<float>(w); }
 
 // y[i * ldy] = x[i, :k] w[:k] of four rows (a row that is not there repeats another). The order of
 // the sums is the same for each row.
 template <typename W>
-void Dots(const float* const* x, const W* w, std::int64_t k, float* y) {
+HWY_INLINE void Dots(const float* const* x, const W* w, std::int64_t k, float* y) {
   const F d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const float* x0 = x[0];
@@ -80,7 +80,7 @@ void Dots(const float* const* x, const W* w, std::int64_t k, float* y) {
 
 // One row, with the sums of Dots.
 template <typename W>
-float Dot(const float* x, const W* w, std::int64_t k) {
+HWY_INLINE float Dot(const float* x, const W* w, std::int64_t k) {
   const F d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   auto a = hn::Zero(d), b = a;
@@ -96,8 +96,8 @@ float Dot(const float* x, const W* w, std::int64_t k) {
 
 // y[m, n] for columns [begin, end) of it.
 template <typename W>
-void Columns(const float* x, const W* w, float* y, std::int64_t m, std::int64_t n, std::int64_t k,
-             std::int64_t begin, std::int64_t end) {
+HWY_INLINE void Columns(const float* x, const W* w, float* y, std::int64_t m, std::int64_t n,
+                        std::int64_t k, std::int64_t begin, std::int64_t end) {
   for (std::int64_t c = begin; c < end; ++c) {
     const W* line = w + c * k;
     if (m == 1) {
@@ -131,32 +131,78 @@ void ColumnsF32S8(const float* x, const std::int8_t* w, float* y, std::int64_t m
 
 #if HWY_TARGET == HWY_SCALAR
 
-std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
+HWY_INLINE std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
   std::int32_t sum = 0;
   for (std::int64_t i = 0; i < k; ++i) sum += x[i] * w[i];
   return sum;
 }
 
+HWY_INLINE void DotsS8(const std::int16_t* const* x, const std::int8_t* w, std::int64_t k,
+                       std::int32_t* y) {
+  for (std::int64_t r = 0; r < 4; ++r) y[r] = DotS8(x[r], w, k);
+}
+
 #else
 
-std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
-  const I32 d32;
-  const hn::Repartition<std::int16_t, I32> d16;
-  const hn::Rebind<std::int8_t, decltype(d16)> d8;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d16));
-  // Targets without a pairwise product keep the upper lanes in a second sum.
-  auto a = hn::Zero(d32), b = a, c = a, e = a;
+using I16 = hn::Repartition<std::int16_t, I32>;
+
+HWY_INLINE hn::Vec<I16> Widened16(const std::int8_t* w) {
+  const hn::Rebind<std::int8_t, I16> d8;
+  return hn::PromoteTo(I16(), hn::LoadU(d8, w));
+}
+
+// Sums of products of pairs; targets without a pairwise product keep the upper lanes in `odd`.
+struct PairSums {
+  hn::Vec<I32> even;
+  hn::Vec<I32> odd;
+};
+
+HWY_INLINE PairSums NoSums() { return {hn::Zero(I32()), hn::Zero(I32())}; }
+
+HWY_INLINE void AddPairs(hn::Vec<I16> w, const std::int16_t* x, PairSums& sums) {
+  sums.even = hn::ReorderWidenMulAccumulate(I32(), w, hn::LoadU(I16(), x), sums.even, sums.odd);
+}
+
+HWY_INLINE hn::Vec<I32> Joined(const PairSums& sums) {
+  return hn::RearrangeToOddPlusEven(sums.even, sums.odd);
+}
+
+HWY_INLINE std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(I16()));
+  PairSums a = NoSums();
+  PairSums b = NoSums();
   std::int64_t i = 0;
   for (; i + 2 * lanes <= k; i += 2 * lanes) {
-    a = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d16, hn::LoadU(d8, w + i)),
-                                      hn::LoadU(d16, x + i), a, b);
-    c = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d16, hn::LoadU(d8, w + i + lanes)),
-                                      hn::LoadU(d16, x + i + lanes), c, e);
+    AddPairs(Widened16(w + i), x + i, a);
+    AddPairs(Widened16(w + i + lanes), x + i + lanes, b);
   }
-  const auto sums = hn::Add(hn::RearrangeToOddPlusEven(a, b), hn::RearrangeToOddPlusEven(c, e));
-  std::int32_t sum = hn::GetLane(hn::SumOfLanes(d32, sums));
+  std::int32_t sum = hn::GetLane(hn::SumOfLanes(I32(), hn::Add(Joined(a), Joined(b))));
   for (; i < k; ++i) sum += x[i] * w[i];
   return sum;
+}
+
+// Of four rows; the weights are widened once.
+HWY_INLINE void DotsS8(const std::int16_t* const* x, const std::int8_t* w, std::int64_t k,
+                       std::int32_t* y) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(I16()));
+  PairSums a0 = NoSums();
+  PairSums a1 = NoSums();
+  PairSums a2 = NoSums();
+  PairSums a3 = NoSums();
+  std::int64_t i = 0;
+  for (; i + lanes <= k; i += lanes) {
+    const auto v = Widened16(w + i);
+    AddPairs(v, x[0] + i, a0);
+    AddPairs(v, x[1] + i, a1);
+    AddPairs(v, x[2] + i, a2);
+    AddPairs(v, x[3] + i, a3);
+  }
+  y[0] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a0)));
+  y[1] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a1)));
+  y[2] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a2)));
+  y[3] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a3)));
+  for (; i < k; ++i)
+    for (std::int64_t r = 0; r < 4; ++r) y[r] += x[r][i] * w[i];
 }
 
 #endif
@@ -164,8 +210,18 @@ std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) 
 // `x`: codes with 16 bits each.
 void ColumnsS8(const std::int16_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t c = begin; c < end; ++c)
-    for (std::int64_t r = 0; r < m; ++r) y[r * n + c] = DotS8(x + r * k, w + c * k, k);
+  for (std::int64_t c = begin; c < end; ++c) {
+    const std::int8_t* line = w + c * k;
+    std::int64_t r = 0;
+    for (; r + 4 <= m; r += 4) {
+      const std::int16_t* rows[4];
+      std::int32_t sums[4];
+      for (std::int64_t i = 0; i < 4; ++i) rows[i] = x + (r + i) * k;
+      DotsS8(rows, line, k, sums);
+      for (std::int64_t i = 0; i < 4; ++i) y[(r + i) * n + c] = sums[i];
+    }
+    for (; r < m; ++r) y[r * n + c] = DotS8(x + r * k, line, k);
+  }
 }
 
 }  // namespace HWY_NAMESPACE
