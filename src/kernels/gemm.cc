@@ -58,12 +58,13 @@ const dnnl::engine& cpu() {
 // The left [rows,k] and right [k,cols] side of a product in memory, and what becomes of y.
 struct Layout {
   memory::data_type dtype;
+  memory::data_type sums;             // of y
   std::int64_t left_row, left_depth;  // steps to the next row and to the next k, in elements
   std::int64_t right_depth, right_col;
   bool accumulate;  // adds to y
 };
 
-// y[rows,cols] (+)= left * right on the calling thread, y fp32.
+// y[rows,cols] (+)= left * right on the calling thread.
 class TileProduct {
  public:
   TileProduct(const Layout& layout, std::int64_t rows, std::int64_t cols, std::int64_t k,
@@ -81,7 +82,7 @@ class TileProduct {
             memory::desc({rows, k}, layout.dtype, memory::dims{layout.left_row, layout.left_depth}),
             memory::desc({k, cols}, layout.dtype,
                          memory::dims{layout.right_depth, layout.right_col}),
-            memory::desc({rows, cols}, memory::data_type::f32, memory::dims{ldy, 1})),
+            memory::desc({rows, cols}, layout.sums, memory::dims{ldy, 1})),
         attributes, cpu());
     product_ = dnnl::matmul(description_);
   }
@@ -89,7 +90,7 @@ class TileProduct {
   std::string implementation() const { return description_.impl_info_str(); }
 
   // Any number of threads at once.
-  void run(const void* x, const void* w, float* y) const {
+  void run(const void* x, const void* w, void* y) const {
     const OneThread one_thread;
     dnnl::stream stream(cpu());
     constexpr std::size_t kAlignment = 64;
@@ -124,8 +125,8 @@ void for_each_tile(std::int64_t m, std::int64_t n, const Body& body) {
 }
 
 // All tiles of y (+)= left * right. At most four tile shapes occur.
-template <typename T>
-void tiled_product(const Layout& layout, const T* left, const T* right, float* y, std::int64_t ldy,
+template <typename T, typename Sum>
+void tiled_product(const Layout& layout, const T* left, const T* right, Sum* y, std::int64_t ldy,
                    std::int64_t m, std::int64_t n, std::int64_t k) {
   std::map<std::pair<std::int64_t, std::int64_t>, TileProduct> shapes;
   for (std::int64_t rows : {std::min(m, kTileRows), m % kTileRows})
@@ -140,28 +141,33 @@ void tiled_product(const Layout& layout, const T* left, const T* right, float* y
 
 constexpr memory::data_type type_of(const float*) { return memory::data_type::f32; }
 constexpr memory::data_type type_of(const std::uint16_t*) { return memory::data_type::bf16; }
+constexpr memory::data_type kF32 = memory::data_type::f32;
 
 template <typename T>
 void product_nt(const T* x, std::int64_t ldx, const T* w, std::int64_t ldw, float* y,
                 std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  tiled_product(Layout{type_of(x), ldx, 1, 1, ldw, false}, x, w, y, ldy, m, n, k);
+  tiled_product(Layout{type_of(x), kF32, ldx, 1, 1, ldw, false}, x, w, y, ldy, m, n, k);
 }
 
 template <typename T>
 void product_nn(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, float* y,
                 std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
-  tiled_product(Layout{type_of(a), lda, 1, ldb, 1, accumulate}, a, b, y, ldy, m, n, k);
+  tiled_product(Layout{type_of(a), kF32, lda, 1, ldb, 1, accumulate}, a, b, y, ldy, m, n, k);
 }
 
 template <typename T>
 void product_tn(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, float* y,
                 std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
-  tiled_product(Layout{type_of(a), 1, lda, ldb, 1, accumulate}, a, b, y, ldy, m, n, k);
+  tiled_product(Layout{type_of(a), kF32, 1, lda, ldb, 1, accumulate}, a, b, y, ldy, m, n, k);
+}
+
+bool has_isa(dnnl::cpu_isa isa) {
+  const auto bits = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
 }
 
 bool probe_bf16() {
-  constexpr auto kBf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  if ((static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kBf16) != kBf16) return false;
+  if (!has_isa(dnnl::cpu_isa::avx512_core_bf16)) return false;
   constexpr std::int64_t kRows = 40;
   constexpr std::int64_t kDepth = 70;
   constexpr std::uint16_t kTwo = 0x4000;
@@ -170,7 +176,7 @@ bool probe_bf16() {
   const std::vector<std::uint16_t> w(kRows * kDepth, kThree);
   std::vector<float> y(kRows * kRows);
   try {
-    const Layout layout{memory::data_type::bf16, kDepth, 1, 1, kDepth, false};
+    const Layout layout{memory::data_type::bf16, kF32, kDepth, 1, 1, kDepth, false};
     const TileProduct product(layout, kRows, kRows, kDepth, kRows);
     if (product.implementation().find("ref") != std::string::npos) return false;
     product.run(x.data(), w.data(), y.data());
@@ -180,7 +186,41 @@ bool probe_bf16() {
   return std::all_of(y.begin(), y.end(), [](float value) { return value == 6.0F * kDepth; });
 }
 
+Layout s8_layout(std::int64_t k) {
+  return {memory::data_type::s8, memory::data_type::s32, k, 1, 1, k, false};
+}
+
+// Without VNNI the library adds pairs in 16 bits, which saturate: the codes of the probe are those
+// for which it would.
+bool probe_s8() {
+  if (!has_isa(dnnl::cpu_isa::avx512_core_vnni) && !has_isa(dnnl::cpu_isa::avx2_vnni)) return false;
+  constexpr std::int64_t kRows = 40;
+  constexpr std::int64_t kDepth = 70;
+  const std::vector<std::int8_t> x(kRows * kDepth, 127);
+  const std::vector<std::int8_t> w(kRows * kDepth, -128);
+  std::vector<std::int32_t> y(kRows * kRows);
+  try {
+    const TileProduct product(s8_layout(kDepth), kRows, kRows, kDepth, kRows);
+    if (product.implementation().find("ref") != std::string::npos) return false;
+    product.run(x.data(), w.data(), y.data());
+  } catch (const dnnl::error&) {
+    return false;
+  }
+  return std::all_of(y.begin(), y.end(),
+                     [](std::int32_t value) { return value == -127 * 128 * kDepth; });
+}
+
 }  // namespace
+
+bool has_s8_products() {
+  static const bool has = probe_s8();
+  return has;
+}
+
+void library_matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+                       std::int64_t n, std::int64_t k) {
+  tiled_product(s8_layout(k), x, w, y, n, m, n, k);
+}
 
 bool has_bf16_products() {
   static const bool has = probe_bf16();

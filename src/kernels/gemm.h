@@ -2,9 +2,9 @@
 // Matrix products. Everything above calls these; the library behind them (oneDNN on x86) is named
 // in gemm.cc only.
 //
-// 8-bit products are ours (gemm_s8.cc). A product is cut into tiles whose size depends on the
-// shapes alone, and each tile is computed by one thread: the result has the same bits for any
-// number of threads.
+// 8-bit products are ours (gemm_s8.cc) where the processor has no VNNI. A product is cut into tiles
+// whose size depends on the shapes alone, and each tile is computed by one thread: the result has
+// the same bits for any number of threads.
 
 #include <cstdint>
 
@@ -54,5 +54,12 @@ void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 // threads.
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k);
+
+// True when the library multiplies 8-bit codes exactly and fast (VNNI): looked up once, with codes
+// whose sums would saturate elsewhere. matmul_s8 then uses it.
+bool has_s8_products();
+// The library's own product of 8-bit codes; exact only where has_s8_products() is true.
+void library_matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+                       std::int64_t n, std::int64_t k);
 
 }  // namespace msmodelslim

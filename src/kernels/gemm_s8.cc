@@ -1,5 +1,6 @@
 // matmul_s8: pairs of codes, widened to 16 bits, are multiplied and joined in 32 bits (pmaddwd and
-// its relatives), so no sum ever saturates. oneDNN's 8-bit products on processors without VNNI do.
+// its relatives), so no sum ever saturates. oneDNN's 8-bit products on processors without VNNI do;
+// where they are exact they are used.
 //
 // A panel holds 2L columns of w (L: 32-bit lanes of a vector): [pair][column][2]. One step of the
 // inner loop multiplies one pair of four rows of x with the panel's pair.
@@ -222,6 +223,10 @@ void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std:
                std::int64_t n, std::int64_t k) {
   if (m <= kFewRows) {
     few_rows_s8(x, w, y, m, n, k);
+    return;
+  }
+  if (has_s8_products()) {
+    library_matmul_s8(x, w, y, m, n, k);
     return;
   }
   const std::int64_t pairs = (k + 1) / 2;

@@ -162,6 +162,28 @@ TEST(GemmS8, IsExactForTheLargestCodesAndAnyDepth) {
   }
 }
 
+// Small codes never saturate: the call of the library is right on every processor.
+TEST(GemmS8, TheLibrarysProductIsCalledRightly) {
+  std::mt19937 generator(6);
+  std::uniform_int_distribution<int> code(-9, 9);
+  const std::int64_t m = 300;
+  const std::int64_t n = 530;
+  const std::int64_t k = 70;
+  std::vector<std::int8_t> x(static_cast<std::size_t>(m * k));
+  std::vector<std::int8_t> w(static_cast<std::size_t>(n * k));
+  for (auto* codes : {&x, &w})
+    for (std::int8_t& value : *codes) value = static_cast<std::int8_t>(code(generator));
+  std::vector<std::int32_t> y(static_cast<std::size_t>(m * n));
+  library_matmul_s8(x.data(), w.data(), y.data(), m, n, k);
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = 0; j < n; ++j) {
+      std::int32_t sum = 0;
+      for (std::int64_t p = 0; p < k; ++p)
+        sum += x[static_cast<std::size_t>(i * k + p)] * w[static_cast<std::size_t>(j * k + p)];
+      ASSERT_EQ(y[static_cast<std::size_t>(i * n + j)], sum) << i << " " << j;
+    }
+}
+
 TEST(GemmS8, AgreesWithTheDefinitionForOddShapes) {
   std::mt19937 generator(5);
   std::uniform_int_distribution<int> code(-128, 127);
