@@ -25,4 +25,13 @@ bool parse_words(CLI::App& app, const std::vector<std::string>& words) {
   return true;
 }
 
+void add_lm_head_option(CLI::App& app, std::string& value) {
+  app.add_option("--lm_head", value,
+                 "float: as the folder has it (default); int8: quantized when it is loaded, faster")
+      ->check(CLI::IsMember({"float", "int8"}))
+      ->type_name("float|int8");
+}
+
+LoadOptions load_options(const std::string& lm_head) { return {.int8_head = lm_head == "int8"}; }
+
 }  // namespace msmodelslim

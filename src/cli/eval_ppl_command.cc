@@ -24,6 +24,7 @@ struct PplArgs {
   std::string float_path;
   std::string text;
   int threads = 0;
+  std::string lm_head = "float";
 };
 
 void declare(CLI::App& app, PplArgs& args) {
@@ -36,6 +37,7 @@ void declare(CLI::App& app, PplArgs& args) {
       ->check(CLI::Range(2, 1 << 20));
   app.add_option("--windows", args.options.windows, "windows to use (default: all that fit)")
       ->check(CLI::NonNegativeNumber);
+  add_lm_head_option(app, args.lm_head);
   app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
       ->check(CLI::PositiveNumber);
 }
@@ -63,6 +65,7 @@ int run_eval_ppl(const std::vector<std::string>& words) {
   if (!parse_words(app, words)) return 0;
   if (!args.float_path.empty()) args.options.float_path = args.float_path;
   if (args.threads > 0) set_thread_count(args.threads);
+  args.options.load = load_options(args.lm_head);
   const auto start = std::chrono::steady_clock::now();
   const Tokenizer tokenizer = Tokenizer::load(args.options.model_paths.front());
   const auto ids = tokenizer.encode(read_file(args.text), /*add_special_tokens=*/false);

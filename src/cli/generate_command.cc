@@ -28,6 +28,7 @@ struct GenerateArgs {
   std::string prompts_file;
   std::int64_t max_model_len = 0;
   int threads = 0;
+  std::string lm_head = "float";
   bool json = false;
   bool chat = false;
   std::int64_t max_tokens = 128;
@@ -60,6 +61,7 @@ void declare(CLI::App& app, GenerateArgs& args) {
   app.add_flag("--ignore_eos", args.params.ignore_eos, "go on up to --max_tokens");
   app.add_option("--max_model_len", args.max_model_len, "most tokens of prompt and answer")
       ->check(CLI::PositiveNumber);
+  add_lm_head_option(app, args.lm_head);
   app.add_flag("--chat", args.chat,
                "each prompt is a message, put into words by the model's chat template");
   app.add_flag("--json", args.json, "one JSON object per prompt");
@@ -155,7 +157,7 @@ int run_generate(const std::vector<std::string>& words) {
   declare(app, args);
   if (!parse_words(app, words)) return 0;
   if (args.threads > 0) set_thread_count(args.threads);
-  Llm llm(args.model_path, args.max_model_len);
+  Llm llm(args.model_path, args.max_model_len, load_options(args.lm_head));
   const SamplingParams params = sampling_params(args, llm.default_params());
   const std::vector<std::string> prompts = read_prompts(args);
   const bool stream = prompts.size() == 1 && !args.json;

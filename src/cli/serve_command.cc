@@ -28,6 +28,7 @@ struct ServeArgs {
   std::int64_t max_model_len = 0;
   std::int64_t max_num_seqs = 64;
   int threads = 0;
+  std::string lm_head = "float";
   bool trust_remote_code = false;
   std::string api_key;
   HttpOptions http;
@@ -47,6 +48,7 @@ void declare(CLI::App& app, ServeArgs& args) {
       ->check(CLI::PositiveNumber);
   app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
       ->check(CLI::PositiveNumber);
+  add_lm_head_option(app, args.lm_head);
   app.add_option("--quantization", args.quantization,
                  "accepted for vLLM's sake; the folder says it itself");
   app.add_flag("--trust_remote_code", args.trust_remote_code,
@@ -72,7 +74,7 @@ int run_serve(const std::vector<std::string>& words) {
   const Tokenizer tokenizer = Tokenizer::load(args.model_path);
   GenerationConfig config = read_generation_config(args.model_path);
   if (const auto eos = tokenizer.eos_id()) config.end_ids.push_back(*eos);
-  ModelRunner runner(args.model_path, args.max_model_len);
+  ModelRunner runner(args.model_path, args.max_model_len, load_options(args.lm_head));
 
   // A reply must not outlive the server, so the worker goes first.
   std::unique_ptr<Api> api;

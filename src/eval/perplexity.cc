@@ -56,7 +56,7 @@ std::vector<PerplexityResult> evaluate_perplexity(const PerplexityOptions& optio
   }
   std::vector<PerplexityResult> results;
   for (const std::string& path : options.model_paths) {
-    ScoredModel model(path);
+    ScoredModel model(path, options.load);
     if (reference && reference->spec().vocab != model.spec().vocab)
       throw DataError(fmt::format("{} has {} vocabulary entries, {} has {}", *options.float_path,
                                   reference->spec().vocab, path, model.spec().vocab),

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/statistics.h"
+#include "runtime/loaded_model.h"
 
 namespace msmodelslim {
 
@@ -22,6 +23,7 @@ struct PerplexityOptions {
   std::optional<std::string> float_path;  // also gives KL and agreement; runs once for all
   std::int64_t seqlen = 2048;
   std::int64_t windows = 0;  // 0: all that fit
+  LoadOptions load = {};     // of model_paths
 };
 
 struct PerplexityResult {

@@ -20,7 +20,8 @@ Windows cut_windows(std::span<const std::int32_t> ids, std::int64_t seqlen, std:
 
 class ScoredModel {
  public:
-  explicit ScoredModel(const std::string& folder) : model_(folder) {}
+  explicit ScoredModel(const std::string& folder, const LoadOptions& options = {})
+      : model_(folder, options) {}
 
   const ModelSpec& spec() const { return model_.spec(); }
   // Embeds the windows; run_block() for every block in turn makes the states those behind it.

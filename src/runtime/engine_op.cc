@@ -9,7 +9,6 @@
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
-#include "kernels/learned_round.h"
 #include "kernels/ops.h"
 #include "quantize/int8.h"
 #include "quantize/mx.h"
@@ -258,13 +257,13 @@ void EngineOp::apply_static(const Entry& entry, const Linear& linear, const floa
                             std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
   const std::int64_t out = linear.spec().out;
-  codes_.resize(static_cast<std::size_t>(rows * in));
+  input_.codes.resize(static_cast<std::size_t>(rows * in));
   sums_.resize(static_cast<std::size_t>(rows * out));
   parallel_for(rows, [&](std::int64_t r) {
-    quantize_s8(x + r * in, entry.input_scale, entry.input_offset, -128.0F, codes_.data() + r * in,
-                in);
+    quantize_s8(x + r * in, entry.input_scale, entry.input_offset, -128.0F,
+                input_.codes.data() + r * in, in);
   });
-  matmul_s8(codes_.data(), entry.codes, sums_.data(), rows, out, in);
+  matmul_s8(input_.codes.data(), entry.codes, sums_.data(), rows, out, in);
   parallel_for(rows, [&](std::int64_t r) {
     const std::int32_t* sum = sums_.data() + r * out;
     for (std::int64_t i = 0; i < out; ++i) {
@@ -278,47 +277,25 @@ void EngineOp::apply_static(const Entry& entry, const Linear& linear, const floa
 void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const float* x,
                              std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
-  const std::int64_t out = linear.spec().out;
-  codes_.resize(static_cast<std::size_t>(rows * in));
-  sums_.resize(static_cast<std::size_t>(rows * out));
-  std::vector<float> scales(static_cast<std::size_t>(rows));
-  const bool int4 = entry.type == LinearType::kW4A4Dynamic;
-  const float highest = int4 ? 7.0F / linear.input_rotation().clip_ratio : 127.0F;
-  constexpr RoundRange kInt4 = {0.0F, -8.0F, 7.0F};
-  parallel_for(rows, [&](std::int64_t r) {
-    const float largest = abs_max(x + r * in, in);
-    const float scale = largest > 0 ? largest / highest : 1.0F;
-    scales[static_cast<std::size_t>(r)] = scale;
-    std::int8_t* codes = codes_.data() + r * in;
-    if (int4)
-      learned_codes(x + r * in, nullptr, scale, kInt4, codes, in);
-    else
-      quantize_s8(x + r * in, scale, 0.0F, -128.0F, codes, in);
-  });
-  const std::vector<float>& bias = linear.bias();
-  if (entry.groups > 1 || !entry.weight_offset.empty()) {
-    // No engine has this form: codes times scale, then one product in fp32.
-    std::vector<float> input(codes_.size());
-    parallel_for(rows, [&](std::int64_t r) {
-      for (std::int64_t j = r * in; j < (r + 1) * in; ++j)
-        input[static_cast<std::size_t>(j)] =
-            static_cast<float>(codes_[static_cast<std::size_t>(j)]) *
-            scales[static_cast<std::size_t>(r)];
-    });
-    dequantized(entry, linear.spec())
-        .multiply(input.data(), rows, bias.empty() ? nullptr : bias.data(), y);
+  const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
+  if (entry.type == LinearType::kW4A4Dynamic)
+    quantize_per_token_int4(x, rows, in, linear.input_rotation().clip_ratio, input_);
+  else
+    quantize_per_token(x, rows, in, input_);
+  if (entry.groups == 1 && entry.weight_offset.empty()) {
+    multiply_dynamic(input_, entry.codes, entry.weight_scale.data(), bias, rows, in,
+                     linear.spec().out, sums_, y);
     return;
   }
-  matmul_s8(codes_.data(), entry.codes, sums_.data(), rows, out, in);
+  // No engine has this form: codes times scale, then one product in fp32.
+  std::vector<float> input(input_.codes.size());
   parallel_for(rows, [&](std::int64_t r) {
-    const std::int32_t* sum = sums_.data() + r * out;
-    const float scale = scales[static_cast<std::size_t>(r)];
-    for (std::int64_t i = 0; i < out; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      y[r * out + i] = static_cast<float>(sum[i]) * scale * entry.weight_scale[at] +
-                       (bias.empty() ? 0.0F : bias[at]);
-    }
+    for (std::int64_t j = r * in; j < (r + 1) * in; ++j)
+      input[static_cast<std::size_t>(j)] =
+          static_cast<float>(input_.codes[static_cast<std::size_t>(j)]) *
+          input_.scales[static_cast<std::size_t>(r)];
   });
+  dequantized(entry, linear.spec()).multiply(input.data(), rows, bias, y);
 }
 
 ProductWeight EngineOp::dequantized(const Entry& entry, const LinearSpec& spec) {

@@ -27,6 +27,7 @@
 #include "checkpoint/compressed_config.h"
 #include "forward/context.h"
 #include "quantize/quantized_linear.h"
+#include "runtime/dynamic_product.h"
 
 namespace msmodelslim {
 
@@ -79,7 +80,7 @@ class EngineOp : public LinearOp {
   DType model_dtype_;
   FloatLinearOp float_op_;
   std::map<std::string, Entry> entries_;
-  std::vector<std::int8_t> codes_;
+  DynamicInput input_;
   std::vector<std::int32_t> sums_;
 };
 

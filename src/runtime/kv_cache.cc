@@ -34,4 +34,23 @@ CachedRows SequenceCache::add(std::int64_t block, const float* k, const float* v
   return {length_ + rows, dtype_, keys, values};
 }
 
+void SequenceCache::copy_prefix(const SequenceCache& other, std::int64_t tokens) {
+  const auto copy = [&](const Values& from, Values* to) {
+    const auto count = static_cast<std::ptrdiff_t>(tokens * width_);
+    if (dtype_ == DType::kF32)
+      to->f32.assign(from.f32.begin(), from.f32.begin() + count);
+    else
+      to->bf16.assign(from.bf16.begin(), from.bf16.begin() + count);
+  };
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    copy(other.keys_[i], &keys_[i]);
+    copy(other.values_[i], &values_[i]);
+  }
+  length_ = tokens;
+}
+
+std::size_t SequenceCache::bytes() const {
+  return 2 * keys_.size() * static_cast<std::size_t>(length_ * width_) * dtype_size(dtype_);
+}
+
 }  // namespace msmodelslim

@@ -18,6 +18,9 @@ class SequenceCache {
   // Adds rows of one block; they count for length() after commit().
   CachedRows add(std::int64_t block, const float* k, const float* v, std::int64_t rows);
   void commit(std::int64_t rows) { length_ += rows; }
+  // Becomes the first `tokens` tokens of another cache of the same model.
+  void copy_prefix(const SequenceCache& other, std::int64_t tokens);
+  std::size_t bytes() const;  // of keys and values
 
  private:
   struct Values {

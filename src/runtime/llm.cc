@@ -11,8 +11,8 @@
 
 namespace msmodelslim {
 
-Llm::Llm(const std::string& folder, std::int64_t max_length)
-    : folder_(folder), tokenizer_(Tokenizer::load(folder)), runner_(folder, max_length) {
+Llm::Llm(const std::string& folder, std::int64_t max_length, const LoadOptions& options)
+    : folder_(folder), tokenizer_(Tokenizer::load(folder)), runner_(folder, max_length, options) {
   const GenerationConfig config = read_generation_config(folder);
   default_params_ = config.params;
   end_ids_ = config.end_ids;

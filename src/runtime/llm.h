@@ -31,7 +31,8 @@ struct RunTimes {
 class Llm {
  public:
   // `max_length`: as in ModelRunner.
-  explicit Llm(const std::string& folder, std::int64_t max_length = 0);
+  explicit Llm(const std::string& folder, std::int64_t max_length = 0,
+               const LoadOptions& options = {});
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
   // What generation_config.json of the folder says, or the defaults of SamplingParams.

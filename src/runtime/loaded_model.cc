@@ -7,7 +7,7 @@
 
 namespace msmodelslim {
 
-LoadedModel::LoadedModel(const std::string& folder)
+LoadedModel::LoadedModel(const std::string& folder, const LoadOptions& options)
     : checkpoint_(folder), spec_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
   if (EngineOp::is_quantized(folder)) {
     op_ = std::make_unique<EngineOp>(spec_, checkpoint_, spec_.dtype);
@@ -17,10 +17,12 @@ LoadedModel::LoadedModel(const std::string& folder)
     op_ = std::make_unique<FloatLinearOp>(spec_.dtype);
   }
   head_ = std::make_unique<Head>(spec_, checkpoint_);
+  if (options.int8_head) int8_head_ = std::make_unique<Int8Head>(head_->linear());
 }
 
 void LoadedModel::logits(const float* hidden, std::int64_t rows, float* logits) {
-  head_->run(hidden, rows, *op_, sized(normed_, rows * spec_.hidden), logits);
+  LinearOp& op = int8_head_ ? static_cast<LinearOp&>(*int8_head_) : *op_;
+  head_->run(hidden, rows, op, sized(normed_, rows * spec_.hidden), logits);
 }
 
 }  // namespace msmodelslim

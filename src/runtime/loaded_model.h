@@ -6,13 +6,18 @@
 
 #include "checkpoint/reader.h"
 #include "forward/run.h"
+#include "runtime/int8_head.h"
 
 namespace msmodelslim {
+
+struct LoadOptions {
+  bool int8_head = false;  // see int8_head.h
+};
 
 class LoadedModel {
  public:
   // Throws DataError for what the folder lacks.
-  explicit LoadedModel(const std::string& folder);
+  explicit LoadedModel(const std::string& folder, const LoadOptions& options = {});
 
   const CheckpointReader& checkpoint() const { return checkpoint_; }
   const ModelSpec& spec() const { return spec_; }
@@ -27,6 +32,7 @@ class LoadedModel {
   std::unique_ptr<LinearOp> op_;
   std::unique_ptr<KvOp> kv_op_;
   std::unique_ptr<Head> head_;
+  std::unique_ptr<Int8Head> int8_head_;  // null: the head is computed by op()
   std::vector<float> normed_;
 };
 

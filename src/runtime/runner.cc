@@ -19,8 +19,9 @@ std::int64_t checked_length(const ModelSpec& model, std::int64_t wanted) {
 
 }  // namespace
 
-ModelRunner::ModelRunner(const std::string& folder, std::int64_t max_length)
-    : model_(folder),
+ModelRunner::ModelRunner(const std::string& folder, std::int64_t max_length,
+                         const LoadOptions& options)
+    : model_(folder, options),
       max_length_(checked_length(spec(), max_length)),
       rope_(spec().rope, max_length_) {
   blocks_.reserve(spec().blocks.size());

@@ -21,7 +21,8 @@ struct SequenceStep {
 class ModelRunner {
  public:
   // `max_length`: most tokens of a sequence; 0: what config.json says. UsageError if it says less.
-  explicit ModelRunner(const std::string& folder, std::int64_t max_length = 0);
+  explicit ModelRunner(const std::string& folder, std::int64_t max_length = 0,
+                       const LoadOptions& options = {});
 
   const ModelSpec& spec() const { return model_.spec(); }
   std::int64_t max_length() const { return max_length_; }

@@ -8,8 +8,9 @@
 namespace msmodelslim {
 namespace {
 
-constexpr std::int64_t kPromptRows = 512;  // of one run
-constexpr std::int64_t kLogitRows = 64;    // of a prompt whose logits are all asked for
+constexpr std::int64_t kPromptRows = 512;   // of one run
+constexpr std::int64_t kFewestShared = 16;  // tokens: fewer are not worth a copy
+constexpr std::int64_t kLogitRows = 64;     // of a prompt whose logits are all asked for
 
 bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
@@ -59,8 +60,29 @@ std::int64_t Scheduler::add(std::vector<std::int32_t> prompt, const SamplingPara
   return id;
 }
 
-void Scheduler::cancel(std::int64_t request) {
-  std::erase_if(requests_, [&](const auto& r) { return r->id == request; });
+void Scheduler::cancel(std::int64_t request) { end(request); }
+
+void Scheduler::end(std::int64_t request) {
+  const auto found = std::find_if(requests_.begin(), requests_.end(),
+                                  [&](const auto& r) { return r->id == request; });
+  if (found == requests_.end()) return;
+  kept_.keep(std::move((*found)->ids), std::move((*found)->cache));
+  requests_.erase(found);
+}
+
+std::int64_t Scheduler::take_over(Request& request) {
+  if (request.cache.length() > 0 || request.params.prompt_logprobs) return 0;
+  PrefixStore::Match best = kept_.find(request.ids);
+  for (const auto& other : requests_) {
+    const std::int64_t common =
+        std::min(common_prefix(other->ids, request.ids), other->cache.length());
+    if (common > best.tokens) best = {&other->cache, common};
+  }
+  // The last token is run for its logits.
+  const std::int64_t tokens = std::min(best.tokens, request.prompt - 1);
+  if (tokens < kFewestShared) return 0;
+  request.cache.copy_prefix(*best.cache, tokens);
+  return tokens;
 }
 
 Finish Scheduler::ending(const Request& request, std::int32_t token, bool* in_answer) const {
@@ -115,6 +137,7 @@ Scheduler::Progress Scheduler::step() {
   std::int64_t room = kPromptRows;
   for (std::size_t i = 0; i < std::min(most_running_, requests_.size()); ++i) {
     const std::int64_t before = room;
+    progress.shared_tokens += take_over(*requests_[i]);
     const SequenceStep step = next_step(*requests_[i], &room);
     progress.prompt_tokens += before - room;
     if (step.ids.empty()) continue;
@@ -134,7 +157,7 @@ Scheduler::Progress Scheduler::step() {
     progress.sampled.push_back(sample(request, rows.last(vocab)));
   }
   for (const Sampled& sampled : progress.sampled)
-    if (sampled.finish != Finish::kNone) cancel(sampled.request);
+    if (sampled.finish != Finish::kNone) end(sampled.request);
   return progress;
 }
 

@@ -1,0 +1,56 @@
+#include "runtime/dynamic_product.h"
+
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "kernels/learned_round.h"
+#include "kernels/ops.h"
+
+namespace msmodelslim {
+namespace {
+
+template <typename Encode>
+void quantize_rows(const float* x, std::int64_t rows, std::int64_t in, float highest,
+                   DynamicInput& out, const Encode& encode) {
+  out.codes.resize(static_cast<std::size_t>(rows * in));
+  out.scales.resize(static_cast<std::size_t>(rows));
+  parallel_for(rows, [&](std::int64_t r) {
+    const float largest = abs_max(x + r * in, in);
+    const float scale = largest > 0 ? largest / highest : 1.0F;
+    out.scales[static_cast<std::size_t>(r)] = scale;
+    encode(x + r * in, scale, out.codes.data() + r * in);
+  });
+}
+
+}  // namespace
+
+void quantize_per_token(const float* x, std::int64_t rows, std::int64_t in, DynamicInput& out) {
+  quantize_rows(x, rows, in, 127.0F, out, [&](const float* row, float scale, std::int8_t* codes) {
+    quantize_s8(row, scale, 0.0F, -128.0F, codes, in);
+  });
+}
+
+void quantize_per_token_int4(const float* x, std::int64_t rows, std::int64_t in, float clip_ratio,
+                             DynamicInput& out) {
+  constexpr RoundRange kInt4 = {0.0F, -8.0F, 7.0F};
+  quantize_rows(x, rows, in, 7.0F / clip_ratio, out,
+                [&](const float* row, float scale, std::int8_t* codes) {
+                  learned_codes(row, nullptr, scale, kInt4, codes, in);
+                });
+}
+
+void multiply_dynamic(const DynamicInput& input, const std::int8_t* codes,
+                      const float* weight_scale, const float* bias, std::int64_t rows,
+                      std::int64_t in, std::int64_t out, std::vector<std::int32_t>& sums,
+                      float* y) {
+  sums.resize(static_cast<std::size_t>(rows * out));
+  matmul_s8(input.codes.data(), codes, sums.data(), rows, out, in);
+  parallel_for(rows, [&](std::int64_t r) {
+    const std::int32_t* sum = sums.data() + r * out;
+    const float scale = input.scales[static_cast<std::size_t>(r)];
+    for (std::int64_t i = 0; i < out; ++i)
+      y[r * out + i] =
+          static_cast<float>(sum[i]) * scale * weight_scale[i] + (bias == nullptr ? 0.0F : bias[i]);
+  });
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,28 @@
+#pragma once
+// W8A8_DYNAMIC: y = (xq q^T) * sx * sw + bias,  sx = max|row| / 127, xq = rne(x / sx). The sums are
+// exact int32.
+
+#include <cstdint>
+#include <vector>
+
+namespace msmodelslim {
+
+// Codes of activations with a scale per row.
+struct DynamicInput {
+  std::vector<std::int8_t> codes;  // [rows, in]
+  std::vector<float> scales;       // [rows]
+};
+
+// x [rows, in]
+void quantize_per_token(const float* x, std::int64_t rows, std::int64_t in, DynamicInput& out);
+// int4 codes, one a byte; sx = clip_ratio * max|row| / 7
+void quantize_per_token_int4(const float* x, std::int64_t rows, std::int64_t in, float clip_ratio,
+                             DynamicInput& out);
+
+// y [rows, out] of weight codes [out, in] with a scale per row; `bias` [out] or null. `sums` is
+// scratch.
+void multiply_dynamic(const DynamicInput& input, const std::int8_t* codes,
+                      const float* weight_scale, const float* bias, std::int64_t rows,
+                      std::int64_t in, std::int64_t out, std::vector<std::int32_t>& sums, float* y);
+
+}  // namespace msmodelslim
