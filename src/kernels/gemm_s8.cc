@@ -61,26 +61,44 @@ void WidenS8(const std::int8_t* from, std::int16_t* to, std::int64_t count) {
   for (; i < count; ++i) to[i] = from[i];
 }
 
+// to[p * stride + c] = from[c * pairs + p] of four columns, four pairs at a time.
+void Transpose4(const std::int32_t* from, std::int64_t pairs, std::int64_t stride,
+                std::int32_t* to) {
+  const hn::FixedTag<std::int32_t, 4> d32;
+  const hn::Repartition<std::int64_t, decltype(d32)> d64;
+  std::int64_t p = 0;
+  for (; p + 4 <= pairs; p += 4) {
+    const auto a = hn::LoadU(d32, from + p);
+    const auto b = hn::LoadU(d32, from + pairs + p);
+    const auto c = hn::LoadU(d32, from + 2 * pairs + p);
+    const auto e = hn::LoadU(d32, from + 3 * pairs + p);
+    const auto ab_low = hn::BitCast(d64, hn::InterleaveLower(d32, a, b));
+    const auto ab_high = hn::BitCast(d64, hn::InterleaveUpper(d32, a, b));
+    const auto ce_low = hn::BitCast(d64, hn::InterleaveLower(d32, c, e));
+    const auto ce_high = hn::BitCast(d64, hn::InterleaveUpper(d32, c, e));
+    std::int32_t* line = to + p * stride;
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveLower(d64, ab_low, ce_low)), d32, line);
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveUpper(d64, ab_low, ce_low)), d32, line + stride);
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveLower(d64, ab_high, ce_high)), d32,
+               line + 2 * stride);
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveUpper(d64, ab_high, ce_high)), d32,
+               line + 3 * stride);
+  }
+  for (; p < pairs; ++p)
+    for (std::int64_t c = 0; c < 4; ++c) to[p * stride + c] = from[c * pairs + p];
+}
+
 // panel[p][c] = pair p of column c. `wide`: the columns, [cols, 2 * pairs]; columns that are not
 // there count as zeros.
 void PackPanel(const std::int16_t* wide, std::int64_t cols, std::int64_t pairs,
                std::int32_t* panel) {
-  const D32 d32;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d32));
+  const std::int64_t width = 2 * static_cast<std::int64_t>(hn::Lanes(D32()));
   const auto* from = reinterpret_cast<const std::int32_t*>(wide);
-  const auto steps = hn::Mul(hn::Iota(d32, 0), hn::Set(d32, static_cast<std::int32_t>(pairs)));
-  for (std::int64_t half = 0; half < 2; ++half) {
-    const std::int64_t first = half * lanes;
-    std::int32_t* to = panel + first;
-    if (first + lanes <= cols) {
-      for (std::int64_t p = 0; p < pairs; ++p)
-        hn::StoreU(hn::GatherIndex(d32, from + first * pairs + p, steps), d32, to + p * 2 * lanes);
-    } else {
-      for (std::int64_t p = 0; p < pairs; ++p)
-        for (std::int64_t c = 0; c < lanes; ++c)
-          to[p * 2 * lanes + c] = first + c < cols ? from[(first + c) * pairs + p] : 0;
-    }
-  }
+  std::int64_t c = 0;
+  for (; c + 4 <= cols; c += 4) Transpose4(from + c * pairs, pairs, width, panel + c);
+  for (; c < width; ++c)
+    for (std::int64_t p = 0; p < pairs; ++p)
+      panel[p * width + c] = c < cols ? from[c * pairs + p] : 0;
 }
 
 // out[4][2L] = four rows of x times the panel.
@@ -145,7 +163,7 @@ HWY_EXPORT(PanelColumns);
 
 constexpr std::int64_t kMicroRows = 4;
 constexpr std::int64_t kChunkRows = 512;          // rows of x per task
-constexpr std::int64_t kTileCols = 128;           // columns of w per task
+constexpr std::int64_t kTileCols = 64;            // columns of w per task
 constexpr std::int64_t kDepth = 256;              // pairs of a panel that stay in the first cache
 constexpr std::int64_t kBlockBytes = 256 * 1024;  // of x, kept close while the panels go by
 
@@ -221,7 +239,7 @@ void multiply_tile(const Operands& in, const std::int8_t* w, std::int64_t cols, 
 
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k) {
-  if (m <= kFewRows) {
+  if (m <= kFewCodeRows) {
     few_rows_s8(x, w, y, m, n, k);
     return;
   }

@@ -139,7 +139,7 @@ HWY_INLINE std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::
 
 HWY_INLINE void DotsS8(const std::int16_t* const* x, const std::int8_t* w, std::int64_t k,
                        std::int32_t* y) {
-  for (std::int64_t r = 0; r < 4; ++r) y[r] = DotS8(x[r], w, k);
+  for (std::int64_t i = 0; i < 8; ++i) y[i] = DotS8(x[i / 2], w + i % 2 * k, k);
 }
 
 #else
@@ -159,12 +159,16 @@ struct PairSums {
 
 HWY_INLINE PairSums NoSums() { return {hn::Zero(I32()), hn::Zero(I32())}; }
 
-HWY_INLINE void AddPairs(hn::Vec<I16> w, const std::int16_t* x, PairSums& sums) {
-  sums.even = hn::ReorderWidenMulAccumulate(I32(), w, hn::LoadU(I16(), x), sums.even, sums.odd);
+HWY_INLINE void AddPairs(hn::Vec<I16> w, hn::Vec<I16> x, PairSums& sums) {
+  sums.even = hn::ReorderWidenMulAccumulate(I32(), w, x, sums.even, sums.odd);
 }
 
 HWY_INLINE hn::Vec<I32> Joined(const PairSums& sums) {
   return hn::RearrangeToOddPlusEven(sums.even, sums.odd);
+}
+
+HWY_INLINE std::int32_t Whole(const PairSums& sums) {
+  return hn::GetLane(hn::SumOfLanes(I32(), Joined(sums)));
 }
 
 HWY_INLINE std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::int64_t k) {
@@ -173,55 +177,79 @@ HWY_INLINE std::int32_t DotS8(const std::int16_t* x, const std::int8_t* w, std::
   PairSums b = NoSums();
   std::int64_t i = 0;
   for (; i + 2 * lanes <= k; i += 2 * lanes) {
-    AddPairs(Widened16(w + i), x + i, a);
-    AddPairs(Widened16(w + i + lanes), x + i + lanes, b);
+    AddPairs(Widened16(w + i), hn::LoadU(I16(), x + i), a);
+    AddPairs(Widened16(w + i + lanes), hn::LoadU(I16(), x + i + lanes), b);
   }
   std::int32_t sum = hn::GetLane(hn::SumOfLanes(I32(), hn::Add(Joined(a), Joined(b))));
   for (; i < k; ++i) sum += x[i] * w[i];
   return sum;
 }
 
-// Of four rows; the weights are widened once.
+// y[4][2] of four rows and two columns.
 HWY_INLINE void DotsS8(const std::int16_t* const* x, const std::int8_t* w, std::int64_t k,
                        std::int32_t* y) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(I16()));
-  PairSums a0 = NoSums();
-  PairSums a1 = NoSums();
-  PairSums a2 = NoSums();
-  PairSums a3 = NoSums();
+  const std::int8_t* u = w + k;
+  const std::int16_t* x0 = x[0];
+  const std::int16_t* x1 = x[1];
+  const std::int16_t* x2 = x[2];
+  const std::int16_t* x3 = x[3];
+  PairSums a0 = NoSums(), b0 = NoSums();
+  PairSums a1 = NoSums(), b1 = NoSums();
+  PairSums a2 = NoSums(), b2 = NoSums();
+  PairSums a3 = NoSums(), b3 = NoSums();
   std::int64_t i = 0;
   for (; i + lanes <= k; i += lanes) {
-    const auto v = Widened16(w + i);
-    AddPairs(v, x[0] + i, a0);
-    AddPairs(v, x[1] + i, a1);
-    AddPairs(v, x[2] + i, a2);
-    AddPairs(v, x[3] + i, a3);
+    const auto v0 = Widened16(w + i);
+    const auto v1 = Widened16(u + i);
+    auto row = hn::LoadU(I16(), x0 + i);
+    AddPairs(v0, row, a0);
+    AddPairs(v1, row, b0);
+    row = hn::LoadU(I16(), x1 + i);
+    AddPairs(v0, row, a1);
+    AddPairs(v1, row, b1);
+    row = hn::LoadU(I16(), x2 + i);
+    AddPairs(v0, row, a2);
+    AddPairs(v1, row, b2);
+    row = hn::LoadU(I16(), x3 + i);
+    AddPairs(v0, row, a3);
+    AddPairs(v1, row, b3);
   }
-  y[0] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a0)));
-  y[1] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a1)));
-  y[2] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a2)));
-  y[3] = hn::GetLane(hn::SumOfLanes(I32(), Joined(a3)));
+  y[0] = Whole(a0);
+  y[1] = Whole(b0);
+  y[2] = Whole(a1);
+  y[3] = Whole(b1);
+  y[4] = Whole(a2);
+  y[5] = Whole(b2);
+  y[6] = Whole(a3);
+  y[7] = Whole(b3);
   for (; i < k; ++i)
-    for (std::int64_t r = 0; r < 4; ++r) y[r] += x[r][i] * w[i];
+    for (std::int64_t r = 0; r < 4; ++r) {
+      y[2 * r] += x[r][i] * w[i];
+      y[2 * r + 1] += x[r][i] * u[i];
+    }
 }
 
 #endif
 
-// `x`: codes with 16 bits each.
+// `x`: codes with 16 bits each. The sums are exact: their order does not count.
 void ColumnsS8(const std::int16_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t c = begin; c < end; ++c) {
-    const std::int8_t* line = w + c * k;
-    std::int64_t r = 0;
-    for (; r + 4 <= m; r += 4) {
-      const std::int16_t* rows[4];
-      std::int32_t sums[4];
-      for (std::int64_t i = 0; i < 4; ++i) rows[i] = x + (r + i) * k;
-      DotsS8(rows, line, k, sums);
-      for (std::int64_t i = 0; i < 4; ++i) y[(r + i) * n + c] = sums[i];
-    }
-    for (; r < m; ++r) y[r * n + c] = DotS8(x + r * k, line, k);
-  }
+  std::int64_t c = begin;
+  if (m >= 3)  // a row that is not there repeats another
+    for (; c + 2 <= end; c += 2)
+      for (std::int64_t r = 0; r < m; r += 4) {
+        const std::int16_t* rows[4];
+        std::int32_t sums[8];
+        for (std::int64_t i = 0; i < 4; ++i) rows[i] = x + (r + i < m ? r + i : r) * k;
+        DotsS8(rows, w + c * k, k, sums);
+        for (std::int64_t i = 0; i < 4 && r + i < m; ++i) {
+          y[(r + i) * n + c] = sums[2 * i];
+          y[(r + i) * n + c + 1] = sums[2 * i + 1];
+        }
+      }
+  for (; c < end; ++c)
+    for (std::int64_t r = 0; r < m; ++r) y[r * n + c] = DotS8(x + r * k, w + c * k, k);
 }
 
 }  // namespace HWY_NAMESPACE

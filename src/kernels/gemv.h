@@ -8,6 +8,7 @@ namespace msmodelslim {
 
 // Up to so many rows these are quicker than the products of gemm.h.
 inline constexpr std::int64_t kFewRows = 8;
+inline constexpr std::int64_t kFewCodeRows = 32;  // of few_rows_s8
 
 // y[m,n] = x[m,k] * w[n,k]^T, sums in fp32. All threads.
 void few_rows_f32(const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
