@@ -29,6 +29,9 @@ struct ServeArgs {
   std::int64_t max_num_seqs = 64;
   int threads = 0;
   bool trust_remote_code = false;
+  std::string tool_call_parser;
+  std::string reasoning_parser;
+  bool enable_auto_tool_choice = false;
   std::string api_key;
   HttpOptions http;
 };
@@ -47,18 +50,62 @@ void declare(CLI::App& app, ServeArgs& args) {
       ->check(CLI::PositiveNumber);
   app.add_option("--threads", args.threads, "threads (default: all that this process may use)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--tool_call_parser", args.tool_call_parser,
+                 "how the model writes tool calls: hermes, llama3_json, mistral, deepseek_v3, "
+                 "deepseek_v31 (default: as its chat template has them)");
+  app.add_option("--reasoning_parser", args.reasoning_parser,
+                 "how it writes reasoning: deepseek_r1, deepseek_v3, qwen3, glm45, mistral "
+                 "(default: as its chat template has it)");
+  app.add_flag("--enable_auto_tool_choice", args.enable_auto_tool_choice,
+               "accepted for vLLM's sake; models may always call the tools of a request");
   app.add_option("--quantization", args.quantization,
                  "accepted for vLLM's sake; the folder says it itself");
   app.add_flag("--trust_remote_code", args.trust_remote_code,
                "accepted for vLLM's sake; nothing of a folder is ever executed");
 }
 
-std::shared_ptr<const ChatFormat> chat_format(const Tokenizer& tokenizer,
-                                              const std::string& folder) {
-  if (!tokenizer.config().chat_template.empty())
-    return std::make_shared<const ChatFormat>(ChatFormat::load(folder));
-  log_info("serve", "the folder has no chat template: no /v1/chat/completions");
+// A folder that is ready to answer.
+struct Loaded {
+  Loaded(const std::string& path, std::int64_t max_length)
+      : folder(path),
+        tokenizer(Tokenizer::load(path)),
+        config(read_generation_config(path)),
+        runner(path, max_length) {
+    if (const auto eos = tokenizer.eos_id()) config.end_ids.push_back(*eos);
+  }
+  std::string folder;
+  Tokenizer tokenizer;
+  GenerationConfig config;
+  Runner runner;
+};
+
+std::shared_ptr<const ChatFormat> chat_format(const Loaded& loaded) {
+  if (!loaded.tokenizer.config().chat_template.empty())
+    return std::make_shared<const ChatFormat>(ChatFormat::load(loaded.folder));
+  log_info("serve", "{} has no chat template: no /v1/chat/completions", loaded.folder);
   return nullptr;
+}
+
+AnswerFormat answer_format(const TokenizerConfig& config, const ServeArgs& args) {
+  const std::string& source =
+      config.tool_template.empty() ? config.chat_template : config.tool_template;
+  AnswerFormat format = format_of_template(source);
+  if (!args.tool_call_parser.empty())
+    format.tools = tool_format_by_name(args.tool_call_parser, source);
+  if (!args.reasoning_parser.empty())
+    format.reasoning = reasoning_format_by_name(args.reasoning_parser);
+  return format;
+}
+
+ServedModel served(const std::string& name, const Loaded& loaded, Worker& worker,
+                   const ServeArgs& args) {
+  return {name,
+          loaded.tokenizer,
+          worker,
+          loaded.runner.max_length(),
+          loaded.config.params,
+          chat_format(loaded),
+          answer_format(loaded.tokenizer.config(), args)};
 }
 
 }  // namespace
@@ -69,21 +116,17 @@ int run_serve(const std::vector<std::string>& words) {
   declare(app, args);
   if (!parse_words(app, words)) return 0;
   if (args.threads > 0) set_thread_count(args.threads);
-  const Tokenizer tokenizer = Tokenizer::load(args.model_path);
-  GenerationConfig config = read_generation_config(args.model_path);
-  if (const auto eos = tokenizer.eos_id()) config.end_ids.push_back(*eos);
-  Runner runner(args.model_path, args.max_model_len);
+  Loaded loaded(args.model_path, args.max_model_len);
 
   // A reply must not outlive the server, so the worker goes first.
   std::unique_ptr<Api> api;
   HttpServer server(args.http, [&](HttpRequest request, std::shared_ptr<HttpReply> reply) {
     api->handle(request, reply);
   });
-  Worker worker(runner, config.end_ids, static_cast<std::size_t>(args.max_num_seqs));
-  api = std::make_unique<Api>(
-      tokenizer, worker,
-      ApiOptions{args.served_name.empty() ? args.model_path : args.served_name, args.api_key,
-                 runner.max_length(), config.params, chat_format(tokenizer, args.model_path)});
+  Worker worker(loaded.runner, loaded.config.end_ids, static_cast<std::size_t>(args.max_num_seqs));
+  const std::string& name = args.served_name.empty() ? args.model_path : args.served_name;
+  std::vector<ServedModel> models = {served(name, loaded, worker, args)};
+  api = std::make_unique<Api>(std::move(models), args.api_key);
   std::thread listening([&] { server.run(); });
   log_info("serve", "listening on http://{}:{}", args.http.host, server.port());
   while (!interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(100));

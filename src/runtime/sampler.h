@@ -25,6 +25,7 @@ struct SamplingParams {
   std::vector<std::string> stop;
   std::vector<std::int32_t> stop_token_ids;
   bool ignore_eos = false;
+  std::vector<std::vector<std::int32_t>> openings;  // if any: the answer begins with one of them
   // Log-probabilities of each token of the answer and of so many likeliest ones, before penalties,
   // temperature and cuts; of the tokens of the prompt too.
   std::optional<int> logprobs;
@@ -55,6 +56,7 @@ class Sampler {
 
  private:
   void penalize(std::span<float> logits) const;
+  std::vector<std::int32_t> opening_tokens() const;
 
   SamplingParams params_;
   std::mt19937_64 random_;
