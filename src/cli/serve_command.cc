@@ -16,14 +16,14 @@ namespace {
 
 const char* const kAbout =
     "Serves a float or quantized model folder on the CPU with OpenAI's API: /v1/completions,\n"
-    "/v1/chat/completions, /v1/models, /health, /metrics. Options are spelled as vLLM has them. "
-    "Ctrl-C ends it when the\n"
-    "answers under way are out.\n"
+    "/v1/chat/completions, /v1/models, /health, /metrics; and a chat page at /. Options are\n"
+    "spelled as vLLM has them. Ctrl-C ends it when the answers under way are out.\n"
     "Example: msmodelslim serve Q --served-model-name my-model --max-model-len 4096 --port 8000";
 
 struct ServeArgs {
   std::string model_path;
   std::string served_name;
+  std::string float_path;
   std::string quantization;
   std::int64_t max_model_len = 0;
   std::int64_t max_num_seqs = 64;
@@ -41,6 +41,9 @@ void declare(CLI::App& app, ServeArgs& args) {
       ->required();
   app.add_option("--served_model_name", args.served_name,
                  "the \"model\" of requests (default: the path as it was given)");
+  app.add_option("--float_path", args.float_path,
+                 "float folder to serve beside it, as NAME-float; the chat page puts their answers "
+                 "side by side");
   app.add_option("--host", args.http.host, "address to listen on (127.0.0.1)");
   app.add_option("--port", args.http.port, "port to listen on (8000)");
   app.add_option("--api_key", args.api_key, "ask for \"Authorization: Bearer KEY\"");
@@ -116,16 +119,24 @@ int run_serve(const std::vector<std::string>& words) {
   declare(app, args);
   if (!parse_words(app, words)) return 0;
   if (args.threads > 0) set_thread_count(args.threads);
-  Loaded loaded(args.model_path, args.max_model_len);
+  const std::string& name = args.served_name.empty() ? args.model_path : args.served_name;
+  std::vector<std::unique_ptr<Loaded>> loaded;
+  loaded.push_back(std::make_unique<Loaded>(args.model_path, args.max_model_len));
+  if (!args.float_path.empty())
+    loaded.push_back(std::make_unique<Loaded>(args.float_path, args.max_model_len));
 
-  // A reply must not outlive the server, so the worker goes first.
+  // A reply must not outlive the server, so the workers go first.
   std::unique_ptr<Api> api;
   HttpServer server(args.http, [&](HttpRequest request, std::shared_ptr<HttpReply> reply) {
     api->handle(request, reply);
   });
-  Worker worker(loaded.runner, loaded.config.end_ids, static_cast<std::size_t>(args.max_num_seqs));
-  const std::string& name = args.served_name.empty() ? args.model_path : args.served_name;
-  std::vector<ServedModel> models = {served(name, loaded, worker, args)};
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<ServedModel> models;
+  for (const auto& one : loaded) {
+    workers.push_back(std::make_unique<Worker>(one->runner, one->config.end_ids,
+                                               static_cast<std::size_t>(args.max_num_seqs)));
+    models.push_back(served(models.empty() ? name : name + "-float", *one, *workers.back(), args));
+  }
   api = std::make_unique<Api>(std::move(models), args.api_key);
   std::thread listening([&] { server.run(); });
   log_info("serve", "listening on http://{}:{}", args.http.host, server.port());

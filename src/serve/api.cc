@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "serve/chat_job.h"
+#include "serve/chat_page.h"
 #include "serve/completion_job.h"
 
 namespace msmodelslim {
@@ -54,7 +55,10 @@ void Api::answer(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
       throw ApiError{405, fmt::format("{} takes {} only", request.path, method),
                      "MethodNotAllowed"};
   };
-  if (request.path == "/health" || request.path == "/ping") {
+  if (request.path == "/") {
+    allow("GET");
+    reply->send(200, "text/html; charset=utf-8", std::string(kChatPage));
+  } else if (request.path == "/health" || request.path == "/ping") {
     allow("GET");
     reply->send(200, "text/plain; charset=utf-8", "");
   } else if (request.path == "/metrics") {

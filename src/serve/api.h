@@ -1,6 +1,6 @@
 #pragma once
 // The OpenAI-style API of models: /v1/models, /v1/completions, /v1/chat/completions, /health,
-// /metrics.
+// /metrics; and a chat page at /.
 
 #include <memory>
 #include <string>

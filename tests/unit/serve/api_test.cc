@@ -282,6 +282,8 @@ TEST_F(ApiTest, WhatCannotBeAnsweredIsRefused) {
 
 TEST_F(ApiTest, RoutesAndKeys) {
   EXPECT_EQ(ask("GET", "/health")->status_, 200);
+  EXPECT_THAT(ask("GET", "/")->body_, testing::StartsWith("<!doctype html>"));
+  EXPECT_EQ(ask("POST", "/")->status_, 405);
   EXPECT_EQ(ask("GET", "/v1/models")->json()["data"][0]["id"], "small");
   EXPECT_EQ(ask("POST", "/v1/models")->status_, 405);
   EXPECT_EQ(ask("GET", "/v2")->status_, 404);
