@@ -1,5 +1,8 @@
 #include "cli/serve_command.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <thread>
@@ -10,6 +13,7 @@
 #include "cli/command_line.h"
 #include "runtime/generation_config.h"
 #include "serve/api.h"
+#include "serve/prompt_ids.h"
 
 namespace msmodelslim {
 namespace {
@@ -67,6 +71,15 @@ void declare(CLI::App& app, ServeArgs& args) {
                "accepted for vLLM's sake; nothing of a folder is ever executed");
 }
 
+// Each connection is a file descriptor, and shells allow 1024 as a rule.
+void allow_many_connections() {
+  constexpr rlim_t kWanted = 16384;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kWanted);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // A folder that is ready to answer.
 struct Loaded {
   Loaded(const std::string& path, std::int64_t max_length)
@@ -108,7 +121,8 @@ ServedModel served(const std::string& name, const Loaded& loaded, Worker& worker
           loaded.runner.max_length(),
           loaded.config.params,
           chat_format(loaded),
-          answer_format(loaded.tokenizer.config(), args)};
+          answer_format(loaded.tokenizer.config(), args),
+          longest_token(loaded.tokenizer)};
 }
 
 }  // namespace
@@ -119,6 +133,7 @@ int run_serve(const std::vector<std::string>& words) {
   declare(app, args);
   if (!parse_words(app, words)) return 0;
   if (args.threads > 0) set_thread_count(args.threads);
+  allow_many_connections();
   const std::string& name = args.served_name.empty() ? args.model_path : args.served_name;
   std::vector<std::unique_ptr<Loaded>> loaded;
   loaded.push_back(std::make_unique<Loaded>(args.model_path, args.max_model_len));

@@ -6,6 +6,7 @@
 #include "serve/chat_job.h"
 #include "serve/chat_page.h"
 #include "serve/completion_job.h"
+#include "serve/prompt_ids.h"
 
 namespace msmodelslim {
 namespace {
@@ -137,7 +138,7 @@ void Api::complete(const HttpRequest& request, const std::shared_ptr<HttpReply>&
   std::vector<std::vector<std::int32_t>> prompts;
   for (const Prompt& prompt : completion.prompts) {
     const auto* text = std::get_if<std::string>(&prompt);
-    prompts.push_back(text != nullptr ? model.tokenizer.encode(*text, true)
+    prompts.push_back(text != nullptr ? prompt_ids(model, *text, true)
                                       : std::get<std::vector<std::int32_t>>(prompt));
   }
   start_job(std::move(completion), std::move(prompts), std::nullopt, model, reply);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "serve/chat_messages.h"
 #include "serve/completion_job.h"
+#include "serve/prompt_ids.h"
 
 namespace msmodelslim {
 namespace {
@@ -72,8 +73,7 @@ void start_chat(ChatRequest request, const ServedModel& model,
   if (request.tool_choice == ToolChoice::kRequired)
     request.completion.params.openings =
         call_openings(request.callable, model, rules.answer.in_reasoning);
-  start_job(std::move(request.completion), {model.tokenizer.encode(prompt, false)},
-            std::move(rules), model, reply);
+  start_job(std::move(request.completion), {prompt_ids(model, prompt, false)}, rules, model, reply);
 }
 
 }  // namespace msmodelslim

@@ -11,6 +11,8 @@
 namespace msmodelslim {
 namespace {
 
+constexpr std::int64_t kMostSequences = 16384;  // that run or wait
+
 std::int64_t now() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -214,6 +216,9 @@ void start_job(CompletionRequest request, std::vector<std::vector<std::int32_t>>
         model.max_length - static_cast<std::int64_t>(prompts.front().size()), 1);
   if (request.params.max_tokens == 0 && !request.echo)
     throw ApiError(400, "max_tokens 0 goes with echo only", "BadRequestError", "max_tokens");
+  const auto sequences = static_cast<std::int64_t>(prompts.size()) * request.n;
+  if (model.worker.counts().running + sequences > kMostSequences)
+    throw ApiError(503, "the server has too many requests; try again later", "ServiceUnavailable");
   for (const auto& prompt : prompts) {
     const auto tokens = static_cast<std::int64_t>(prompt.size());
     if (tokens + request.params.max_tokens > model.max_length)

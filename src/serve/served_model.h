@@ -19,6 +19,7 @@ struct ServedModel {
   SamplingParams defaults;
   std::shared_ptr<const ChatFormat> chat;  // null: the folder has no chat template
   AnswerFormat format;
+  std::int64_t longest_token;  // characters
 };
 
 }  // namespace msmodelslim

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "runtime/llm.h"
+#include "serve/prompt_ids.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
@@ -46,7 +47,7 @@ class ApiTest : public testing::Test {
         worker_(runner_, {}),
         api_({model()}, "") {}
   ServedModel model() {
-    ServedModel model{"small", tokenizer_, worker_, 64, {}, {}, {}};
+    ServedModel model{"small", tokenizer_, worker_, 64, {}, {}, {}, longest_token(tokenizer_)};
     model.defaults.temperature = 0;
     model.chat = std::make_shared<const ChatFormat>(ChatFormat::load(folder_));
     return model;
@@ -273,6 +274,9 @@ TEST_F(ApiTest, WhatCannotBeAnsweredIsRefused) {
   refused(R"({"prompt")", 400, "JSON");
   refused(R"({"model": "other", "prompt": "a"})", 404, "`other` does not exist");
   refused(R"({"prompt": "a", "max_tokens": 64})", 400, "maximum context length is 64");
+  EXPECT_GE(longest_token(tokenizer_), 2);
+  const std::string endless = R"({"prompt": ")" + std::string(64 * 300, 'a') + "\"}";
+  refused(endless.c_str(), 400, "19200 characters");
   refused(R"({"prompt": [], "max_tokens": 4})", 400, "prompt");
   refused(R"({"prompt": [[]], "max_tokens": 4})", 400, "no tokens");
   refused(R"({"prompt": [999999], "max_tokens": 4})", 400, "outside the vocabulary");
