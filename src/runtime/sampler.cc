@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -10,6 +11,8 @@
 
 namespace msmodelslim {
 namespace {
+
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 void require(bool good, const char* name, double value, const char* range) {
   if (good) return;
@@ -79,8 +82,27 @@ void Sampler::penalize(std::span<float> logits) const {
     at(id) -= static_cast<float>(params_.frequency_penalty * count + params_.presence_penalty);
 }
 
+// What may come next while the answer has not got through one of the openings.
+std::vector<std::int32_t> Sampler::opening_tokens() const {
+  std::vector<std::int32_t> allowed;
+  for (const auto& opening : params_.openings) {
+    const auto common =
+        std::mismatch(opening.begin(), opening.end(), answer_.begin(), answer_.end());
+    if (common.first == opening.end()) return {};
+    if (common.second == answer_.end()) allowed.push_back(*common.first);
+  }
+  return allowed;
+}
+
 std::int32_t Sampler::next(std::span<float> logits) {
   penalize(logits);
+  const std::vector<std::int32_t> allowed = opening_tokens();
+  if (!allowed.empty()) {
+    std::map<std::int32_t, float> kept;
+    for (const std::int32_t id : allowed) kept[id] = logits[static_cast<std::size_t>(id)];
+    std::fill(logits.begin(), logits.end(), kImpossible);
+    for (const auto& [id, logit] : kept) logits[static_cast<std::size_t>(id)] = logit;
+  }
   std::int32_t token = most_likely(logits);
   if (!params_.greedy()) {
     const float top = logits[static_cast<std::size_t>(token)];
@@ -96,6 +118,10 @@ std::int32_t Sampler::next(std::span<float> logits) {
       return std::exp(static_cast<double>(logits[static_cast<std::size_t>(id)] - top) /
                       params_.temperature);
     };
+    if (!allowed.empty())
+      std::erase_if(order, [&](std::int32_t id) {
+        return logits[static_cast<std::size_t>(id)] == kImpossible;
+      });
     if (params_.min_p > 0)
       std::erase_if(order, [&](std::int32_t id) { return weight(id) < params_.min_p; });
     if (params_.top_k > 0 && static_cast<std::size_t>(params_.top_k) < order.size()) {

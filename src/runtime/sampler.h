@@ -28,6 +28,7 @@ class Sampler {
 
  private:
   void penalize(std::span<float> logits) const;
+  std::vector<std::int32_t> opening_tokens() const;
 
   SamplingParams params_;
   std::mt19937_64 random_;

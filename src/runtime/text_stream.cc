@@ -16,16 +16,24 @@ std::size_t overlap(const std::string& text, const std::string& stop) {
 
 }  // namespace
 
-TextStream::TextStream(const Tokenizer& tokenizer, std::vector<std::string> stop)
-    : tokenizer_(tokenizer), stop_(std::move(stop)) {
+TextStream::TextStream(const Tokenizer& tokenizer, std::vector<std::string> stop,
+                       const std::vector<std::string>& shown)
+    : tokenizer_(tokenizer), stop_(std::move(stop)), hidden_(tokenizer.special_ids()) {
   std::erase(stop_, "");
+  for (const std::string& text : shown)
+    if (const auto id = tokenizer.token_to_id(text)) std::erase(hidden_, *id);
+}
+
+// Of so many ids behind the context.
+std::string TextStream::decode(std::size_t count) const {
+  return tokenizer_.decode(std::span<const std::int32_t>(ids_).subspan(context_, count), false);
 }
 
 std::string TextStream::push(std::int32_t token) {
+  if (std::binary_search(hidden_.begin(), hidden_.end(), token)) return "";
   ids_.push_back(token);
-  const auto all = std::span<const std::int32_t>(ids_).subspan(context_);
-  const std::string before = tokenizer_.decode(all.first(shown_ - context_), true);
-  const std::string after = tokenizer_.decode(all, true);
+  const std::string before = decode(shown_ - context_);
+  const std::string after = decode(ids_.size() - context_);
   if (after.size() <= before.size() || after.ends_with(kReplacement)) return "";
   held_ += after.substr(before.size());
   context_ = shown_;
@@ -34,9 +42,8 @@ std::string TextStream::push(std::int32_t token) {
 }
 
 std::string TextStream::finish() {
-  const auto all = std::span<const std::int32_t>(ids_).subspan(context_);
-  const std::string before = tokenizer_.decode(all.first(shown_ - context_), true);
-  const std::string after = tokenizer_.decode(all, true);
+  const std::string before = decode(shown_ - context_);
+  const std::string after = decode(ids_.size() - context_);
   if (after.size() > before.size()) held_ += after.substr(before.size());
   context_ = shown_ = ids_.size();
   return release(true);

@@ -12,8 +12,9 @@ namespace msmodelslim {
 
 class TextStream {
  public:
-  // `tokenizer` must outlive the object.
-  TextStream(const Tokenizer& tokenizer, std::vector<std::string> stop);
+  // `tokenizer` must outlive the object. Special tokens have no text, except those in `shown`.
+  TextStream(const Tokenizer& tokenizer, std::vector<std::string> stop,
+             const std::vector<std::string>& shown = {});
 
   // The text that is certain now. After a stop string was met: what stands before it, then "".
   std::string push(std::int32_t token);
@@ -22,10 +23,12 @@ class TextStream {
   bool stopped() const { return stopped_; }
 
  private:
+  std::string decode(std::size_t count) const;
   std::string release(bool all);
 
   const Tokenizer& tokenizer_;
   std::vector<std::string> stop_;
+  std::vector<std::int32_t> hidden_;  // tokens without a text
   std::vector<std::int32_t> ids_;
   std::size_t context_ = 0;  // ids from here on are decoded, those before `shown_` for context only
   std::size_t shown_ = 0;

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "serve/chat_request.h"
+#include "serve/chat_job.h"
+#include "serve/chat_page.h"
+#include "serve/completion_job.h"
+#include "serve/prompt_ids.h"
 
 namespace msmodelslim {
 namespace {
@@ -17,6 +20,16 @@ bool same_key(std::string_view a, std::string_view b) {
     difference |=
         static_cast<unsigned>(a[i]) ^ static_cast<unsigned>(b[b.empty() ? 0 : i % b.size()]);
   return difference == 0;
+}
+
+// A quoted label of Prometheus.
+std::string label_value(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c == '\n' ? ' ' : c;
+  }
+  return quoted + '"';
 }
 
 Json parse_body(const std::string& body) {
@@ -33,7 +46,7 @@ void Api::handle(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
   try {
     answer(request, reply);
   } catch (const ApiError& error) {
-    reply->send(error.status, kJson, error.body().dump());
+    reply->send(error.status, kJson, answer_text(error.body()));
   }
 }
 
@@ -43,7 +56,10 @@ void Api::answer(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
       throw ApiError{405, fmt::format("{} takes {} only", request.path, method),
                      "MethodNotAllowed"};
   };
-  if (request.path == "/health" || request.path == "/ping") {
+  if (request.path == "/") {
+    allow("GET");
+    reply->send(200, "text/html; charset=utf-8", std::string(kChatPage));
+  } else if (request.path == "/health" || request.path == "/ping") {
     allow("GET");
     reply->send(200, "text/plain; charset=utf-8", "");
   } else if (request.path == "/metrics") {
@@ -52,7 +68,7 @@ void Api::answer(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
   } else if (request.path == "/v1/models") {
     allow("GET");
     check_key(request);
-    reply->send(200, kJson, models().dump());
+    reply->send(200, kJson, answer_text(models()));
   } else if (request.path == "/v1/completions") {
     allow("POST");
     check_key(request);
@@ -67,68 +83,71 @@ void Api::answer(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
 }
 
 void Api::check_key(const HttpRequest& request) const {
-  if (options_.api_key.empty()) return;
+  if (api_key_.empty()) return;
   constexpr std::string_view kBearer = "Bearer ";
   const std::string_view given = request.authorization;
-  if (!given.starts_with(kBearer) || !same_key(given.substr(kBearer.size()), options_.api_key))
+  if (!given.starts_with(kBearer) || !same_key(given.substr(kBearer.size()), api_key_))
     throw ApiError(401, "the API key is missing or wrong", "AuthenticationError");
 }
 
-void Api::check_model(const CompletionRequest& request) const {
-  if (request.model && *request.model != options_.served_name)
-    throw ApiError{404, fmt::format("The model `{}` does not exist.", *request.model),
-                   "NotFoundError", "model"};
+// A "model" of another type is refused where the body is read.
+const ServedModel& Api::model_for(const Json& body) const {
+  const Json name = body.is_object() ? body.value("model", Json()) : Json();
+  if (!name.is_string()) return models_.front();
+  for (const ServedModel& model : models_)
+    if (name == model.name) return model;
+  throw ApiError{404, fmt::format("The model `{}` does not exist.", name.get<std::string>()),
+                 "NotFoundError", "model"};
 }
 
 Json Api::models() const {
-  return {{"object", "list"},
-          {"data", Json::array({{{"id", options_.served_name},
-                                 {"object", "model"},
-                                 {"owned_by", "msmodelslim"},
-                                 {"root", options_.served_name},
-                                 {"max_model_len", options_.max_length}}})}};
+  Json list = Json::array();
+  for (const ServedModel& model : models_)
+    list.push_back({{"id", model.name},
+                    {"object", "model"},
+                    {"owned_by", "msmodelslim"},
+                    {"root", model.name},
+                    {"max_model_len", model.max_length}});
+  return {{"object", "list"}, {"data", std::move(list)}};
 }
 
 std::string Api::metrics() const {
-  const WorkerCounts counts = worker_.counts();
   std::string text;
-  const auto add = [&](const char* name, const char* type, const char* help, std::int64_t value) {
+  const auto add = [&](const char* name, const char* type, const char* help,
+                       std::int64_t WorkerCounts::*value) {
     text +=
-        fmt::format("# HELP msmodelslim_{0} {2}\n# TYPE msmodelslim_{0} {1}\nmsmodelslim_{0} {3}\n",
-                    name, type, help, value);
+        fmt::format("# HELP msmodelslim_{0} {2}\n# TYPE msmodelslim_{0} {1}\n", name, type, help);
+    for (const ServedModel& model : models_)
+      text += fmt::format("msmodelslim_{}{{model_name={}}} {}\n", name, label_value(model.name),
+                          model.worker.counts().*value);
   };
-  add("requests_running", "gauge", "Sequences that are being answered.", counts.running);
-  add("requests_total", "counter", "Sequences that were answered or given up.", counts.requests);
-  add("prompt_tokens_total", "counter", "Tokens of prompts that were run.", counts.prompt_tokens);
-  add("generation_tokens_total", "counter", "Tokens that were sampled.", counts.answer_tokens);
+  add("requests_running", "gauge", "Sequences that are being answered.", &WorkerCounts::running);
+  add("requests_total", "counter", "Sequences that were answered or given up.",
+      &WorkerCounts::requests);
+  add("prompt_tokens_total", "counter", "Tokens of prompts that were run.",
+      &WorkerCounts::prompt_tokens);
+  add("generation_tokens_total", "counter", "Tokens that were sampled.",
+      &WorkerCounts::answer_tokens);
   return text;
 }
 
 void Api::complete(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) const {
-  const CompletionRequest completion =
-      read_completion_request(parse_body(request.body), options_.defaults);
-  check_model(completion);
+  const Json body = parse_body(request.body);
+  const ServedModel& model = model_for(body);
+  CompletionRequest completion = read_completion_request(body, model.defaults);
   std::vector<std::vector<std::int32_t>> prompts;
   for (const Prompt& prompt : completion.prompts) {
     const auto* text = std::get_if<std::string>(&prompt);
-    prompts.push_back(text != nullptr ? tokenizer_.encode(*text, true)
+    prompts.push_back(text != nullptr ? prompt_ids(model, *text, true)
                                       : std::get<std::vector<std::int32_t>>(prompt));
   }
-  start_job(completion, std::move(prompts), Dialect::kCompletion, context(), reply);
+  start_job(std::move(completion), std::move(prompts), std::nullopt, model, reply);
 }
 
 void Api::chat(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) const {
-  const ChatRequest chat = read_chat_request(parse_body(request.body), options_.defaults);
-  check_model(chat.completion);
-  if (!options_.chat)
-    throw ApiError(400, "the model folder has no chat template; use /v1/completions");
-  std::string text;
-  try {
-    text = options_.chat->render(chat.conversation);
-  } catch (const DataError& error) {
-    throw ApiError(400, error.what(), "BadRequestError", "messages");
-  }
-  start_job(chat.completion, {tokenizer_.encode(text, false)}, Dialect::kChat, context(), reply);
+  const Json body = parse_body(request.body);
+  const ServedModel& model = model_for(body);
+  start_chat(read_chat_request(body, model.defaults), model, reply);
 }
 
 }  // namespace msmodelslim

@@ -1,37 +1,14 @@
 #include "serve/chat_request.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <limits>
+
+#include "serve/chat_messages.h"
 
 namespace msmodelslim {
 namespace {
-
-// The text of a message's content.
-Json content_text(const Json& content) {
-  if (content.is_null() || content.is_string()) return content;
-  if (!content.is_array()) refuse("messages", "content must be a text or a list of parts");
-  std::string text;
-  for (const Json& part : content) {
-    if (!part.is_object() || part.value("type", Json()) != "text" ||
-        !part.value("text", Json()).is_string())
-      refuse("messages", "this server takes parts of the type \"text\" only");
-    if (!text.empty()) text += "\n";
-    text += part["text"].get<std::string>();
-  }
-  return text;
-}
-
-Json read_messages(const Json& body) {
-  const Json messages = body.value("messages", Json());
-  if (!messages.is_array() || messages.empty()) refuse("messages", "must be a list of messages");
-  Json read = Json::array();
-  for (const Json& message : messages) {
-    if (!message.is_object() || !message.value("role", Json()).is_string())
-      refuse("messages", "each must be an object with a \"role\"");
-    read.push_back(message);
-    if (message.contains("content")) read.back()["content"] = content_text(message["content"]);
-  }
-  return read;
-}
 
 bool flag(const Json& body, const char* name, bool otherwise) {
   const Json value = body.value(name, Json());
@@ -40,17 +17,53 @@ bool flag(const Json& body, const char* name, bool otherwise) {
   return value.get<bool>();
 }
 
+// The name in {"type": "function", "function": {"name": ...}}.
+std::string named_tool(const Json& choice, const std::vector<std::string>& names) {
+  const Json function = choice.is_object() && choice.value("type", Json()) == "function"
+                            ? choice.value("function", Json())
+                            : Json();
+  if (!function.is_object() || !function.value("name", Json()).is_string())
+    refuse("tool_choice",
+           "must be \"none\", \"auto\", \"required\" or "
+           "{\"type\": \"function\", \"function\": {\"name\": ...}}");
+  auto name = function["name"].get<std::string>();
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    refuse("tool_choice", fmt::format("there is no \"{}\" among the tools", name));
+  return name;
+}
+
+void read_tool_fields(const Json& body, ChatRequest* request) {
+  const Json tools = read_tools(body);
+  const Json choice = body.value("tool_choice", Json());
+  request->one_call = !flag(body, "parallel_tool_calls", true);
+  if (choice == "none") return;
+  const bool is_auto = choice.is_null() || choice == "auto";
+  if (tools.is_null()) {
+    if (!is_auto) refuse("tool_choice", "goes with tools only");
+    return;
+  }
+  request->conversation.tools = tools;
+  request->callable = tool_names(tools);
+  request->tool_choice = is_auto ? ToolChoice::kAuto : ToolChoice::kRequired;
+  if (!is_auto && choice != "required") request->callable = {named_tool(choice, request->callable)};
+}
+
+void check_response_format(const Json& body) {
+  const Json format = body.value("response_format", Json());
+  if (format.is_null()) return;
+  if (!format.is_object() || format.value("type", Json()) != "text")
+    refuse("response_format", "this server answers with texts only");
+}
+
 }  // namespace
 
 ChatRequest read_chat_request(const Json& body, const SamplingParams& defaults) {
   ChatRequest request;
   request.completion = read_common_fields(body, defaults);
   request.conversation.messages = read_messages(body);
-  if (const Json tools = body.value("tools", Json());
-      !tools.is_null() && body.value("tool_choice", Json()) != "none") {
-    if (!tools.is_array()) refuse("tools", "must be a list");
-    request.conversation.tools = tools;
-  }
+  read_tool_fields(body, &request);
+  check_response_format(body);
+  request.include_reasoning = flag(body, "include_reasoning", true);
   request.conversation.add_generation_prompt = flag(body, "add_generation_prompt", true);
   if (const Json extra = body.value("chat_template_kwargs", Json()); !extra.is_null()) {
     if (!extra.is_object()) refuse("chat_template_kwargs", "must be an object");

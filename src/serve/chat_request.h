@@ -7,12 +7,21 @@
 
 namespace msmodelslim {
 
+enum class ToolChoice {
+  kNone,      // no tools, or they must not be called
+  kAuto,      // the model decides
+  kRequired,  // the answer is a call of one of `callable`
+};
+
 struct ChatRequest {
   Conversation conversation;
   CompletionRequest completion;  // its prompts are empty; logprobs: of so many likeliest tokens
+  ToolChoice tool_choice = ToolChoice::kNone;
+  std::vector<std::string> callable;  // names of tools
+  bool one_call = false;
+  bool include_reasoning = true;
 };
 
-// Parts of a content that is a list become the text they hold; images and sounds are refused.
 // Throws ApiError.
 ChatRequest read_chat_request(const Json& body, const SamplingParams& defaults);
 

@@ -94,6 +94,21 @@ std::unique_ptr<LogprobFormat> chat_logprobs(const Tokenizer& tokenizer) {
   return std::make_unique<ChatLogprobs>(tokenizer);
 }
 
+Choice::Choice(const Tokenizer& tokenizer, std::int64_t index, std::vector<std::string> stop,
+               const std::optional<ChatRules>& chat)
+    : index_(index),
+      stream_(tokenizer, std::move(stop),
+              chat ? answer_markup(chat->answer.format) : std::vector<std::string>()),
+      logprobs_(chat ? chat_logprobs(tokenizer) : completion_logprobs(tokenizer)) {
+  if (chat) chat_.emplace(*chat);
+}
+
+Json Choice::finish_reason() const {
+  if (!done()) return Json();
+  if (finish_ == Finish::kStop && chat_ && chat_->has_calls()) return "tool_calls";
+  return finish_name(finish_);
+}
+
 std::string Choice::push(const Sampled& sampled) {
   ++tokens_;
   std::string added;

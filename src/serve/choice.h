@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "runtime/scheduler.h"
 #include "runtime/text_stream.h"
+#include "serve/chat_answer.h"
 
 namespace msmodelslim {
 
@@ -30,9 +31,9 @@ std::unique_ptr<LogprobFormat> chat_logprobs(const Tokenizer& tokenizer);
 
 class Choice {
  public:
+  // `chat`: of an answer in a conversation.
   Choice(const Tokenizer& tokenizer, std::int64_t index, std::vector<std::string> stop,
-         std::unique_ptr<LogprobFormat> logprobs)
-      : index_(index), stream_(tokenizer, std::move(stop)), logprobs_(std::move(logprobs)) {}
+         const std::optional<ChatRules>& chat);
 
   // Takes in a token; the text that is certain now.
   std::string push(const Sampled& sampled);
@@ -40,7 +41,8 @@ class Choice {
   bool done() const { return finish_ != Finish::kNone; }
   std::int64_t index() const { return index_; }
   std::int64_t tokens() const { return tokens_; }
-  Json finish_reason() const { return done() ? Json(finish_name(finish_)) : Json(); }
+  Json finish_reason() const;
+  ChatAnswer* chat() { return chat_ ? &*chat_ : nullptr; }
   LogprobFormat& logprobs() { return *logprobs_; }
   std::string text;  // of a response in one piece
 
@@ -48,6 +50,7 @@ class Choice {
   std::int64_t index_;
   TextStream stream_;
   std::unique_ptr<LogprobFormat> logprobs_;
+  std::optional<ChatAnswer> chat_;
   std::int64_t tokens_ = 0;
   Finish finish_ = Finish::kNone;
 };

@@ -4,17 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 
 #include "base/error.h"
+#include "serve/random_id.h"
 
 namespace msmodelslim {
 namespace {
 
-std::string new_id(const char* prefix) {
-  static std::random_device device;
-  return fmt::format("{}{:08x}{:08x}{:08x}{:08x}", prefix, device(), device(), device(), device());
-}
+constexpr std::int64_t kMostSequences = 16384;  // that run or wait
 
 std::int64_t now() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -25,17 +22,16 @@ std::int64_t now() {
 // Token functions are called on the worker's thread only.
 class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
  public:
-  CompletionJob(CompletionRequest request, Dialect dialect, std::string model,
-                const Tokenizer& tokenizer, std::shared_ptr<HttpReply> reply)
+  CompletionJob(CompletionRequest request, const std::optional<ChatRules>& chat,
+                const ServedModel& model, std::shared_ptr<HttpReply> reply)
       : request_(std::move(request)),
-        chat_(dialect == Dialect::kChat),
-        model_(std::move(model)),
-        tokenizer_(tokenizer),
+        chat_(chat),
+        model_(model),
         reply_(std::move(reply)),
-        id_(new_id(chat_ ? "chatcmpl-" : "cmpl-")),
+        id_(random_id(chat ? "chatcmpl-" : "cmpl-", 24)),
         created_(now()) {}
 
-  void start(std::vector<std::vector<std::int32_t>> prompts, Worker& worker);
+  void start(std::vector<std::vector<std::int32_t>> prompts);
   bool sampled(std::size_t choice, const Sampled& sampled);
   void failed(const std::string& why);
 
@@ -45,6 +41,7 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   void echo(std::size_t choice, const std::vector<TokenLogprobs>& prompt_logprobs,
             std::string* text);
   Json frame() const;
+  // What `text` adds to the answer, or the whole of it.
   Json choice_json(Choice& choice, const std::string& text) const;
   void send_event(Json choice);
   Json usage() const;
@@ -52,9 +49,8 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   void send_all();
 
   CompletionRequest request_;
-  bool chat_;
-  std::string model_;
-  const Tokenizer& tokenizer_;
+  std::optional<ChatRules> chat_;
+  const ServedModel& model_;
   std::shared_ptr<HttpReply> reply_;
   std::string id_;
   std::int64_t created_;
@@ -84,12 +80,12 @@ SamplingParams CompletionJob::params() const {
   return params;
 }
 
-void CompletionJob::start(std::vector<std::vector<std::int32_t>> prompts, Worker& worker) {
+void CompletionJob::start(std::vector<std::vector<std::int32_t>> prompts) {
   prompts_ = std::move(prompts);
   const auto n = static_cast<std::size_t>(request_.n);
   for (std::size_t i = 0; i < prompts_.size() * n; ++i)
-    choices_.emplace_back(tokenizer_, static_cast<std::int64_t>(i), request_.params.stop,
-                          chat_ ? chat_logprobs(tokenizer_) : completion_logprobs(tokenizer_));
+    choices_.emplace_back(model_.tokenizer, static_cast<std::int64_t>(i), request_.params.stop,
+                          chat_);
   open_ = choices_.size();
   if (request_.stream) reply_->start_events();
   if (request_.stream && chat_)
@@ -102,10 +98,10 @@ void CompletionJob::start(std::vector<std::vector<std::int32_t>> prompts, Worker
   for (std::size_t i = 0; i < choices_.size(); ++i) {
     SamplingParams own = params();
     if (own.seed) *own.seed += i % n;
-    tickets->push_back(worker.submit(prompts_[i / n], own,
-                                     std::make_shared<ChoiceListener>(shared_from_this(), i)));
+    tickets->push_back(model_.worker.submit(
+        prompts_[i / n], own, std::make_shared<ChoiceListener>(shared_from_this(), i)));
   }
-  reply_->on_gone([tickets, &worker] {
+  reply_->on_gone([tickets, &worker = model_.worker] {
     for (const std::int64_t ticket : *tickets) worker.cancel(ticket);
   });
 }
@@ -113,7 +109,7 @@ void CompletionJob::start(std::vector<std::vector<std::int32_t>> prompts, Worker
 void CompletionJob::echo(std::size_t choice, const std::vector<TokenLogprobs>& prompt_logprobs,
                          std::string* text) {
   const auto& prompt = prompts_[choice / static_cast<std::size_t>(request_.n)];
-  *text += tokenizer_.decode(prompt, true);
+  *text += model_.tokenizer.decode(prompt, true);
   if (!request_.logprobs) return;
   LogprobFormat& lists = choices_[choice].logprobs();
   lists.add_first(prompt.front());
@@ -140,17 +136,17 @@ bool CompletionJob::sampled(std::size_t index, const Sampled& sampled) {
 Json CompletionJob::frame() const {
   const char* object = "text_completion";
   if (chat_) object = request_.stream ? "chat.completion.chunk" : "chat.completion";
-  return {{"id", id_}, {"object", object}, {"created", created_}, {"model", model_}};
+  return {{"id", id_}, {"object", object}, {"created", created_}, {"model", model_.name}};
 }
 
 Json CompletionJob::choice_json(Choice& choice, const std::string& text) const {
   Json json = {{"index", choice.index()}};
-  if (!chat_)
+  if (choice.chat() == nullptr)
     json["text"] = text;
   else if (request_.stream)
-    json["delta"] = text.empty() ? Json::object() : Json{{"content", text}};
+    json["delta"] = choice.chat()->delta(text, choice.done());
   else
-    json["message"] = {{"role", "assistant"}, {"content", text}};
+    json["message"] = choice.chat()->message(text);
   json["logprobs"] = request_.logprobs ? choice.logprobs().take() : Json();
   json["finish_reason"] = choice.finish_reason();
   return json;
@@ -168,14 +164,17 @@ Json CompletionJob::usage() const {
 
 void CompletionJob::send_piece(Choice& choice, const std::string& text) {
   if (text.empty() && !choice.done() && !request_.logprobs) return;
-  send_event(choice_json(choice, text));
+  Json piece = choice_json(choice, text);
+  const bool held_back = chat_ && piece["delta"].empty();  // for now
+  if (held_back && !choice.done() && !request_.logprobs) return;
+  send_event(std::move(piece));
 }
 
 void CompletionJob::send_event(Json choice) {
   Json piece = frame();
   piece["choices"] = Json::array({std::move(choice)});
   if (request_.include_usage) piece["usage"] = nullptr;
-  reply_->event(piece.dump(-1, ' ', false, Json::error_handler_t::replace));
+  reply_->event(answer_text(piece));
 }
 
 void CompletionJob::send_all() {
@@ -185,7 +184,7 @@ void CompletionJob::send_all() {
   if (request_.stream) {
     if (request_.include_usage) {
       whole["usage"] = usage();
-      reply_->event(whole.dump());
+      reply_->event(answer_text(whole));
     }
     reply_->event("[DONE]");
     reply_->end_events();
@@ -193,50 +192,52 @@ void CompletionJob::send_all() {
   }
   for (Choice& choice : choices_) whole["choices"].push_back(choice_json(choice, choice.text));
   whole["usage"] = usage();
-  reply_->send(200, "application/json", whole.dump(-1, ' ', false, Json::error_handler_t::replace));
+  reply_->send(200, "application/json", answer_text(whole));
 }
 
 void CompletionJob::failed(const std::string& why) {
   if (std::exchange(over_, true)) return;
   const ApiError error{500, why, "InternalServerError", {}};
   if (!request_.stream) {
-    reply_->send(500, "application/json", error.body().dump());
+    reply_->send(500, "application/json", answer_text(error.body()));
     return;
   }
-  reply_->event(error.body().dump());
+  reply_->event(answer_text(error.body()));
   reply_->end_events();
 }
 
 }  // namespace
 
 void start_job(CompletionRequest request, std::vector<std::vector<std::int32_t>> prompts,
-               Dialect dialect, const JobContext& context,
+               const std::optional<ChatRules>& chat, const ServedModel& model,
                const std::shared_ptr<HttpReply>& reply) {
-  if (dialect == Dialect::kChat && !request.max_tokens_given)
+  if (chat && !request.max_tokens_given)
     request.params.max_tokens = std::max<std::int64_t>(
-        context.max_length - static_cast<std::int64_t>(prompts.front().size()), 1);
+        model.max_length - static_cast<std::int64_t>(prompts.front().size()), 1);
   if (request.params.max_tokens == 0 && !request.echo)
     throw ApiError(400, "max_tokens 0 goes with echo only", "BadRequestError", "max_tokens");
+  const auto sequences = static_cast<std::int64_t>(prompts.size()) * request.n;
+  if (model.worker.counts().running + sequences > kMostSequences)
+    throw ApiError(503, "the server has too many requests; try again later", "ServiceUnavailable");
   for (const auto& prompt : prompts) {
     const auto tokens = static_cast<std::int64_t>(prompt.size());
-    if (tokens + request.params.max_tokens > context.max_length)
+    if (tokens + request.params.max_tokens > model.max_length)
       throw ApiError(400,
                      fmt::format("This model's maximum context length is {} tokens. However, you "
                                  "requested {} tokens ({} in the prompt, {} for the completion). "
                                  "Please reduce the length of the prompt or of the completion.",
-                                 context.max_length, tokens + request.params.max_tokens, tokens,
+                                 model.max_length, tokens + request.params.max_tokens, tokens,
                                  request.params.max_tokens));
     try {
       SamplingParams params = request.params;
       params.max_tokens = std::max<std::int64_t>(params.max_tokens, 1);
-      context.worker.check(prompt, params);
+      model.worker.check(prompt, params);
     } catch (const UsageError& error) {
       throw ApiError(400, error.what());
     }
   }
-  std::make_shared<CompletionJob>(std::move(request), dialect, context.model, context.tokenizer,
-                                  reply)
-      ->start(std::move(prompts), context.worker);
+  std::make_shared<CompletionJob>(std::move(request), chat, model, reply)
+      ->start(std::move(prompts));
 }
 
 }  // namespace msmodelslim

@@ -8,22 +8,15 @@
 #include "serve/choice.h"
 #include "serve/completion_request.h"
 #include "serve/http_server.h"
-#include "serve/worker.h"
+#include "serve/served_model.h"
 
 namespace msmodelslim {
 
-enum class Dialect { kCompletion, kChat };
-
-struct JobContext {
-  const std::string& model;  // its served name
-  std::int64_t max_length;
-  const Tokenizer& tokenizer;
-  Worker& worker;
-};
-
 // Throws ApiError, before anything runs, for what cannot be answered. `request`: its prompts are
-// not used but `prompts`.
+// not used but `prompts`. `chat`: for an answer of /v1/chat/completions. The model must outlive the
+// job.
 void start_job(CompletionRequest request, std::vector<std::vector<std::int32_t>> prompts,
-               Dialect dialect, const JobContext& context, const std::shared_ptr<HttpReply>& reply);
+               const std::optional<ChatRules>& chat, const ServedModel& model,
+               const std::shared_ptr<HttpReply>& reply);
 
 }  // namespace msmodelslim

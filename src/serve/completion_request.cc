@@ -122,6 +122,10 @@ Json ApiError::body() const {
             {"code", status}}}};
 }
 
+std::string answer_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 CompletionRequest read_common_fields(const Json& json, const SamplingParams& defaults) {
   if (!json.is_object()) throw ApiError(400, "the body must be a JSON object");
   const Body body(json);

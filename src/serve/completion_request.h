@@ -25,6 +25,9 @@ struct ApiError {
   Json body() const;  // {"error": {...}}
 };
 
+// `json` in one line; bytes that are not UTF-8 are replaced.
+std::string answer_text(const Json& json);
+
 using Prompt = std::variant<std::string, std::vector<std::int32_t>>;
 
 struct CompletionRequest {

@@ -1,9 +1,13 @@
 #include "serve/http_server.h"
 
+#include <poll.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -25,6 +29,8 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using net::ip::tcp;
 
+constexpr int kLingerSeconds = 5;
+constexpr std::size_t kDrainBytes = 64U << 10;
 constexpr std::size_t kMostQueuedBytes = 8U << 20;  // of an answer that the client does not take
 
 class Connection;
@@ -34,25 +40,34 @@ class Connection;
 class HttpServer::Impl {
  public:
   Impl(HttpOptions http_options, HttpHandler http_handler)
-      : options(std::move(http_options)), handler(std::move(http_handler)), acceptor_(context_) {}
+      : options(std::move(http_options)), handler_(std::move(http_handler)) {}
 
   void listen();
   void accept();
   void stop();
-  void run() { context_.run(); }
+  void run() {
+    context_.run();
+    handlers_.join();  // of clients that have left
+  }
+  // Calls the handler, away from the thread that serves the connections.
+  void handle(HttpRequest request, std::shared_ptr<HttpReply> reply);
   std::uint16_t port() const { return port_; }
   void leave(Connection* connection) { connections_.erase(connection); }
   bool stopping() const { return stopping_; }
 
   const HttpOptions options;
-  const HttpHandler handler;
 
  private:
+  void accepted(error_code ec, tcp::socket socket);
+
+  const HttpHandler handler_;
   std::set<Connection*> connections_;  // outlives the context, whose last handlers hold some
   net::io_context context_{1};
-  tcp::acceptor acceptor_;
+  tcp::acceptor acceptor_{context_};
+  net::steady_timer pause_{context_};
   std::uint16_t port_ = 0;
   bool stopping_ = false;
+  net::thread_pool handlers_{1};
 };
 
 namespace {
@@ -70,8 +85,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     parser_->header_limit(64U << 10);
     expire(server_.options.idle_seconds);
     idle_ = true;
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code ec, std::size_t) { self->got(ec); });
+    http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](error_code ec, std::size_t) { self->got_header(ec); });
   }
 
   void close_if_idle() {
@@ -106,16 +122,53 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   void expire(int seconds) { stream_.expires_after(std::chrono::seconds(seconds)); }
 
+  void got_header(error_code ec);
+  void read_body() {
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](error_code ec, std::size_t) { self->got(ec); });
+  }
   void got(error_code ec);
+  void refuse(int status, const char* body);
   void write();
   void wrote(error_code ec);
   // Notices a client that leaves while the answer is made.
   void watch() {
     stream_.socket().async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code ec) {
-      error_code unknown;
       if (ec || self->complete_ || self->closed_) return;
-      if (self->stream_.socket().available(unknown) == 0) self->close();
+      if (self->has_left())
+        self->close();
+      else
+        self->watch_later();  // its next request is there already
     });
+  }
+  // Its own requests may still lie in the socket.
+  bool has_left() {
+    pollfd state{stream_.socket().native_handle(), POLLRDHUP, 0};
+    return ::poll(&state, 1, 0) > 0;
+  }
+  void watch_later() {
+    timer_.expires_after(std::chrono::milliseconds(500));
+    timer_.async_wait([self = shared_from_this()](error_code ec) {
+      if (!ec && !self->complete_ && !self->closed_) self->watch();
+    });
+  }
+  // Ends the connection. Bytes that the client is still sending are read and dropped for a while: a
+  // socket closed on them would take back the answer.
+  void linger() {
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    expire(kLingerSeconds);
+    drain();
+  }
+  void drain() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kDrainBytes),
+                            [self = shared_from_this()](error_code ec, std::size_t) {
+                              if (ec || self->closed_)
+                                self->close();
+                              else
+                                self->drain();
+                            });
   }
   void close() {
     if (closed_) return;
@@ -125,11 +178,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     stream_.close();
     if (gone_ && !complete_) gone_();
     gone_ = nullptr;
+    timer_.cancel();
     working_.reset();
   }
 
   beast::tcp_stream stream_;
   HttpServer::Impl& server_;
+  net::steady_timer timer_{stream_.get_executor()};
   std::optional<net::executor_work_guard<net::any_io_executor>> working_;  // on an answer
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
@@ -142,6 +197,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool writing_ = false;
   bool complete_ = false;
   bool closed_ = false;
+  bool refused_ = false;  // the request was not read to its end
 };
 
 class Reply : public HttpReply {
@@ -193,28 +249,36 @@ class Reply : public HttpReply {
   std::shared_ptr<Connection> connection_;
 };
 
+void Connection::refuse(int status, const char* body) {
+  keep_alive_ = false;
+  refused_ = true;
+  Reply(shared_from_this()).send(status, "application/json", body);
+}
+
+// A client may ask before it sends a body.
+void Connection::got_header(error_code ec) {
+  if (ec) return got(ec);
+  if (!beast::iequals(parser_->get()[http::field::expect], "100-continue")) return read_body();
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  net::async_write(stream_, net::buffer(kContinue),
+                   [self = shared_from_this()](error_code failed, std::size_t) {
+                     if (failed)
+                       self->close();
+                     else
+                       self->read_body();
+                   });
+}
+
 void Connection::got(error_code ec) {
   idle_ = false;
   complete_ = false;
   queued_ = 0;
-  const auto reply = std::make_shared<Reply>(shared_from_this());
-  if (ec == http::error::body_limit || ec == http::error::header_limit) {
-    keep_alive_ = false;
-    reply->send(413, "application/json",
-                R"({"error":{"message":"the request is too large","code":413}})");
-    return;
-  }
+  if (ec == http::error::body_limit || ec == http::error::header_limit)
+    return refuse(413, R"({"error":{"message":"the request is too large","code":413}})");
   if (ec && ec.category() == http::make_error_code(http::error::bad_method).category() &&
-      ec != http::error::end_of_stream && ec != http::error::partial_message) {
-    keep_alive_ = false;
-    reply->send(400, "application/json",
-                R"({"error":{"message":"this is no HTTP request","code":400}})");
-    return;
-  }
-  if (ec) {
-    close();
-    return;
-  }
+      ec != http::error::end_of_stream && ec != http::error::partial_message)
+    return refuse(400, R"({"error":{"message":"this is no HTTP request","code":400}})");
+  if (ec) return close();
   const auto& message = parser_->get();
   const auto text = [](beast::string_view view) { return std::string(view.data(), view.size()); };
   version_ = message.version();
@@ -228,22 +292,15 @@ void Connection::got(error_code ec) {
   stream_.expires_never();
   working_.emplace(stream_.get_executor());
   watch();
-  try {
-    server_.handler(std::move(request), reply);
-  } catch (const std::exception& error) {
-    log_error("serve", "{}", error.what());
-    reply->send(500, "application/json", R"({"error":{"message":"internal error","code":500}})");
-  }
+  server_.handle(std::move(request), std::make_shared<Reply>(shared_from_this()));
 }
 
 void Connection::write() {
   if (queue_.empty()) {
     if (!complete_) return;
-    if (!keep_alive_) {
-      close();
-      return;
-    }
+    if (!keep_alive_) return refused_ ? linger() : close();
     gone_ = nullptr;
+    timer_.cancel();
     working_.reset();
     stream_.socket().cancel();  // the watch
     read();
@@ -287,18 +344,39 @@ void HttpServer::Impl::listen() {
   accept();
 }
 
-void HttpServer::Impl::accept() {
-  acceptor_.async_accept([this](error_code ec, tcp::socket socket) {
-    if (!acceptor_.is_open()) return;
-    if (!ec && connections_.size() < options.max_connections) {
-      error_code ignored;
-      socket.set_option(tcp::no_delay(true), ignored);
-      const auto connection = std::make_shared<Connection>(std::move(socket), *this);
-      connections_.insert(connection.get());
-      connection->read();
+void HttpServer::Impl::handle(HttpRequest request, std::shared_ptr<HttpReply> reply) {
+  net::post(handlers_, [this, request = std::move(request), reply = std::move(reply)]() mutable {
+    try {
+      handler_(std::move(request), reply);
+    } catch (const std::exception& error) {
+      log_error("serve", "{}", error.what());
+      reply->send(500, "application/json", R"({"error":{"message":"internal error","code":500}})");
     }
-    accept();
   });
+}
+
+void HttpServer::Impl::accept() {
+  acceptor_.async_accept(
+      [this](error_code ec, tcp::socket socket) { accepted(ec, std::move(socket)); });
+}
+
+void HttpServer::Impl::accepted(error_code ec, tcp::socket socket) {
+  if (!acceptor_.is_open()) return;
+  if (ec) {  // out of file descriptors, for example: that takes a while to change
+    pause_.expires_after(std::chrono::milliseconds(100));
+    pause_.async_wait([this](error_code) {
+      if (acceptor_.is_open()) accept();
+    });
+    return;
+  }
+  if (connections_.size() < options.max_connections) {
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    const auto connection = std::make_shared<Connection>(std::move(socket), *this);
+    connections_.insert(connection.get());
+    connection->read();
+  }
+  accept();
 }
 
 void HttpServer::Impl::stop() {
@@ -306,6 +384,7 @@ void HttpServer::Impl::stop() {
     error_code ignored;
     stopping_ = true;
     acceptor_.close(ignored);
+    pause_.cancel();
     for (Connection* connection : connections_) connection->close_if_idle();
   });
 }

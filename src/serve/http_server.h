@@ -1,5 +1,6 @@
 #pragma once
-// HTTP/1.1 in front of a handler: one thread, any number of connections, answers from any thread.
+// HTTP/1.1 in front of a handler: one thread for any number of connections, another one for the
+// handler, answers from any thread.
 // Slow and silent clients are dropped; nobody waits for them.
 
 #include <cstddef>
@@ -31,7 +32,7 @@ class HttpReply {
   virtual void on_gone(std::function<void()> gone) = 0;
 };
 
-// Called on the server's thread: must not block.
+// Called on one thread, for one request after the other.
 using HttpHandler = std::function<void(HttpRequest, std::shared_ptr<HttpReply>)>;
 
 struct HttpOptions {

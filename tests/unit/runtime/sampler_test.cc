@@ -101,6 +101,30 @@ TEST(Sampler, PenaltiesCountPromptAndAnswer) {
   EXPECT_EQ(tokens, (std::vector<std::int32_t>{0, 0, 1, 0}));
 }
 
+TEST(Sampler, AnOpeningIsChosenThenFollowed) {
+  SamplingParams params;
+  params.openings = {{0, 2, 2}, {3, 1}};
+  for (const double temperature : {0.0, 1.0, 9.0}) {
+    params.temperature = temperature;
+    std::map<std::int32_t, int> first;
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+      params.seed = seed;
+      Sampler sampler(params, {}, 0);
+      std::vector<std::int32_t> answer;
+      for (int i = 0; i < 4; ++i) {
+        std::vector<float> line = kLogits;
+        answer.push_back(sampler.next(line));
+      }
+      ++first[answer[0]];
+      if (answer[0] == 0) answer.resize(3);
+      if (answer[0] == 3) answer.resize(2);
+      EXPECT_TRUE(answer == params.openings[0] || answer == params.openings[1]);
+    }
+    EXPECT_EQ(first.size(), temperature == 0 ? 1U : 2U);
+    EXPECT_GT(first[3], first[0]);
+  }
+}
+
 TEST(Sampler, ValuesOutOfRangeAreRefused) {
   SamplingParams params;
   params.top_p = 0;

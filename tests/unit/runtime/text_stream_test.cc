@@ -45,6 +45,22 @@ TEST_F(TextStreamTest, CharactersComeWhole) {
   }
 }
 
+TEST_F(TextStreamTest, SpecialTokensAreShownOnDemand) {
+  const std::vector<std::int32_t> special = tokenizer_.special_ids();
+  ASSERT_GE(special.size(), 2U);
+  const std::string shown = tokenizer_.id_to_token(special[1]);
+  std::vector<std::int32_t> ids = tokenizer_.encode("ab", false);
+  ids.insert(ids.begin(), special[0]);
+  ids.push_back(special[1]);
+  const auto text = [&](TextStream stream) {
+    std::string joined;
+    for (const std::int32_t id : ids) joined += stream.push(id);
+    return joined + stream.finish();
+  };
+  EXPECT_EQ(text({tokenizer_, {}}), "ab");
+  EXPECT_EQ(text({tokenizer_, {}, {shown, "no token"}}), "ab" + shown);
+}
+
 TEST_F(TextStreamTest, StopStringsEndTheText) {
   EXPECT_EQ(without_bars(pieces("one two three four", {"three"})), "one two ");
   EXPECT_TRUE(stopped_);

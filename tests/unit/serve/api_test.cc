@@ -6,6 +6,7 @@
 #include <future>
 
 #include "runtime/llm.h"
+#include "serve/prompt_ids.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
@@ -44,13 +45,12 @@ class ApiTest : public testing::Test {
         tokenizer_(Tokenizer::load(folder_)),
         runner_(folder_, 64),
         worker_(runner_, {}),
-        api_(tokenizer_, worker_, options("")) {}
-  static ApiOptions options(const std::string& key) {
-    ApiOptions options{"small", key, 64, {}, {}};
-    options.defaults.temperature = 0;
-    options.chat =
-        std::make_shared<const ChatFormat>(ChatFormat::load(golden_dir() + "/models/qwen2"));
-    return options;
+        api_({model()}, "") {}
+  ServedModel model() {
+    ServedModel model{"small", tokenizer_, worker_, 64, {}, {}, {}, longest_token(tokenizer_)};
+    model.defaults.temperature = 0;
+    model.chat = std::make_shared<const ChatFormat>(ChatFormat::load(folder_));
+    return model;
   }
   std::shared_ptr<Kept> ask(const std::string& method, const std::string& path,
                             const std::string& body = "", const std::string& key = "",
@@ -149,7 +149,7 @@ TEST_F(ApiTest, ChatAnswersTheConversation) {
   Conversation conversation;
   conversation.messages = Json::parse("{" + messages + "}")["messages"];
   conversation.add_generation_prompt = true;
-  const std::string text = options("").chat->render(conversation);
+  const std::string text = model().chat->render(conversation);
   const Json plain =
       complete(Json{{"prompt", tokenizer_.encode(text, false)}, {"max_tokens", 5}}.dump())->json();
   EXPECT_EQ(choice["message"]["content"], plain["choices"][0]["text"]);
@@ -166,6 +166,63 @@ TEST_F(ApiTest, ChatAnswersTheConversation) {
     content += event["choices"][0]["delta"].value("content", "");
   }
   EXPECT_EQ(content, choice["message"]["content"]);
+}
+
+const char* const kToolRequest =
+    R"("messages": [{"role": "user", "content": "Hi"}], "max_tokens": 40,
+       "tools": [{"type": "function", "function": {"name": "f"}},
+                 {"type": "function", "function": {"name": "g"}}])";
+
+TEST_F(ApiTest, ToolCallsAreEnforced) {
+  ServedModel with_tools = model();
+  with_tools.format.tools = ToolFormat::kHermes;
+  const Api api({with_tools}, "");
+  const std::string named = R"(, "tool_choice": {"type": "function", "function": {"name": "g"}})";
+  const std::string required = R"(, "tool_choice": "required")";
+  const auto chat = [&](const std::string& fields) {
+    return ask("POST", "/v1/chat/completions", "{" + (kToolRequest + fields) + "}", "", &api);
+  };
+  const Json message = chat(named)->json()["choices"][0]["message"];
+  ASSERT_EQ(message["tool_calls"].size(), 1U);
+  EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "g");
+  const Json any = chat(required)->json()["choices"][0]["message"];
+  EXPECT_THAT(any["tool_calls"][0]["function"]["name"], testing::AnyOf("f", "g"));
+
+  const auto stream = chat(named + R"(, "stream": true)");
+  std::string arguments;
+  std::string name;
+  for (std::size_t i = 0; i + 1 < stream->events_.size(); ++i) {
+    const Json delta = Json::parse(stream->events_[i])["choices"][0]["delta"];
+    for (const Json& call : delta.value("tool_calls", Json::array())) {
+      name += call["function"].value("name", "");
+      arguments += call["function"]["arguments"].get<std::string>();
+    }
+  }
+  EXPECT_EQ(name, "g");
+  EXPECT_EQ(arguments, message["tool_calls"][0]["function"]["arguments"]);
+}
+
+TEST_F(ApiTest, ToolsThatTheTemplateHasNoWordsForAreRefused) {
+  const auto chat = [&](const std::string& fields) {
+    return ask("POST", "/v1/chat/completions", "{" + (kToolRequest + fields) + "}");
+  };
+  EXPECT_EQ(chat("")->status_, 400);
+  EXPECT_THAT(chat("")->body_, testing::HasSubstr("--tool-call-parser"));
+  EXPECT_EQ(chat(R"(, "tool_choice": "none")")->status_, 200);
+}
+
+TEST_F(ApiTest, TwoModels) {
+  ServedModel other = model();
+  other.name = "float";
+  const Api api({model(), other}, "");
+  const Json list = ask("GET", "/v1/models", "", "", &api)->json()["data"];
+  EXPECT_EQ(list[0]["id"], "small");
+  EXPECT_EQ(list[1]["id"], "float");
+  const auto model_of = [&](const char* body) {
+    return ask("POST", "/v1/completions", body, "", &api)->json().value("model", "");
+  };
+  EXPECT_EQ(model_of(R"({"model": "float", "prompt": "a", "max_tokens": 1})"), "float");
+  EXPECT_EQ(model_of(R"({"prompt": "a", "max_tokens": 1})"), "small");
 }
 
 TEST_F(ApiTest, ChatGoesUpToTheModelsLength) {
@@ -188,9 +245,9 @@ TEST_F(ApiTest, WrongConversationsAreRefused) {
         R"({"messages": [{"role": "user", "content": "a"}], "logprobs": 1})",
         R"({"messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": []})"})
     EXPECT_EQ(ask("POST", "/v1/chat/completions", body)->status_, 400) << body;
-  ApiOptions plain = options("");
+  ServedModel plain = model();
   plain.chat = nullptr;
-  const Api without(tokenizer_, worker_, plain);
+  const Api without({plain}, "");
   EXPECT_EQ(ask("POST", "/v1/chat/completions",
                 R"({"messages": [{"role": "user", "content": "a"}]})", "", &without)
                 ->status_,
@@ -217,6 +274,9 @@ TEST_F(ApiTest, WhatCannotBeAnsweredIsRefused) {
   refused(R"({"prompt")", 400, "JSON");
   refused(R"({"model": "other", "prompt": "a"})", 404, "`other` does not exist");
   refused(R"({"prompt": "a", "max_tokens": 64})", 400, "maximum context length is 64");
+  EXPECT_GE(longest_token(tokenizer_), 2);
+  const std::string endless = R"({"prompt": ")" + std::string(64 * 300, 'a') + "\"}";
+  refused(endless.c_str(), 400, "19200 characters");
   refused(R"({"prompt": [], "max_tokens": 4})", 400, "prompt");
   refused(R"({"prompt": [[]], "max_tokens": 4})", 400, "no tokens");
   refused(R"({"prompt": [999999], "max_tokens": 4})", 400, "outside the vocabulary");
@@ -226,13 +286,16 @@ TEST_F(ApiTest, WhatCannotBeAnsweredIsRefused) {
 
 TEST_F(ApiTest, RoutesAndKeys) {
   EXPECT_EQ(ask("GET", "/health")->status_, 200);
+  EXPECT_THAT(ask("GET", "/")->body_, testing::StartsWith("<!doctype html>"));
+  EXPECT_EQ(ask("POST", "/")->status_, 405);
   EXPECT_EQ(ask("GET", "/v1/models")->json()["data"][0]["id"], "small");
   EXPECT_EQ(ask("POST", "/v1/models")->status_, 405);
   EXPECT_EQ(ask("GET", "/v2")->status_, 404);
+  EXPECT_EQ(ask("GET", "/\xff")->status_, 404);
   complete(R"({"prompt": "a", "max_tokens": 2})");
   EXPECT_THAT(ask("GET", "/metrics")->body_,
-              testing::HasSubstr("msmodelslim_generation_tokens_total 2\n"));
-  const Api locked(tokenizer_, worker_, options("secret"));
+              testing::HasSubstr("msmodelslim_generation_tokens_total{model_name=\"small\"} 2\n"));
+  const Api locked({model()}, "secret");
   EXPECT_EQ(ask("GET", "/v1/models", "", "", &locked)->status_, 401);
   EXPECT_EQ(ask("GET", "/v1/models", "", "Bearer secre", &locked)->status_, 401);
   EXPECT_EQ(ask("GET", "/v1/models", "", "Bearer secrex", &locked)->status_, 401);

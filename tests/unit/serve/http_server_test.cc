@@ -82,6 +82,9 @@ class HttpServerTest : public testing::Test {
       reply->on_gone([this] { gone_ = true; });
       held_ = std::move(reply);
       holding_ = true;
+    } else if (request.path == "/sleep") {
+      std::this_thread::sleep_for(std::chrono::seconds(2));
+      reply->send(200, "text/plain", "awake");
     } else if (request.path == "/throw") {
       throw std::runtime_error("x");
     } else {
@@ -143,6 +146,55 @@ TEST_F(HttpServerTest, NonsenseAndGiantsAreRefused) {
   EXPECT_THAT(ask("GET /still HTTP/1.1\r\nHost: h\r\n\r\n", "still"), testing::HasSubstr("200"));
 }
 
+// The client has not read anything when it is through with sending.
+TEST_F(HttpServerTest, ARefusedBodyDoesNotTakeTheAnswerBack) {
+  HttpOptions options;
+  options.max_body = 1000;
+  start(options);
+  Client client(server_->port());
+  client.send("POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + std::string(9000000, 'x'));
+  EXPECT_THAT(client.read_to("}}"), testing::StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpServerTest, AClientMayAskBeforeItSends) {
+  start();
+  Client client(server_->port());
+  client.send("POST /b HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  EXPECT_EQ(client.read_to("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("body");
+  EXPECT_THAT(client.read_to("body"), testing::StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, DrippingClientsAreDropped) {
+  HttpOptions options;
+  options.idle_seconds = 1;
+  start(options);
+  Client slow(server_->port());
+  std::thread dripping([&] {
+    for (int i = 0; i < 40; ++i) {
+      slow.send("G");
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(slow.read_all(), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1800));
+  dripping.join();
+}
+
+TEST_F(HttpServerTest, ABusyHandlerHoldsNoConnectionUp) {
+  HttpOptions options;
+  options.idle_seconds = 1;
+  start(options);
+  Client busy(server_->port());
+  busy.send("GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n");
+  Client silent(server_->port());
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(silent.read_all(), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1900));
+  EXPECT_THAT(busy.read_to("awake"), testing::HasSubstr("awake"));
+}
+
 TEST_F(HttpServerTest, SilentClientsAreDropped) {
   HttpOptions options;
   options.idle_seconds = 1;
@@ -158,6 +210,17 @@ TEST_F(HttpServerTest, LeavingIsNoticed) {
   client.send("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
   wait_for(holding_);
   EXPECT_FALSE(gone_);
+  client.close();
+  wait_for(gone_);
+}
+
+TEST_F(HttpServerTest, LeavingWithAnotherRequestOnTheWayIsNoticed) {
+  start();
+  Client client(server_->port());
+  const std::string request = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n";
+  client.send(request);
+  wait_for(holding_);
+  client.send(request);
   client.close();
   wait_for(gone_);
 }
