@@ -73,6 +73,33 @@ Norm::Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint)
   if (checkpoint.has(spec.name + ".bias")) bias = read_vector(checkpoint, spec.name + ".bias");
 }
 
+Mlp::Mlp(const MlpSpec& spec, const CheckpointReader& checkpoint)
+    : gate(spec.gate, checkpoint), up(spec.up, checkpoint), down(spec.down, checkpoint) {}
+
+Moe::Moe(const MoeSpec& moe_spec, const CheckpointReader& checkpoint)
+    : spec(&moe_spec), router(moe_spec.router, checkpoint) {
+  if (!spec->correction_bias.empty()) {
+    bias_source = checkpoint.at(spec->correction_bias);
+    correction_bias = read_vector(checkpoint, spec->correction_bias);
+  }
+  experts.reserve(spec->experts.size());
+  for (const MlpSpec& expert : spec->experts) experts.emplace_back(expert, checkpoint);
+  if (spec->shared) shared = std::make_unique<Mlp>(*spec->shared, checkpoint);
+  if (spec->shared_gate) shared_gate = std::make_unique<Linear>(*spec->shared_gate, checkpoint);
+}
+
+std::vector<Linear*> Moe::linears() {
+  std::vector<Linear*> all;
+  const auto append = [&](Mlp& mlp) {
+    for (Linear* linear : mlp.linears()) all.push_back(linear);
+  };
+  if (spec->router_is_linear) all.push_back(&router);
+  for (Mlp& expert : experts) append(expert);
+  if (shared) append(*shared);
+  if (shared_gate) all.push_back(shared_gate.get());
+  return all;
+}
+
 Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     : spec(&block_spec),
       input_norm(block_spec.input_norm, checkpoint),
@@ -80,12 +107,26 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
       q(block_spec.q, checkpoint),
       k(block_spec.k, checkpoint),
       v(block_spec.v, checkpoint),
-      o(block_spec.o, checkpoint),
-      gate(block_spec.gate, checkpoint),
-      up(block_spec.up, checkpoint),
-      down(block_spec.down, checkpoint) {
+      o(block_spec.o, checkpoint) {
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
   if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);
+  if (block_spec.moe) {
+    moe = std::make_unique<Moe>(*block_spec.moe, checkpoint);
+    return;
+  }
+  gate = Linear(block_spec.gate, checkpoint);
+  up = Linear(block_spec.up, checkpoint);
+  down = Linear(block_spec.down, checkpoint);
+}
+
+std::vector<Linear*> Block::mlp_linears() {
+  return moe ? moe->linears() : std::vector<Linear*>{&gate, &up, &down};
+}
+
+std::vector<Linear*> Block::linears() {
+  std::vector<Linear*> all = attention_linears();
+  for (Linear* linear : mlp_linears()) all.push_back(linear);
+  return all;
 }
 
 }  // namespace msmodelslim

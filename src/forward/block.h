@@ -14,6 +14,8 @@ namespace msmodelslim {
 
 class Linear {
  public:
+  // Of a block that has others in its place.
+  Linear() = default;
   // Views the checkpoint's tensors; throws DataError when they are missing.
   Linear(const LinearSpec& spec, const CheckpointReader& checkpoint);
   // A linear whose weight is another tensor of the checkpoint (tied head).
@@ -56,6 +58,25 @@ struct Norm {
   const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
 };
 
+struct Mlp {
+  Mlp(const MlpSpec& spec, const CheckpointReader& checkpoint);
+  Linear gate, up, down;
+  std::vector<Linear*> linears() { return {&gate, &up, &down}; }
+};
+
+struct Moe {
+  Moe(const MoeSpec& moe_spec, const CheckpointReader& checkpoint);
+  const MoeSpec* spec;
+  Linear router;
+  std::vector<float> correction_bias;  // [experts] or empty
+  TensorView bias_source;              // the checkpoint's
+  std::vector<Mlp> experts;
+  std::unique_ptr<Mlp> shared;
+  std::unique_ptr<Linear> shared_gate;
+
+  std::vector<Linear*> linears();  // as MoeSpec's
+};
+
 struct Block {
   Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint);
   const BlockSpec* spec;
@@ -63,9 +84,13 @@ struct Block {
   Norm post_attention_norm;
   std::unique_ptr<Norm> q_norm;
   std::unique_ptr<Norm> k_norm;
-  Linear q, k, v, o, gate, up, down;
+  Linear q, k, v, o;
+  Linear gate, up, down;  // unused where there are experts
+  std::unique_ptr<Moe> moe;
 
-  std::vector<Linear*> linears() { return {&q, &k, &v, &o, &gate, &up, &down}; }
+  std::vector<Linear*> attention_linears() { return {&q, &k, &v, &o}; }
+  std::vector<Linear*> mlp_linears();
+  std::vector<Linear*> linears();
 };
 
 }  // namespace msmodelslim

@@ -9,6 +9,7 @@
 
 #include "forward/block.h"
 #include "forward/product.h"
+#include "forward/routing.h"
 #include "kernels/decode_attention.h"
 #include "model/rope.h"
 
@@ -23,7 +24,7 @@ struct Sequence {
 };
 
 // Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in
-// order.
+// order; an expert's linears only see the rows that go to it, and no call when there are none.
 class Tap {
  public:
   virtual ~Tap() = default;
@@ -35,6 +36,8 @@ class Tap {
   // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
   virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
                       std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
+  // Which experts of the block the rows of a chunk go to.
+  virtual void see_routing(const Block& /*block*/, const Routing&) {}
 };
 
 // What attention reads of the keys (after RoPE) and values that went into its cache.

@@ -14,6 +14,7 @@ namespace msmodelslim {
 // Buffers that are kept between calls.
 struct Workspace {
   std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned, cached_k, cached_v;
+  std::vector<float> router, gathered, expert;  // of the experts
 };
 
 // One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs
@@ -25,7 +26,7 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
 // -> `out` [rows, hidden].
 void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,
                    std::int64_t rows, Context& context, Workspace& workspace);
-// The MLP alone.
+// The MLP alone, of a block without experts.
 void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
              Workspace& workspace);
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "model/build_moe.h"
 #include "model/families/families.h"
 #include "model/rope.h"
 
@@ -11,9 +12,9 @@ namespace {
 constexpr const char* kConfigRemedy =
     "check that config.json is the one that came with the weights";
 
-bool has_bias(BiasRule rule, const ModelConfig& config, const char* key) {
-  if (rule == BiasRule::kConfig) return config.flag_or(key, false);
-  return rule == BiasRule::kAlways;
+bool holds(Rule rule, const ModelConfig& config, const char* key) {
+  if (rule == Rule::kConfig) return config.flag_or(key, false);
+  return rule == Rule::kAlways;
 }
 
 std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::int64_t layer) {
@@ -43,19 +44,15 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   BlockSpec block;
   block.name = fmt::format("model.layers.{}", layer);
   const std::string attention = block.name + ".self_attn";
-  const std::string mlp = block.name + ".mlp";
   const std::int64_t h = spec.hidden;
   const std::int64_t q_width = spec.heads * spec.head_dim;
   const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
-  const std::int64_t inner = config.size("intermediate_size");
-  const bool qkv_bias = has_bias(family.qkv_bias, config, "attention_bias");
-  const bool out_bias = has_bias(family.out_bias, config, "attention_bias");
-  const bool mlp_bias = has_bias(family.mlp_bias, config, "mlp_bias");
+  const bool qkv_bias = holds(family.qkv_bias, config, "attention_bias");
+  const bool out_bias = holds(family.out_bias, config, "attention_bias");
   const std::string qkv = attention + ".qkv_proj";
-  const std::string gate_up = mlp + ".gate_up_proj";
   block.input_norm = {block.name + ".input_layernorm", h, eps};
   block.post_attention_norm = {block.name + ".post_attention_layernorm", h, eps};
-  if (family.qk_norm) {
+  if (holds(family.qk_norm, config, "use_qk_norm")) {
     block.q_norm = NormSpec{attention + ".q_norm", spec.head_dim, eps};
     block.k_norm = NormSpec{attention + ".k_norm", spec.head_dim, eps};
   }
@@ -63,9 +60,14 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   block.k = {attention + ".k_proj", h, kv_width, qkv_bias, Role::kKey, qkv};
   block.v = {attention + ".v_proj", h, kv_width, qkv_bias, Role::kValue, qkv};
   block.o = {attention + ".o_proj", q_width, h, out_bias, Role::kAttentionOut, ""};
-  block.gate = {mlp + ".gate_proj", h, inner, mlp_bias, Role::kGate, gate_up};
-  block.up = {mlp + ".up_proj", h, inner, mlp_bias, Role::kUp, gate_up};
-  block.down = {mlp + ".down_proj", inner, h, mlp_bias, Role::kDown, ""};
+  block.moe = build_moe(config, block.name, layer, h);
+  if (!block.moe) {
+    MlpSpec mlp = mlp_spec(block.name + ".mlp", kLlamaMlp, h, config.size("intermediate_size"),
+                           holds(family.mlp_bias, config, "mlp_bias"));
+    block.gate = std::move(mlp.gate);
+    block.up = std::move(mlp.up);
+    block.down = std::move(mlp.down);
+  }
   block.window = window_of(family, config, layer);
   return block;
 }
@@ -163,6 +165,11 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
     norm(block.post_attention_norm);
     if (block.q_norm) norm(*block.q_norm);
     if (block.k_norm) norm(*block.k_norm);
+    if (!block.moe) continue;
+    const auto experts = static_cast<std::int64_t>(block.moe->experts.size());
+    if (!block.moe->router_is_linear) linear(block.moe->router);
+    if (!block.moe->correction_bias.empty())
+      check_tensor(checkpoint, block.moe->correction_bias, {experts}, problems);
   }
   norm(spec.final_norm);
   if (!spec.tied) linear(spec.head);
@@ -175,23 +182,6 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
       fmt::format("{}: the weights do not fit config.json:{}", checkpoint.folder(), text),
       "fetch the missing or damaged files again, or the config.json that belongs to "
       "these weights");
-}
-
-std::vector<std::string> module_names(const ModelSpec& spec) {
-  std::vector<std::string> names = {spec.embedding};
-  for (const BlockSpec& block : spec.blocks) {
-    names.push_back(block.name);
-    names.push_back(block.attention_name());
-    names.push_back(block.name + ".mlp");
-    for (const LinearSpec* l : block.linears()) names.push_back(l->name);
-    names.push_back(block.input_norm.name);
-    names.push_back(block.post_attention_norm.name);
-    if (block.q_norm) names.push_back(block.q_norm->name);
-    if (block.k_norm) names.push_back(block.k_norm->name);
-  }
-  names.push_back(spec.final_norm.name);
-  names.push_back(spec.head.name);
-  return names;
 }
 
 }  // namespace msmodelslim

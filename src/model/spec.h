@@ -12,7 +12,23 @@
 
 namespace msmodelslim {
 
-enum class Role { kQuery, kKey, kValue, kAttentionOut, kGate, kUp, kDown, kHead };
+enum class Role {
+  kQuery,
+  kKey,
+  kValue,
+  kAttentionOut,
+  kGate,
+  kUp,
+  kDown,
+  kHead,
+  kRouter,      // scores of the experts
+  kSharedGate,  // how much the shared expert counts
+  kQueryDown,   // MLA: into and out of the latent vectors
+  kQueryUp,
+  kKeyValueDown,
+  kKeyValueUp,
+  kNextToken,  // of the two inputs of a next-token-prediction layer
+};
 
 struct LinearSpec {
   std::string name;  // "model.layers.0.self_attn.q_proj"
@@ -52,6 +68,35 @@ struct RopeSpec {
   std::vector<double> long_factor;
 };
 
+// silu(gate(x)) * up(x) -> down
+struct MlpSpec {
+  LinearSpec gate, up, down;
+  std::vector<const LinearSpec*> linears() const { return {&gate, &up, &down}; }
+};
+
+enum class RouterScore { kSoftmax, kSigmoid };
+
+// Mixture of experts in the place of the MLP (reference: models 2.9).
+struct MoeSpec {
+  std::string name;   // "model.layers.0.mlp"
+  LinearSpec router;  // [experts, hidden]
+  // True: a linear like the others, in front of the experts, which a recipe may quantize. False:
+  // parameters behind the experts, always fp32 products.
+  bool router_is_linear = true;
+  std::string correction_bias;  // tensor [experts] that only steers the choice; "" for none
+  RouterScore score = RouterScore::kSoftmax;
+  std::int64_t per_token = 0;  // experts that a token goes to
+  std::int64_t groups = 1;     // of experts, of which only `top_groups` are looked at
+  std::int64_t top_groups = 1;
+  bool normalize = false;  // the weights of a token's experts sum to 1, before `scale`
+  double scale = 1;
+  std::vector<MlpSpec> experts;
+  std::optional<MlpSpec> shared;
+  std::optional<LinearSpec> shared_gate;  // [1, hidden]: sigmoid(gate x) times the shared part
+
+  std::vector<const LinearSpec*> linears() const;
+};
+
 // Which weights a smoothing scale can move between.
 enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in processing order
 
@@ -61,12 +106,16 @@ struct BlockSpec {
   NormSpec post_attention_norm;
   std::optional<NormSpec> q_norm;  // per head, before RoPE
   std::optional<NormSpec> k_norm;
-  LinearSpec q, k, v, o, gate, up, down;
+  LinearSpec q, k, v, o;
+  LinearSpec gate, up, down;  // without names where `moe` is in their place
+  std::optional<MoeSpec> moe;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
   std::string attention_name() const { return name + ".self_attn"; }
   // In the order of the module tree, which is the order of writing.
-  std::vector<const LinearSpec*> linears() const { return {&q, &k, &v, &o, &gate, &up, &down}; }
+  std::vector<const LinearSpec*> linears() const;
+  // Linears that engines fuse, by LinearSpec::group.
+  std::vector<std::vector<const LinearSpec*>> fused_groups() const;
 };
 
 struct ModelSpec {

@@ -1,9 +1,7 @@
 #include "pipeline/quantize_model.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
@@ -12,9 +10,9 @@
 #include "base/log.h"
 #include "base/output_folder.h"
 #include "base/progress.h"
-#include "base/threads.h"
 #include "base/usage.h"
 #include "forward/run.h"
+#include "pipeline/block_writer.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
 #include "save/ascendv1_saver.h"
@@ -24,25 +22,6 @@
 
 namespace msmodelslim {
 namespace {
-
-// Float tensors that are only copied are checked too: NaN must not travel silently.
-void check_finite(const std::string& name, const TensorView& view) {
-  if (!is_float(view.dtype)) return;
-  constexpr std::int64_t kGrain = 1 << 16;
-  std::atomic<bool> bad{false};
-  const std::size_t size = dtype_size(view.dtype);
-  parallel_ranges(view.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> values(static_cast<std::size_t>(end - begin));
-    to_f32(
-        TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
-        values.data());
-    for (float value : values)
-      if (!std::isfinite(value)) bad = true;
-  });
-  if (bad)
-    throw DataError(fmt::format("tensor {} holds NaN or infinite values", name),
-                    "the checkpoint is damaged; download the shard again");
-}
 
 class Run {
  public:
@@ -155,7 +134,7 @@ class Run {
       log_debug("quant", "{}: {} forward passes ({})", model_.blocks[i].name, passes_.size(),
                 reasons);
       passes_.clear();
-      write_block(saver, state);
+      write_block(state, model_.dtype, saver, summary_);
       for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
   }
@@ -192,36 +171,6 @@ class Run {
     if (state.kv_cache) kv_op.emplace(*state.kv_cache);
     run_block_on(model_, *state.block, states, update, rope, op, taps, workspace_,
                  kv_op ? &*kv_op : nullptr);
-  }
-
-  void write_block(Saver& saver, BlockState& state) {
-    Block& block = *state.block;
-    const DType dtype = model_.dtype;
-    const auto extras = [&](const std::string& module) {
-      for (const ModuleTensor& extra : state.extras)
-        if (extra.module == module) saver.write(extra);
-    };
-    const auto linear = [&](Linear& l) {
-      ++summary_.linears;
-      const auto done = state.done.find(l.name());
-      if (done == state.done.end()) {
-        if (!l.changed()) check_finite(l.name() + ".weight", l.source());
-        saver.write(l);
-      } else {
-        ++summary_.quantized;
-        saver.write(std::move(done->second));
-        state.done.erase(done);
-      }
-      extras(l.name());
-    };
-    for (Linear* l : {&block.q, &block.k, &block.v, &block.o}) linear(*l);
-    if (block.q_norm) saver.write(*block.q_norm, dtype);
-    if (block.k_norm) saver.write(*block.k_norm, dtype);
-    extras(block.spec->attention_name());
-    for (Linear* l : {&block.gate, &block.up, &block.down}) linear(*l);
-    saver.write(block.input_norm, dtype);
-    saver.write(block.post_attention_norm, dtype);
-    summary_.kv_caches += state.kv_cache ? 1 : 0;
   }
 
   void write_embedding(Saver& saver) {

@@ -65,8 +65,9 @@ class SmoothProcessor : public Processor {
                                      step.ignore_adapter
                                          ? kAllSubgraphs
                                          : declared_subgraphs(context.pedigree, config.algorithm));
-    config.selects = [filter = step.filter](const std::string& source) {
-      return filter.selects(source);
+    config.selects = [filter = step.filter, any = step.ignore_adapter, pedigree = context.pedigree,
+                      algorithm = config.algorithm](const std::string& source) {
+      return filter.selects(source) && (any || declares_source(pedigree, algorithm, source));
     };
     return config;
   }

@@ -43,8 +43,8 @@ class Check {
       norm(block.post_attention_norm);
       if (block.q_norm) norm(*block.q_norm);
       if (block.k_norm) norm(*block.k_norm);
-      group({&block.q, &block.k, &block.v});
-      group({&block.gate, &block.up});
+      for (const auto& members : block.fused_groups()) group(members);
+      if (block.moe) experts(*block.moe);
     }
     for (const std::string& name : reader_.names())
       if (known_.count(name) == 0) problem("{}: no module of an engine takes this tensor", name);
@@ -108,6 +108,20 @@ class Check {
     if (suffix == "input_zero_point") return {{1}, DType::kI8};
     // full_range of autoround_quant; beside quantized activations it is refused.
     return {{spec.out, groups}, model_.dtype, scheme.packed};
+  }
+
+  void experts(const MoeSpec& moe) {
+    if (!moe.router_is_linear) linear(moe.router);
+    if (!moe.correction_bias.empty())
+      float_tensor(moe.correction_bias, {static_cast<std::int64_t>(moe.experts.size())});
+    const LinearSpec& first = moe.experts.front().gate;
+    for (const MlpSpec& expert : moe.experts)
+      for (const LinearSpec* member : expert.linears())
+        if (scheme_of(*member) != scheme_of(first) && !allow_mixed_)
+          problem(
+              "{} and {} are quantized differently: engines load all experts of a layer as one "
+              "type",
+              first.name, member->name);
   }
 
   void group(const std::vector<const LinearSpec*>& members) {

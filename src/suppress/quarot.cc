@@ -20,6 +20,15 @@ void fold_norm(Norm& norm, const std::vector<Linear*>& linears) {
   norm.bias.clear();
 }
 
+// The linears that read what the second norm gives.
+std::vector<Linear*> mlp_readers(Block& block) {
+  std::vector<Linear*> readers;
+  for (Linear* linear : block.mlp_linears())
+    if (linear->spec().role != Role::kDown) readers.push_back(linear);
+  if (block.moe && !block.moe->spec->router_is_linear) readers.push_back(&block.moe->router);
+  return readers;
+}
+
 // Turns the weight the other way round, so that linear(turned x) stays what it was.
 void absorb(Linear& linear, const InputRotation& rotation) {
   // W x = W (M M^T X N N^T): the rows of W are turned as x is.
@@ -87,14 +96,19 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
     throw UsageError(fmt::format("down_proj_online_layers has {}, the model has layers 0 to {}",
                                  *config.down_proj_online_layers.rbegin(), layers - 1),
                      "correct the recipe");
-  const auto [m, n] = kronecker_sides(model.blocks.front().down.in);
+  for (std::int64_t layer : config.down_proj_online_layers)
+    if (model.blocks[static_cast<std::size_t>(layer)].moe)
+      throw UsageError(fmt::format("down_proj_online_layers has {}, a layer of experts", layer),
+                       "online rotations of down_proj are for dense layers");
+  const std::int64_t first = *config.down_proj_online_layers.begin();
+  const auto [m, n] = kronecker_sides(model.blocks[static_cast<std::size_t>(first)].down.in);
   kronecker_ = InputRotation{m, n, Rotation::hadamard(m, config.max_tp_size).matrix(),
                              Rotation::hadamard(n).matrix()};
 }
 
 void fold_norms(Block& block) {
   fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
-  fold_norm(block.post_attention_norm, {&block.gate, &block.up});
+  fold_norm(block.post_attention_norm, mlp_readers(block));
 }
 
 void QuaRot::rotate_embedding(float* x, std::int64_t rows) const {
@@ -110,9 +124,11 @@ void QuaRot::rotate_head(const std::vector<float>& norm, float* x, std::int64_t 
 
 void QuaRot::rotate(Block& block, std::int64_t index) const {
   fold_norms(block);
-  for (Linear* linear : {&block.q, &block.k, &block.v, &block.gate, &block.up})
-    rotate_input(*linear, residual_);
-  for (Linear* linear : {&block.o, &block.down}) rotate_output(*linear, residual_);
+  for (Linear* linear : {&block.q, &block.k, &block.v}) rotate_input(*linear, residual_);
+  for (Linear* linear : mlp_readers(block)) rotate_input(*linear, residual_);
+  rotate_output(block.o, residual_);
+  for (Linear* linear : block.mlp_linears())
+    if (linear->spec().role == Role::kDown) rotate_output(*linear, residual_);
   rotate_output(block.v, value_);
   rotate_input(block.o, value_);
   if (heads_) absorb(block.o, shortened(*heads_));

@@ -8,20 +8,24 @@
 namespace msmodelslim {
 
 std::vector<Subgraph> subgraphs_of(Block& block) {
-  return {
-      {SubgraphKind::kUpDown, block.up.name(), nullptr, &block.up, {&block.down}},
-      {SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}},
-      {SubgraphKind::kNormLinear,
-       block.input_norm.spec.name,
-       &block.input_norm,
-       nullptr,
-       {&block.k, &block.q, &block.v}},
-      {SubgraphKind::kNormLinear,
-       block.post_attention_norm.spec.name,
-       &block.post_attention_norm,
-       nullptr,
-       {&block.gate, &block.up}},
+  std::vector<Subgraph> graphs;
+  const auto up_down = [&](Linear& up, Linear& down) {
+    graphs.push_back({SubgraphKind::kUpDown, up.name(), nullptr, &up, {&down}});
   };
+  const auto norm_linear = [&](Norm& norm, std::vector<Linear*> targets) {
+    graphs.push_back(
+        {SubgraphKind::kNormLinear, norm.spec.name, &norm, nullptr, std::move(targets)});
+  };
+  if (block.moe) {
+    for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
+    if (block.moe->shared) up_down(block.moe->shared->up, block.moe->shared->down);
+  } else {
+    up_down(block.up, block.down);
+  }
+  graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});
+  norm_linear(block.input_norm, {&block.k, &block.q, &block.v});
+  if (!block.moe) norm_linear(block.post_attention_norm, {&block.gate, &block.up});
+  return graphs;
 }
 
 const char* subgraph_kind_name(SubgraphKind kind) {

@@ -17,8 +17,8 @@ struct Subgraph {
   std::vector<Linear*> targets;  // share one input
 };
 
-// In the order in which they are handled: up-down, ov, linear-linear, norm-linear. A dense block
-// has no two linears in a row.
+// In the order in which they are handled: up-down, ov, linear-linear, norm-linear. No block has two
+// linears in a row. The norm in front of experts is no source: the router and every expert read it.
 std::vector<Subgraph> subgraphs_of(Block& block);
 const char* subgraph_kind_name(SubgraphKind kind);
 

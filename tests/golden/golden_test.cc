@@ -141,6 +141,9 @@ std::map<std::string, Rule> make_rules() {
   Tolerance rotated_static = rotated;  // behind a block with rounding ties of its activations
   rotated_static.scale = 1e-3;
   rules["rotation-static"] = {rotated_static, rotated};
+  rotated_static.scale = 2e-3;  // the second block is smoothed by what the first one's ties left
+  rotated_static.code_share = 1e-2;
+  rules["rotation-static-smooth"] = {rotated_static, rotated};
   // The tool's QwQ adapter turns heads of 16 by a block of 32, which gives a matrix of zeros: v and
   // o are gone from its folder.
   rotated.only = "*{q_proj,k_proj,gate_proj,up_proj,down_proj,norm,embed_tokens,lm_head}*";
@@ -222,6 +225,10 @@ std::map<std::string, Rule> make_rules() {
   structure.code_step = 255;
   structure.quant_bias_share = 1;
   structure.quant_bias_rel = structure.scale = structure.offset_steps = structure.scale_bias = 1e9;
+  // Our search of alpha and beta is a race on more than 512 rows, which may end at a neighbour with
+  // an error that is a few percent larger. The experts are not smoothed here.
+  rules["raced"] = {structure, {}, {}, 1.1};
+  rules["raced"].mlp = smooth_int4;
   // The tool's rotation is decided by rounding noise: what counts is the result.
   rules["fitted"] = {structure, {}, {}, 1.1};
   // Trained from other random numbers.
@@ -388,7 +395,10 @@ TEST_P(Golden, Case) {
       EXPECT_LE(error, *allowed * theirs.at(linear)) << linear;
   }
   if (const auto allowed = rule_of(c).kl_ratio) {
-    EXPECT_LE(kl_of(job.save_path, job), *allowed * kl_of(expected, job));
+    const bool stripped = fs::exists(expected + "/stripped.json");
+    const std::string whole = stripped ? whole_copy(expected, job.model_path) : expected;
+    EXPECT_LE(kl_of(job.save_path, job), *allowed * kl_of(whole, job));
+    if (stripped) fs::remove_all(whole);
   }
   if (const auto allowed = rule_of(c).flatquant) {
     const std::string whole = whole_copy(expected, job.model_path);

@@ -72,7 +72,7 @@ TEST_P(GoldenForward, EveryHiddenStateAndTheLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
                          testing::Values("qwen2", "qwen2-28l", "qwen2-bf16", "qwen3", "qwen3-bf16",
-                                         "llama"));
+                                         "llama", "qwen3_moe"));
 
 }  // namespace
 }  // namespace msmodelslim
