@@ -77,6 +77,25 @@ struct Moe {
   std::vector<Linear*> linears();  // as MoeSpec's
 };
 
+struct Mla {
+  Mla(const MlaSpec& mla_spec, const CheckpointReader& checkpoint);
+  const MlaSpec* spec;
+  std::unique_ptr<Linear> q_a;
+  std::unique_ptr<Norm> q_a_norm;
+  Linear q_b, kv_a;
+  Norm kv_a_norm;
+  Linear kv_b;
+
+  std::vector<Linear*> linears();  // as MlaSpec's
+};
+
+struct Mtp {
+  Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint);
+  const MtpSpec* spec;
+  Norm embedding_norm, hidden_norm, head_norm;
+  Linear projection;
+};
+
 struct Block {
   Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint);
   const BlockSpec* spec;
@@ -84,11 +103,14 @@ struct Block {
   Norm post_attention_norm;
   std::unique_ptr<Norm> q_norm;
   std::unique_ptr<Norm> k_norm;
-  Linear q, k, v, o;
+  Linear q, k, v;  // unused where there is latent attention
+  Linear o;
   Linear gate, up, down;  // unused where there are experts
   std::unique_ptr<Moe> moe;
+  std::unique_ptr<Mla> mla;
+  std::unique_ptr<Mtp> mtp;
 
-  std::vector<Linear*> attention_linears() { return {&q, &k, &v, &o}; }
+  std::vector<Linear*> attention_linears();
   std::vector<Linear*> mlp_linears();
   std::vector<Linear*> linears();
 };

@@ -52,8 +52,8 @@ class KvOp {
 class KvCache {
  public:
   virtual ~KvCache() = default;
-  // Adds those of `rows` new tokens of the context's sequence `index`, k and v [rows,
-  // kv_heads*head_dim]; gives all of them, valid until the next call for this block and sequence.
+  // Adds those of `rows` new tokens of the context's sequence `index`, k [rows, key_width] and v
+  // [rows, value_width] of the model; gives all of them, valid until the next call for this block and sequence.
   virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                          std::int64_t rows) = 0;
 };
@@ -100,11 +100,20 @@ class RopeTable {
   std::vector<float> sin_;
 };
 
+// A pass for observers only: of a layer's experts just these run, and on more rows than those that
+// go to them.
+struct ExpertCompletion {
+  std::vector<bool> experts;
+  // False: as many rows as an expert gets on average, those with the highest scores for it.
+  bool all_rows = true;
+};
+
 struct Context {
   std::vector<Sequence> sequences;
   const RopeTable* rope = nullptr;
   LinearOp* linear_op = nullptr;
   KvOp* kv_op = nullptr;     // null: the cache keeps them as they are
+  const ExpertCompletion* completion = nullptr;
   KvCache* cache = nullptr;  // null: every sequence begins with its first row
   std::vector<Tap*> taps;
 };

@@ -40,6 +40,26 @@ std::vector<Sequence> gathered_sequences(const std::vector<Sequence>& sequences,
   return gathered;
 }
 
+// The rows that a completion shows to an expert.
+std::vector<Place> completed_places(const MoeSpec& moe, const ExpertCompletion& completion,
+                                    const float* scores, std::size_t expert, std::int64_t rows) {
+  const std::size_t experts = moe.experts.size();
+  std::vector<Place> places;
+  for (std::int64_t r = 0; r < rows; ++r)
+    places.push_back({r, scores[static_cast<std::size_t>(r) * experts + expert]});
+  if (completion.all_rows) return places;
+  const auto count = std::max<std::int64_t>(
+      1, rows * moe.per_token / static_cast<std::int64_t>(experts));
+  std::partial_sort(places.begin(), places.begin() + count, places.end(),
+                    [](const Place& a, const Place& b) {
+                      return a.weight > b.weight || (a.weight == b.weight && a.row < b.row);
+                    });
+  places.resize(static_cast<std::size_t>(count));
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.row < b.row; });
+  return places;
+}
+
 Routing choose(Moe& moe, const float* x, std::int64_t rows, Context& context, Workspace& ws) {
   float* logits = sized(ws.router, rows * moe.router.spec().out);
   if (moe.spec->router_is_linear)
@@ -105,6 +125,15 @@ void add_shared(Moe& moe, const float* x, float* out, std::int64_t rows, Context
 void run_moe(Moe& moe, const Block& block, const float* x, float* out, std::int64_t rows,
              Context& context, Workspace& ws) {
   const Routing routing = choose(moe, x, rows, context, ws);
+  if (context.completion != nullptr) {
+    const std::vector<float> scores = ws.router;
+    for (std::size_t e = 0; e < moe.experts.size(); ++e)
+      if (context.completion->experts[e])
+        add_expert(moe.experts[e],
+                   completed_places(*moe.spec, *context.completion, scores.data(), e, rows), x, out,
+                   context, ws);
+    return;
+  }
   for (Tap* tap : context.taps) tap->see_routing(block, routing);
   const auto places = places_of(routing, moe.experts.size());
   for (std::size_t e = 0; e < places.size(); ++e)

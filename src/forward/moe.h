@@ -11,7 +11,8 @@
 
 namespace msmodelslim {
 
-// Adds to `out` [rows, hidden] what the experts make of `x` [rows, hidden].
+// Adds to `out` [rows, hidden] what the experts make of `x` [rows, hidden]. With a completion in
+// the context `out` is not meant for anybody.
 void run_moe(Moe& moe, const Block& block, const float* x, float* out, std::int64_t rows,
              Context& context, Workspace& workspace);
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "forward/mla.h"
 #include "forward/moe.h"
 #include "forward/scratch.h"
 #include "forward/steps.h"
@@ -40,6 +41,10 @@ const float* floats_of(const void* values, const CachedRows& rows, std::int64_t 
 // Self-attention without its output projection: workspace.attention [rows, heads*head_dim].
 void attend(const ModelSpec& model, Block& block, const float* normed, std::int64_t rows,
             Context& context, Workspace& ws) {
+  if (block.mla) {
+    run_latent_attention(model, block, normed, rows, context, ws);
+    return;
+  }
   const std::int64_t q_width = model.heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
   float* q = sized(ws.q, rows * q_width);
@@ -193,11 +198,12 @@ void for_each_chunk(const std::vector<Sequence>& samples,
 
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace, KvOp* kv_op) {
+                  Workspace& workspace, KvOp* kv_op, const ExpertCompletion* completion) {
   for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
     context.rope = &rope;
     context.linear_op = &op;
     context.kv_op = kv_op;
+    context.completion = completion;
     context.taps = taps;
     float* at = states.values.data() + begin * states.width;
     run_block(model, block, at, update ? at : nullptr, rows, context, workspace);

@@ -14,7 +14,8 @@ namespace msmodelslim {
 // Buffers that are kept between calls.
 struct Workspace {
   std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned, cached_k, cached_v;
-  std::vector<float> router, gathered, expert;  // of the experts
+  std::vector<float> router, gathered, expert;        // of the experts
+  std::vector<float> latent, joined, expanded, keys;  // of latent attention
 };
 
 // One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs
@@ -65,10 +66,12 @@ void for_each_chunk(const std::vector<Sequence>& samples,
                     const std::function<void(std::int64_t, std::int64_t, Context&)>& body);
 
 // Runs every chunk through the block.
-// `update`: the states become the outputs; otherwise they stay. `kv_op` may be null.
+// `update`: the states become the outputs; otherwise they stay. `kv_op` and `completion`
+// may be null.
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace, KvOp* kv_op = nullptr);
+                  Workspace& workspace, KvOp* kv_op = nullptr,
+                  const ExpertCompletion* completion = nullptr);
 
 inline constexpr std::int64_t kChunkRows = 2048;
 

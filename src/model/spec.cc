@@ -20,9 +20,18 @@ std::vector<const LinearSpec*> MoeSpec::linears() const {
   return all;
 }
 
+std::vector<const LinearSpec*> MlaSpec::linears() const {
+  std::vector<const LinearSpec*> all = {&q_b, &kv_a, &kv_b};
+  if (q_a) all.insert(all.begin(), &*q_a);
+  return all;
+}
+
 std::vector<const LinearSpec*> BlockSpec::linears() const {
-  std::vector<const LinearSpec*> all = {&q, &k, &v, &o};
+  std::vector<const LinearSpec*> all =
+      mla ? mla->linears() : std::vector<const LinearSpec*>{&q, &k, &v};
+  all.push_back(&o);
   append(all, moe ? moe->linears() : std::vector<const LinearSpec*>{&gate, &up, &down});
+  if (mtp) all.push_back(&mtp->projection);
   return all;
 }
 
@@ -38,6 +47,12 @@ std::vector<std::vector<const LinearSpec*>> BlockSpec::fused_groups() const {
   return groups;
 }
 
+std::size_t ModelSpec::decoders() const {
+  std::size_t count = 0;
+  for (const BlockSpec& block : blocks) count += block.mtp ? 0 : 1;
+  return count;
+}
+
 std::vector<std::string> module_names(const ModelSpec& spec) {
   std::vector<std::string> names = {spec.embedding};
   for (const BlockSpec& block : spec.blocks) {
@@ -51,6 +66,14 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
     names.push_back(block.post_attention_norm.name);
     if (block.q_norm) names.push_back(block.q_norm->name);
     if (block.k_norm) names.push_back(block.k_norm->name);
+    if (block.mla && block.mla->q_a_norm) names.push_back(block.mla->q_a_norm->name);
+    if (block.mla) names.push_back(block.mla->kv_a_norm.name);
+    if (!block.mtp) continue;
+    for (const NormSpec* norm :
+         {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})
+      names.push_back(norm->name);
+    for (const std::string& table : {block.mtp->embedding, block.mtp->head})
+      if (!table.empty()) names.push_back(table);
   }
   names.push_back(spec.final_norm.name);
   names.push_back(spec.head.name);

@@ -97,6 +97,34 @@ struct MoeSpec {
   std::vector<const LinearSpec*> linears() const;
 };
 
+// Multi-head latent attention in the place of q, k and v (reference: models 2.10).
+struct MlaSpec {
+  std::optional<LinearSpec> q_a;  // [q latent, hidden]; nothing: q_b reads the block's input
+  std::optional<NormSpec> q_a_norm;
+  LinearSpec q_b;      // [heads * (nope + rope), q latent or hidden]
+  LinearSpec kv_a;     // [latent + rope, hidden]: the latent vector, then the key's rotated part
+  NormSpec kv_a_norm;  // of the latent vector
+  LinearSpec kv_b;     // [heads * (nope + value), latent]
+  std::int64_t nope = 0;
+  std::int64_t rope = 0;  // pairs (2i, 2i + 1) are rotated
+  std::int64_t value = 0;
+  std::int64_t latent = 0;
+  double scale = 1;  // of the scores
+
+  std::vector<const LinearSpec*> linears() const;
+};
+
+// A layer behind the last one that predicts one token further. It reads
+//   projection [norm(embedding of the next token) | norm(hidden state before the final norm)]
+struct MtpSpec {
+  NormSpec embedding_norm;
+  NormSpec hidden_norm;
+  LinearSpec projection;  // [hidden, 2 * hidden]
+  NormSpec head_norm;
+  std::string embedding;  // tensors of its own, like the model's; "" where the file has none
+  std::string head;
+};
+
 // Which weights a smoothing scale can move between.
 enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in processing order
 
@@ -109,6 +137,8 @@ struct BlockSpec {
   LinearSpec q, k, v, o;
   LinearSpec gate, up, down;  // without names where `moe` is in their place
   std::optional<MoeSpec> moe;
+  std::optional<MlaSpec> mla;  // then q, k and v have no names
+  std::optional<MtpSpec> mtp;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
   std::string attention_name() const { return name + ".self_attn"; }
@@ -125,15 +155,18 @@ struct ModelSpec {
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
+  std::int64_t kv_heads = 0;  // MLA: as many as heads
+  std::int64_t head_dim = 0;  // MLA: of the values
+  std::int64_t key_width = 0;  // of what the cache keeps of a token; MLA: latent and rotated part
+  std::int64_t value_width = 0;
   std::int64_t max_position = 0;
   RopeSpec rope;
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
   LinearSpec head;    // lm_head
   bool tied = false;  // the head uses the embedding's weight
-  std::vector<BlockSpec> blocks;
+  std::vector<BlockSpec> blocks;  // those with `mtp` are the last
+  std::size_t decoders() const;   // blocks that every token goes through
 };
 
 // Every module name of the model, for the report of patterns that match nothing.

@@ -8,7 +8,8 @@ namespace msmodelslim {
 
 SequenceCache::SequenceCache(const ModelSpec& model)
     : dtype_(model.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32),
-      width_(model.kv_heads * model.head_dim),
+      key_width_(model.key_width),
+      value_width_(model.value_width),
       keys_(model.blocks.size()),
       values_(model.blocks.size()) {}
 
@@ -28,9 +29,8 @@ const void* SequenceCache::Values::put(DType dtype, const float* rows, std::int6
 CachedRows SequenceCache::add(std::int64_t block, const float* k, const float* v,
                               std::int64_t rows) {
   const auto at = static_cast<std::size_t>(block);
-  const std::int64_t begin = length_ * width_;
-  const void* keys = keys_[at].put(dtype_, k, begin, rows * width_);
-  const void* values = values_[at].put(dtype_, v, begin, rows * width_);
+  const void* keys = keys_[at].put(dtype_, k, length_ * key_width_, rows * key_width_);
+  const void* values = values_[at].put(dtype_, v, length_ * value_width_, rows * value_width_);
   return {length_ + rows, dtype_, keys, values};
 }
 

@@ -23,8 +23,9 @@ Runner::Runner(const std::string& folder, std::int64_t max_length)
     : model_(folder),
       max_length_(checked_length(spec(), max_length)),
       rope_(spec().rope, max_length_) {
-  blocks_.reserve(spec().blocks.size());
-  for (const BlockSpec& block : spec().blocks) blocks_.emplace_back(block, model_.checkpoint());
+  blocks_.reserve(spec().decoders());
+  for (std::size_t i = 0; i < spec().decoders(); ++i)
+    blocks_.emplace_back(spec().blocks[i], model_.checkpoint());
 }
 
 const float* Runner::run(std::span<const Step> steps) {

@@ -20,6 +20,14 @@ const std::vector<FamilyRow>& families() {
        W::kUseSlidingWindow},
       {"mixtral", "MixtralForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 0,
        W::kAllLayers},
+      {"glm4_moe", "Glm4MoeForCausalLM", B::kConfig, B::kNever, B::kNever, B::kConfig, 0,
+       W::kNever, false, true},
+      {"deepseek_v3", "DeepseekV3ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
+       W::kNever, true, true},
+      {"kimi_k2", "DeepseekV3ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
+       W::kNever, true, true},
+      {"glm4_moe_lite", "Glm4MoeLiteForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
+       W::kNever, true, true},
   };
   return rows;
 }

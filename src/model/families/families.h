@@ -22,6 +22,8 @@ struct FamilyRow {
   Rule qk_norm;              // RMSNorm over head_dim on q and k, before RoPE; kConfig: use_qk_norm
   int head_dim_default;      // 0: hidden_size / num_attention_heads
   WindowRule window;
+  bool mla = false;
+  bool mtp = false;  // num_nextn_predict_layers more layers behind the last
 };
 
 const std::vector<FamilyRow>& families();
