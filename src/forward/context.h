@@ -53,7 +53,8 @@ class KvCache {
  public:
   virtual ~KvCache() = default;
   // Adds those of `rows` new tokens of the context's sequence `index`, k [rows, key_width] and v
-  // [rows, value_width] of the model; gives all of them, valid until the next call for this block and sequence.
+  // [rows, value_width] of the model; gives all of them, valid until the next call for this block
+  // and sequence.
   virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                          std::int64_t rows) = 0;
 };
@@ -112,7 +113,7 @@ struct Context {
   std::vector<Sequence> sequences;
   const RopeTable* rope = nullptr;
   LinearOp* linear_op = nullptr;
-  KvOp* kv_op = nullptr;     // null: the cache keeps them as they are
+  KvOp* kv_op = nullptr;  // null: the cache keeps them as they are
   const ExpertCompletion* completion = nullptr;
   KvCache* cache = nullptr;  // null: every sequence begins with its first row
   std::vector<Tap*> taps;

@@ -47,8 +47,8 @@ class LatentAttention {
   void run_cached(const float* q, const float* joined, float* out) {
     for (std::size_t i = 0; i < context_.sequences.size(); ++i) {
       const Sequence& s = context_.sequences[i];
-      const CachedRows all = context_.cache->add(block_, i, joined + s.begin * joined_width(),
-                                                 nullptr, s.rows);
+      const CachedRows all =
+          context_.cache->add(block_, i, joined + s.begin * joined_width(), nullptr, s.rows);
       float* to = out + s.begin * out_width();
       if (s.rows == 1 && is_float(mla_.kv_b.source().dtype)) {
         absorbed(q + s.begin * q_width(), all, to);

@@ -48,8 +48,8 @@ std::vector<Place> completed_places(const MoeSpec& moe, const ExpertCompletion& 
   for (std::int64_t r = 0; r < rows; ++r)
     places.push_back({r, scores[static_cast<std::size_t>(r) * experts + expert]});
   if (completion.all_rows) return places;
-  const auto count = std::max<std::int64_t>(
-      1, rows * moe.per_token / static_cast<std::int64_t>(experts));
+  const auto count =
+      std::max<std::int64_t>(1, rows * moe.per_token / static_cast<std::int64_t>(experts));
   std::partial_sort(places.begin(), places.begin() + count, places.end(),
                     [](const Place& a, const Place& b) {
                       return a.weight > b.weight || (a.weight == b.weight && a.row < b.row);

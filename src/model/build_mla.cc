@@ -35,17 +35,21 @@ MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, const std::
   std::int64_t q_in = model.hidden;
   if (config.has("q_lora_rank")) {
     q_in = config.size("q_lora_rank");
-    mla.q_a = LinearSpec{attention + ".q_a_proj", model.hidden,     q_in,
-                         bias,                    Role::kQueryDown, group};
+    mla.q_a =
+        LinearSpec{attention + ".q_a_proj", model.hidden, q_in, bias, Role::kQueryDown, group};
     mla.q_a_norm = NormSpec{attention + ".q_a_layernorm", q_in, kLatentEps};
   }
-  mla.q_b = {attention + (mla.q_a ? ".q_b_proj" : ".q_proj"), q_in, q_width, false, Role::kQueryUp,
-             ""};
-  mla.kv_a = {attention + ".kv_a_proj_with_mqa", model.hidden, mla.latent + mla.rope, bias,
-              Role::kKeyValueDown, group};
+  mla.q_b = {
+      attention + (mla.q_a ? ".q_b_proj" : ".q_proj"), q_in, q_width, false, Role::kQueryUp, ""};
+  mla.kv_a = {attention + ".kv_a_proj_with_mqa",
+              model.hidden,
+              mla.latent + mla.rope,
+              bias,
+              Role::kKeyValueDown,
+              group};
   mla.kv_a_norm = {attention + ".kv_a_layernorm", mla.latent, kLatentEps};
   mla.kv_b = {attention + ".kv_b_proj", mla.latent, model.heads * (mla.nope + mla.value), false,
-              Role::kKeyValueUp, ""};
+              Role::kKeyValueUp,        ""};
   return mla;
 }
 

@@ -72,7 +72,8 @@ double apply_yarn(const RopeSpec& rope, std::vector<double>& inverse) {
   }
   if (rope.attention_factor) return *rope.attention_factor;
   if (rope.mscale != 0 && rope.mscale_all_dim != 0)
-    return yarn_magnitude(rope.factor, rope.mscale) / yarn_magnitude(rope.factor, rope.mscale_all_dim);
+    return yarn_magnitude(rope.factor, rope.mscale) /
+           yarn_magnitude(rope.factor, rope.mscale_all_dim);
   return yarn_magnitude(rope.factor, 1);
 }
 

@@ -35,6 +35,20 @@ std::vector<const LinearSpec*> BlockSpec::linears() const {
   return all;
 }
 
+std::vector<std::string> BlockSpec::float_tensors() const {
+  std::vector<std::string> names;
+  if (moe && !moe->router_is_linear) names.push_back(moe->router.name + ".weight");
+  if (moe && !moe->correction_bias.empty()) names.push_back(moe->correction_bias);
+  if (mla && mla->q_a_norm) names.push_back(mla->q_a_norm->name + ".weight");
+  if (mla) names.push_back(mla->kv_a_norm.name + ".weight");
+  if (!mtp) return names;
+  for (const NormSpec* norm : {&mtp->embedding_norm, &mtp->hidden_norm, &mtp->head_norm})
+    names.push_back(norm->name + ".weight");
+  for (const std::string& table : {mtp->embedding, mtp->head})
+    if (!table.empty()) names.push_back(table + ".weight");
+  return names;
+}
+
 std::vector<std::vector<const LinearSpec*>> BlockSpec::fused_groups() const {
   std::vector<std::vector<const LinearSpec*>> groups;
   std::map<std::string, std::size_t> index;

@@ -144,6 +144,8 @@ struct BlockSpec {
   std::string attention_name() const { return name + ".self_attn"; }
   // In the order of the module tree, which is the order of writing.
   std::vector<const LinearSpec*> linears() const;
+  // Tensors of experts, latent attention and next-token layers that never are quantized.
+  std::vector<std::string> float_tensors() const;
   // Linears that engines fuse, by LinearSpec::group.
   std::vector<std::vector<const LinearSpec*>> fused_groups() const;
 };
@@ -155,16 +157,16 @@ struct ModelSpec {
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  // MLA: as many as heads
-  std::int64_t head_dim = 0;  // MLA: of the values
+  std::int64_t kv_heads = 0;   // MLA: as many as heads
+  std::int64_t head_dim = 0;   // MLA: of the values
   std::int64_t key_width = 0;  // of what the cache keeps of a token; MLA: latent and rotated part
   std::int64_t value_width = 0;
   std::int64_t max_position = 0;
   RopeSpec rope;
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
-  LinearSpec head;    // lm_head
-  bool tied = false;  // the head uses the embedding's weight
+  LinearSpec head;                // lm_head
+  bool tied = false;              // the head uses the embedding's weight
   std::vector<BlockSpec> blocks;  // those with `mtp` are the last
   std::size_t decoders() const;   // blocks that every token goes through
 };

@@ -65,7 +65,7 @@ void RowsTap::see(const Linear& linear, const float* x, std::int64_t rows,
   const std::int64_t width = linear.spec().in;
   kept.values.reserve(chosen_ * static_cast<std::size_t>(width));
   for (std::int64_t r = 0; r < rows; ++r)
-    if (choice_[kept.seen++])
+    if (kept.seen < choice_.size() && choice_[kept.seen++])
       kept.values.insert(kept.values.end(), x + r * width, x + (r + 1) * width);
 }
 

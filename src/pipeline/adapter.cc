@@ -19,13 +19,14 @@ std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlg
 }
 
 bool declares_source(const std::string& pedigree, SmoothAlgorithm algorithm,
-                     const std::string& source) {
+                     const std::string& source, bool mtp) {
   static const std::set<std::string> kAttentionNorms = {"qwen3_moe", "deepseek_v3", "kimi_k2",
                                                         "kimi_k2_5", "glm4_moe",    "glm4_moe_lite",
                                                         "minimax_m2"};
   if (algorithm == SmoothAlgorithm::kSmoothQuant || kAttentionNorms.count(pedigree) == 0)
     return true;
-  return !source.ends_with(".post_attention_layernorm");
+  const bool mtp_too = pedigree == "glm4_moe";
+  return !source.ends_with(".post_attention_layernorm") && (mtp_too || !mtp);
 }
 
 bool has_shifted_heads(const std::string& pedigree) {

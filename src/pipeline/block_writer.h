@@ -7,7 +7,11 @@
 namespace msmodelslim {
 
 // Takes the quantized linears out of `state` and counts in `summary`.
-void write_block(BlockState& state, DType model_dtype, Saver& saver, QuantSummary& summary);
+void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
+                 DType model_dtype, Saver& saver, QuantSummary& summary);
+
+// A table of rows after all rewrites, in its own dtype.
+Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites);
 
 // Throws DataError when a float tensor that is only copied holds NaN or infinity: it must not
 // travel silently.

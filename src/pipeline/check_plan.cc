@@ -147,9 +147,11 @@ void check_learned(const QuantJob& job, const ModelSpec& model) {
   const auto refuse = [&](const char* method, const NameFilter& filter) {
     for (const BlockSpec& block : model.blocks)
       for (const LinearSpec* linear : block.linears())
-        if (block.moe && filter.selects(linear->name) && !exclude.selects(linear->name))
-          throw UsageError(fmt::format("{} selects {}, but cannot learn a layer of experts", method,
-                                       linear->name),
+        if ((block.moe || block.mla) && filter.selects(linear->name) &&
+            !exclude.selects(linear->name))
+          throw UsageError(fmt::format("{} selects {}, but cannot learn a layer of experts or "
+                                       "latent attention",
+                                       method, linear->name),
                            "use linear_quant for such layers, and exclude them here");
   };
   for (const Step& step : job.plan.steps) {

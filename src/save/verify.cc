@@ -70,6 +70,7 @@ class Check {
       if (block.k_norm) is_float(block.k_norm->name + ".weight");
       for (const auto& members : block.fused_groups()) group(members);
       if (block.moe) experts(*block.moe);
+      for (const std::string& name : block.float_tensors()) is_float(name);
       kv_cache(block);
     }
     if (kv_keys_ != (kv_caches_ > 0 ? 2 : 0))
@@ -270,8 +271,6 @@ class Check {
 
   // Engines look at the type of the first expert alone.
   void experts(const MoeSpec& moe) {
-    if (!moe.router_is_linear) is_float(moe.router.name + ".weight");
-    if (!moe.correction_bias.empty()) is_float(moe.correction_bias);
     const LinearSpec& first = moe.experts.front().gate;
     const std::string type = type_of(first.name + ".weight");
     for (const MlpSpec& expert : moe.experts)

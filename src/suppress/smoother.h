@@ -46,6 +46,7 @@ class Smoother {
  private:
   bool flex() const { return config_.algorithm >= SmoothAlgorithm::kFlexSmooth; }
   bool searches() const;
+  bool seen(const Subgraph& graph) const;
   std::vector<float> activation_of(const Subgraph& graph) const;
   void choose(const Subgraph& graph, SmoothResult& result);
   std::vector<float> scales_of(const Subgraph& graph, const SmoothResult& result) const;
