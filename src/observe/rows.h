@@ -13,7 +13,8 @@ namespace msmodelslim {
 // some rows only, those are kept that come at the chosen places among them.
 using RowChoice = std::vector<bool>;
 
-// At most `most` rows, evenly spread over all samples; all when there are no more.
+// At most `most` rows, evenly spread over all samples; all when there are no more or `most` is
+// 0.
 RowChoice spread_rows(const std::vector<Sequence>& samples, std::int64_t most);
 // The same with whole samples: about `most` rows, at least one sample.
 RowChoice spread_samples(const std::vector<Sequence>& samples, std::int64_t most);

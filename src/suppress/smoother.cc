@@ -84,7 +84,7 @@ void Smoother::choose(const Subgraph& graph, SmoothResult& result) {
   if (config_.algorithm == SmoothAlgorithm::kFlexSmooth) {
     std::vector<WeightPiece> weights;
     for (Linear* target : graph.targets) weights.push_back({target->weight(), target->spec().out});
-    choice = search_flex(x.data(), rows, weights, k);
+    choice = search_flex(x.data(), rows, weights, k, config_.search_rows > 0);
   } else {
     choice =
         search_flex_awq(x.data(), rows, graph.targets, config_.round_weight, config_.round_input);
