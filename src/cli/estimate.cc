@@ -37,11 +37,23 @@ constexpr double kFlatQuantPasses = 4.0 * kFlatEpochs;
 
 }  // namespace
 
-double block_weights(const ModelSpec& model) {
-  double weights = 0;
-  for (const BlockSpec& block : model.blocks)
-    for (const LinearSpec* linear : block.linears())
+double weights_per_token(const ModelSpec& model) {
+  const auto size = [](const std::vector<const LinearSpec*>& linears) {
+    double weights = 0;
+    for (const LinearSpec* linear : linears)
       weights += static_cast<double>(linear->in) * static_cast<double>(linear->out);
+    return weights;
+  };
+  double weights = 0;
+  for (const BlockSpec& block : model.blocks) {
+    weights += size(block.linears());
+    if (!block.moe) continue;
+    double experts = 0;
+    for (const MlpSpec& expert : block.moe->experts) experts += size(expert.linears());
+    const double share =
+        static_cast<double>(block.moe->per_token) / static_cast<double>(block.moe->experts.size());
+    weights -= experts * (1 - share);
+  }
   return weights;
 }
 
@@ -56,7 +68,7 @@ double calibration_flop(const ModelSpec& model, const Plan& plan,
       passes += learning_passes(*learned, samples.size());
     if (std::holds_alternative<FlatQuantStep>(step.value)) passes += kFlatQuantPasses;
   }
-  return 2 * block_weights(model) * tokens * passes;
+  return 2 * weights_per_token(model) * tokens * passes;
 }
 
 double estimate_seconds(const ModelSpec& model, const Plan& plan,

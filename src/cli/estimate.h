@@ -11,8 +11,8 @@ namespace msmodelslim {
 double calibration_flop(const ModelSpec& model, const Plan& plan,
                         const std::vector<std::vector<std::int32_t>>& samples);
 
-// Weights of the blocks' linears.
-double block_weights(const ModelSpec& model);
+// Weights of the blocks' linears that a token meets.
+double weights_per_token(const ModelSpec& model);
 
 // Seconds: products of the calibration passes at the speed of a short probe, plus reading and
 // writing the weights at 1 GB/s.

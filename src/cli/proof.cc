@@ -27,8 +27,8 @@ std::vector<std::int32_t> held_out_ids(const std::string& model_path) {
 }
 
 std::int64_t affordable_tokens(const ModelSpec& model, const QuantJob& job) {
-  const double weights =
-      block_weights(model) + static_cast<double>(model.vocab) * static_cast<double>(model.hidden);
+  const double weights = weights_per_token(model) +
+                         static_cast<double>(model.vocab) * static_cast<double>(model.hidden);
   const double tokens = kShare * calibration_flop(model, job.plan, job.samples) / (2 * 2 * weights);
   return std::min(kMostTokens, static_cast<std::int64_t>(tokens));
 }

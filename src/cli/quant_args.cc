@@ -151,6 +151,12 @@ class Parser {
     add("--calib_tokens", args_.calib_tokens, "N",
         "stop after N tokens; the last sample is cut to fit")
         ->check(in_range(1, kMostCount));
+    add("--expert_fallback", args_.expert_fallback, "all_tokens|nearest|dynamic|error",
+        "experts that too few tokens go to, where data is needed: show them all tokens\n"
+        "(default) or those nearest to them, do without data, or stop")
+        ->check(CLI::IsMember({"all_tokens", "nearest", "dynamic", "error"}));
+    add("--expert_min_tokens", args_.expert_min_tokens, "N", "too few: fewer than N (default 1)")
+        ->check(in_range(1, kMostCount));
   }
 
   void add_run_options() {

@@ -30,6 +30,8 @@ struct QuantArgs {
   std::optional<std::string> calib_dataset;
   std::optional<std::int64_t> calib_samples;
   std::optional<std::int64_t> calib_tokens;
+  std::string expert_fallback = "all_tokens";
+  std::int64_t expert_min_tokens = 1;
   std::vector<std::string> exclude;  // more patterns of modules that stay float
   Verify verify = Verify::kQuick;
   std::optional<double> max_kl;  // a worse result ends with exit code 1

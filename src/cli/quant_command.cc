@@ -1,5 +1,6 @@
 #include "cli/quant_command.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/error.h"
@@ -10,6 +11,7 @@
 #include "cli/model_choice.h"
 #include "cli/proof.h"
 #include "cli/quant_args.h"
+#include "pipeline/expert_fallback.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/practice_search.h"
 #include "text/dataset.h"
@@ -107,6 +109,14 @@ void print_summary(const QuantSummary& summary) {
               before / after);
   std::printf("linears            %lld of %lld quantized\n",
               static_cast<long long>(summary.quantized), static_cast<long long>(summary.linears));
+  if (!summary.expert_tokens.empty()) {
+    const auto [least, most] =
+        std::minmax_element(summary.expert_tokens.begin(), summary.expert_tokens.end());
+    std::printf("experts            %lld to %lld tokens each, %lld without\n",
+                static_cast<long long>(*least), static_cast<long long>(*most),
+                static_cast<long long>(
+                    std::count(summary.expert_tokens.begin(), summary.expert_tokens.end(), 0)));
+  }
   if (summary.kv_caches > 0)
     std::printf("int8 KV cache      %lld blocks\n", static_cast<long long>(summary.kv_caches));
   std::printf("calibration        %lld tokens\n",
@@ -157,6 +167,8 @@ int run_quant(const std::vector<std::string>& words) {
   job.exclude = args.exclude;
   job.overwrite = args.overwrite;
   job.strict = args.strict;
+  job.expert_fallback = expert_fallback_from_name(args.expert_fallback);
+  job.expert_min_tokens = args.expert_min_tokens;
   job.seed = args.seed;
   job.quiet = args.quiet;
   job.debug = args.debug;

@@ -262,7 +262,7 @@ Comparison compare_models(const CompareOptions& options, std::span<const std::in
   model.begin(windows);
   const Basis basis(options.model_path, reference.states(), model.states());
   std::vector<BlockDistance> blocks;
-  for (std::size_t i = 0; i < spec.blocks.size(); ++i) {
+  for (std::size_t i = 0; i < spec.decoders(); ++i) {
     reference.run_block(i);
     model.run_block(i);
     if (basis.known())

@@ -48,7 +48,7 @@ void ScoredModel::run_block(std::size_t index) {
 
 void ScoredModel::run(const Windows& windows) {
   begin(windows);
-  for (std::size_t i = 0; i < spec().blocks.size(); ++i) run_block(i);
+  for (std::size_t i = 0; i < spec().decoders(); ++i) run_block(i);
 }
 
 void ScoredModel::log_probabilities(std::int64_t begin, std::int64_t rows,

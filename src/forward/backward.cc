@@ -220,7 +220,7 @@ void TraceOp::apply(Linear& linear, const float* x, std::int64_t rows,
     case Role::kDown:
       keep(trace_.product, x, spec.in);
       break;
-    case Role::kHead:
+    default:
       break;
   }
 }

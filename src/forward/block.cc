@@ -73,19 +73,96 @@ Norm::Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint)
   if (checkpoint.has(spec.name + ".bias")) bias = read_vector(checkpoint, spec.name + ".bias");
 }
 
+Mlp::Mlp(const MlpSpec& spec, const CheckpointReader& checkpoint)
+    : gate(spec.gate, checkpoint), up(spec.up, checkpoint), down(spec.down, checkpoint) {}
+
+Moe::Moe(const MoeSpec& moe_spec, const CheckpointReader& checkpoint)
+    : spec(&moe_spec), router(moe_spec.router, checkpoint) {
+  if (!spec->correction_bias.empty()) {
+    bias_source = checkpoint.at(spec->correction_bias);
+    correction_bias = read_vector(checkpoint, spec->correction_bias);
+  }
+  experts.reserve(spec->experts.size());
+  for (const MlpSpec& expert : spec->experts) experts.emplace_back(expert, checkpoint);
+  if (spec->shared) shared = std::make_unique<Mlp>(*spec->shared, checkpoint);
+  if (spec->shared_gate) shared_gate = std::make_unique<Linear>(*spec->shared_gate, checkpoint);
+}
+
+std::vector<Linear*> Moe::linears() {
+  std::vector<Linear*> all;
+  const auto append = [&](Mlp& mlp) {
+    for (Linear* linear : mlp.linears()) all.push_back(linear);
+  };
+  if (spec->router_is_linear) all.push_back(&router);
+  for (Mlp& expert : experts) append(expert);
+  if (shared) append(*shared);
+  if (shared_gate) all.push_back(shared_gate.get());
+  return all;
+}
+
+Mla::Mla(const MlaSpec& mla_spec, const CheckpointReader& checkpoint)
+    : spec(&mla_spec),
+      q_b(mla_spec.q_b, checkpoint),
+      kv_a(mla_spec.kv_a, checkpoint),
+      kv_a_norm(mla_spec.kv_a_norm, checkpoint),
+      kv_b(mla_spec.kv_b, checkpoint) {
+  if (!mla_spec.q_a) return;
+  q_a = std::make_unique<Linear>(*mla_spec.q_a, checkpoint);
+  q_a_norm = std::make_unique<Norm>(*mla_spec.q_a_norm, checkpoint);
+}
+
+std::vector<Linear*> Mla::linears() {
+  std::vector<Linear*> all = {&q_b, &kv_a, &kv_b};
+  if (q_a) all.insert(all.begin(), q_a.get());
+  return all;
+}
+
+Mtp::Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint)
+    : spec(&mtp_spec),
+      embedding_norm(mtp_spec.embedding_norm, checkpoint),
+      hidden_norm(mtp_spec.hidden_norm, checkpoint),
+      head_norm(mtp_spec.head_norm, checkpoint),
+      projection(mtp_spec.projection, checkpoint) {}
+
 Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     : spec(&block_spec),
       input_norm(block_spec.input_norm, checkpoint),
       post_attention_norm(block_spec.post_attention_norm, checkpoint),
-      q(block_spec.q, checkpoint),
-      k(block_spec.k, checkpoint),
-      v(block_spec.v, checkpoint),
-      o(block_spec.o, checkpoint),
-      gate(block_spec.gate, checkpoint),
-      up(block_spec.up, checkpoint),
-      down(block_spec.down, checkpoint) {
+      o(block_spec.o, checkpoint) {
+  if (block_spec.mla) {
+    mla = std::make_unique<Mla>(*block_spec.mla, checkpoint);
+  } else {
+    q = Linear(block_spec.q, checkpoint);
+    k = Linear(block_spec.k, checkpoint);
+    v = Linear(block_spec.v, checkpoint);
+  }
+  if (block_spec.mtp) mtp = std::make_unique<Mtp>(*block_spec.mtp, checkpoint);
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
   if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);
+  if (block_spec.moe) {
+    moe = std::make_unique<Moe>(*block_spec.moe, checkpoint);
+    return;
+  }
+  gate = Linear(block_spec.gate, checkpoint);
+  up = Linear(block_spec.up, checkpoint);
+  down = Linear(block_spec.down, checkpoint);
+}
+
+std::vector<Linear*> Block::attention_linears() {
+  std::vector<Linear*> all = mla ? mla->linears() : std::vector<Linear*>{&q, &k, &v};
+  all.push_back(&o);
+  return all;
+}
+
+std::vector<Linear*> Block::mlp_linears() {
+  return moe ? moe->linears() : std::vector<Linear*>{&gate, &up, &down};
+}
+
+std::vector<Linear*> Block::linears() {
+  std::vector<Linear*> all = attention_linears();
+  for (Linear* linear : mlp_linears()) all.push_back(linear);
+  if (mtp) all.push_back(&mtp->projection);
+  return all;
 }
 
 }  // namespace msmodelslim

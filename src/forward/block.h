@@ -14,6 +14,8 @@ namespace msmodelslim {
 
 class Linear {
  public:
+  // Of a block that has others in its place.
+  Linear() = default;
   // Views the checkpoint's tensors; throws DataError when they are missing.
   Linear(const LinearSpec& spec, const CheckpointReader& checkpoint);
   // A linear whose weight is another tensor of the checkpoint (tied head).
@@ -56,6 +58,44 @@ struct Norm {
   const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
 };
 
+struct Mlp {
+  Mlp(const MlpSpec& spec, const CheckpointReader& checkpoint);
+  Linear gate, up, down;
+  std::vector<Linear*> linears() { return {&gate, &up, &down}; }
+};
+
+struct Moe {
+  Moe(const MoeSpec& moe_spec, const CheckpointReader& checkpoint);
+  const MoeSpec* spec;
+  Linear router;
+  std::vector<float> correction_bias;  // [experts] or empty
+  TensorView bias_source;              // the checkpoint's
+  std::vector<Mlp> experts;
+  std::unique_ptr<Mlp> shared;
+  std::unique_ptr<Linear> shared_gate;
+
+  std::vector<Linear*> linears();  // as MoeSpec's
+};
+
+struct Mla {
+  Mla(const MlaSpec& mla_spec, const CheckpointReader& checkpoint);
+  const MlaSpec* spec;
+  std::unique_ptr<Linear> q_a;
+  std::unique_ptr<Norm> q_a_norm;
+  Linear q_b, kv_a;
+  Norm kv_a_norm;
+  Linear kv_b;
+
+  std::vector<Linear*> linears();  // as MlaSpec's
+};
+
+struct Mtp {
+  Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint);
+  const MtpSpec* spec;
+  Norm embedding_norm, hidden_norm, head_norm;
+  Linear projection;
+};
+
 struct Block {
   Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint);
   const BlockSpec* spec;
@@ -63,9 +103,16 @@ struct Block {
   Norm post_attention_norm;
   std::unique_ptr<Norm> q_norm;
   std::unique_ptr<Norm> k_norm;
-  Linear q, k, v, o, gate, up, down;
+  Linear q, k, v;  // unused where there is latent attention
+  Linear o;
+  Linear gate, up, down;  // unused where there are experts
+  std::unique_ptr<Moe> moe;
+  std::unique_ptr<Mla> mla;
+  std::unique_ptr<Mtp> mtp;
 
-  std::vector<Linear*> linears() { return {&q, &k, &v, &o, &gate, &up, &down}; }
+  std::vector<Linear*> attention_linears();
+  std::vector<Linear*> mlp_linears();
+  std::vector<Linear*> linears();
 };
 
 }  // namespace msmodelslim

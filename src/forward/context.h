@@ -9,6 +9,7 @@
 
 #include "forward/block.h"
 #include "forward/product.h"
+#include "forward/routing.h"
 #include "kernels/decode_attention.h"
 #include "model/rope.h"
 
@@ -23,7 +24,7 @@ struct Sequence {
 };
 
 // Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in
-// order.
+// order; an expert's linears only see the rows that go to it, and no call when there are none.
 class Tap {
  public:
   virtual ~Tap() = default;
@@ -35,6 +36,8 @@ class Tap {
   // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
   virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
                       std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
+  // Which experts of the block the rows of a chunk go to.
+  virtual void see_routing(const Block& /*block*/, const Routing&) {}
 };
 
 // What attention reads of the keys (after RoPE) and values that went into its cache.
@@ -49,8 +52,9 @@ class KvOp {
 class KvCache {
  public:
   virtual ~KvCache() = default;
-  // Adds those of `rows` new tokens of the context's sequence `index`, k and v [rows,
-  // kv_heads*head_dim]; gives all of them, valid until the next call for this block and sequence.
+  // Adds those of `rows` new tokens of the context's sequence `index`, k [rows, key_width] and v
+  // [rows, value_width] of the model; gives all of them, valid until the next call for this block
+  // and sequence.
   virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                          std::int64_t rows) = 0;
 };
@@ -97,11 +101,20 @@ class RopeTable {
   std::vector<float> sin_;
 };
 
+// A pass for observers only: of a layer's experts just these run, and on more rows than those that
+// go to them.
+struct ExpertCompletion {
+  std::vector<bool> experts;
+  // False: as many rows as an expert gets on average, those with the highest scores for it.
+  bool all_rows = true;
+};
+
 struct Context {
   std::vector<Sequence> sequences;
   const RopeTable* rope = nullptr;
   LinearOp* linear_op = nullptr;
-  KvOp* kv_op = nullptr;     // null: the cache keeps them as they are
+  KvOp* kv_op = nullptr;  // null: the cache keeps them as they are
+  const ExpertCompletion* completion = nullptr;
   KvCache* cache = nullptr;  // null: every sequence begins with its first row
   std::vector<Tap*> taps;
 };

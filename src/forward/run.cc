@@ -5,48 +5,16 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "forward/mla.h"
+#include "forward/moe.h"
 #include "forward/scratch.h"
+#include "forward/steps.h"
 #include "kernels/attention.h"
 #include "kernels/ops.h"
 #include "kernels/rope.h"
 
 namespace msmodelslim {
 namespace {
-
-void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) {
-  const std::int64_t width = norm.spec.size;
-  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    rms_norm(x + begin * width, norm.weight.data(), norm.bias_or_null(),
-             static_cast<float>(norm.spec.eps), out + begin * width, end - begin, width);
-  });
-}
-
-bool wanted(const Context& context, const Linear& linear) {
-  return context.linear_op->wants(linear) ||
-         std::any_of(context.taps.begin(), context.taps.end(),
-                     [&](const Tap* tap) { return tap->wants(linear); });
-}
-
-void show(Context& context, const Linear& linear, const float* x, std::int64_t rows) {
-  for (Tap* tap : context.taps)
-    if (tap->wants(linear)) tap->see(linear, x, rows, context.sequences);
-}
-
-// What the linear really reads.
-const float* turned(const Linear& linear, const float* x, std::int64_t rows, Workspace& ws) {
-  const InputRotation& rotation = linear.input_rotation();
-  if (rotation.is_identity()) return x;
-  float* out = sized(ws.turned, rows * linear.spec().in);
-  rotation.apply(x, rows, out);
-  return out;
-}
-
-void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y,
-           Workspace& ws) {
-  x = turned(linear, x, rows, ws);
-  show(context, linear, x, rows);
-  context.linear_op->apply(linear, x, rows, context.sequences, y);
-}
 
 void rotate(const ModelSpec& model, const Context& context, float* x, std::int64_t heads) {
   const RopeTable& rope = *context.rope;
@@ -73,6 +41,10 @@ const float* floats_of(const void* values, const CachedRows& rows, std::int64_t 
 // Self-attention without its output projection: workspace.attention [rows, heads*head_dim].
 void attend(const ModelSpec& model, Block& block, const float* normed, std::int64_t rows,
             Context& context, Workspace& ws) {
+  if (block.mla) {
+    run_latent_attention(model, block, normed, rows, context, ws);
+    return;
+  }
   const std::int64_t q_width = model.heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
   float* q = sized(ws.q, rows * q_width);
@@ -114,26 +86,6 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   decode_attention(shape, single);
 }
 
-// silu(gate) * up: workspace.gate [rows, intermediate].
-float* gated(Block& block, const float* normed, std::int64_t rows, Context& context,
-             Workspace& ws) {
-  const std::int64_t inner = block.gate.spec().out;
-  float* gate = sized(ws.gate, rows * inner);
-  float* up = sized(ws.up, rows * inner);
-  apply(context, block.gate, normed, rows, gate, ws);
-  apply(context, block.up, normed, rows, up, ws);
-  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner, (end - begin) * inner);
-  });
-  return gate;
-}
-
-void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width) {
-  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    add_to(accumulator + begin * width, x + begin * width, (end - begin) * width);
-  });
-}
-
 }  // namespace
 
 void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
@@ -142,8 +94,9 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   float* normed = sized(ws.normed, rows * h);
   normalize(block.input_norm, in, normed, rows);
   attend(model, block, normed, rows, context, ws);
-  const bool mlp_seen =
-      wanted(context, block.gate) || wanted(context, block.up) || wanted(context, block.down);
+  const std::vector<Linear*> mlp = block.mlp_linears();
+  const bool mlp_seen = std::any_of(mlp.begin(), mlp.end(),
+                                    [&](const Linear* linear) { return wanted(context, *linear); });
   if (out == nullptr && !mlp_seen && !context.linear_op->wants(block.o)) {
     show(context, block.o, turned(block.o, ws.attention.data(), rows, ws), rows);
     return;
@@ -152,13 +105,18 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   apply(context, block.o, ws.attention.data(), rows, hidden, ws);
   add_rows(hidden, in, rows, h);
   normalize(block.post_attention_norm, hidden, normed, rows);
+  if (block.moe) {
+    run_moe(*block.moe, block, normed, hidden, rows, context, ws);
+    if (out != nullptr) std::copy_n(hidden, rows * h, out);
+    return;
+  }
   if (out == nullptr && !wanted(context, block.down) && !context.linear_op->wants(block.gate) &&
       !context.linear_op->wants(block.up)) {
     for (const Linear* linear : {&block.gate, &block.up})
       show(context, *linear, turned(*linear, normed, rows, ws), rows);
     return;
   }
-  float* gate = gated(block, normed, rows, context, ws);
+  float* gate = gated(block.gate, block.up, normed, rows, context, ws);
   if (out == nullptr && !context.linear_op->wants(block.down)) {
     show(context, block.down, turned(block.down, gate, rows, ws), rows);
     return;
@@ -177,7 +135,7 @@ void run_attention(const ModelSpec& model, Block& block, const float* normed, fl
 
 void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
              Workspace& ws) {
-  apply(context, block.down, gated(block, normed, rows, context, ws), rows, out, ws);
+  apply(context, block.down, gated(block.gate, block.up, normed, rows, context, ws), rows, out, ws);
 }
 
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -240,11 +198,12 @@ void for_each_chunk(const std::vector<Sequence>& samples,
 
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace, KvOp* kv_op) {
+                  Workspace& workspace, KvOp* kv_op, const ExpertCompletion* completion) {
   for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
     context.rope = &rope;
     context.linear_op = &op;
     context.kv_op = kv_op;
+    context.completion = completion;
     context.taps = taps;
     float* at = states.values.data() + begin * states.width;
     run_block(model, block, at, update ? at : nullptr, rows, context, workspace);

@@ -14,6 +14,8 @@ namespace msmodelslim {
 // Buffers that are kept between calls.
 struct Workspace {
   std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned, cached_k, cached_v;
+  std::vector<float> router, gathered, expert;        // of the experts
+  std::vector<float> latent, joined, expanded, keys;  // of latent attention
 };
 
 // One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs
@@ -25,7 +27,7 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
 // -> `out` [rows, hidden].
 void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,
                    std::int64_t rows, Context& context, Workspace& workspace);
-// The MLP alone.
+// The MLP alone, of a block without experts.
 void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
              Workspace& workspace);
 
@@ -64,10 +66,12 @@ void for_each_chunk(const std::vector<Sequence>& samples,
                     const std::function<void(std::int64_t, std::int64_t, Context&)>& body);
 
 // Runs every chunk through the block.
-// `update`: the states become the outputs; otherwise they stay. `kv_op` may be null.
+// `update`: the states become the outputs; otherwise they stay. `kv_op` and `completion`
+// may be null.
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
-                  Workspace& workspace, KvOp* kv_op = nullptr);
+                  Workspace& workspace, KvOp* kv_op = nullptr,
+                  const ExpertCompletion* completion = nullptr);
 
 inline constexpr std::int64_t kChunkRows = 2048;
 

@@ -17,7 +17,10 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
   const std::int64_t tiles = (shape.query_rows + kQueryTile - 1) / kQueryTile;
   const std::int64_t group = shape.heads / shape.kv_heads;
   const std::int64_t q_width = shape.heads * shape.head_dim;
-  const std::int64_t kv_width = shape.kv_heads * shape.head_dim;
+  const std::int64_t value_dim = shape.value_dim > 0 ? shape.value_dim : shape.head_dim;
+  const std::int64_t k_width = shape.kv_heads * shape.head_dim;
+  const std::int64_t v_width = shape.kv_heads * value_dim;
+  const std::int64_t out_width = shape.heads * value_dim;
   const std::int64_t past = shape.key_rows - shape.query_rows;
   parallel_for(shape.heads * tiles, [&](std::int64_t item) {
     // The last tiles see the most keys: they go first, so that threads end together.
@@ -31,9 +34,10 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
     const std::int64_t keys = key_end - key_begin;
     thread_local std::vector<float> scores;
     scores.resize(static_cast<std::size_t>(rows * keys));
-    const std::int64_t kv_offset = head / group * shape.head_dim + key_begin * kv_width;
+    const std::int64_t k_offset = head / group * shape.head_dim + key_begin * k_width;
+    const std::int64_t v_offset = head / group * value_dim + key_begin * v_width;
     const float* query = q + row * q_width + head * shape.head_dim;
-    matmul_nt_tile(query, q_width, k + kv_offset, kv_width, scores.data(), keys, rows, keys,
+    matmul_nt_tile(query, q_width, k + k_offset, k_width, scores.data(), keys, rows, keys,
                    shape.head_dim);
     for (std::int64_t i = 0; i < rows; ++i) {
       float* line = scores.data() + i * keys;
@@ -44,9 +48,8 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);
     }
-    matmul_nn_tile(scores.data(), keys, v + kv_offset, kv_width,
-                   out + row * q_width + head * shape.head_dim, q_width, rows, shape.head_dim,
-                   keys);
+    matmul_nn_tile(scores.data(), keys, v + v_offset, v_width,
+                   out + row * out_width + head * value_dim, out_width, rows, value_dim, keys);
   });
 }
 

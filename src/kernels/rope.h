@@ -10,4 +10,9 @@ namespace msmodelslim {
 void rotate_half(float* x, std::int64_t rows, std::int64_t heads, std::int64_t head_dim,
                  std::int64_t half, const float* cos, const float* sin, std::int64_t position);
 
+// The same of neighbours, x[2i] and x[2i+1], in rows of `width` values of which the first 2*half
+// are rotated; row r = token * heads + head, tokens as above.
+void rotate_pairs(float* x, std::int64_t tokens, std::int64_t heads, std::int64_t width,
+                  std::int64_t half, const float* cos, const float* sin, std::int64_t position);
+
 }  // namespace msmodelslim

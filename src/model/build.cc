@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "model/build_mla.h"
+#include "model/build_moe.h"
 #include "model/families/families.h"
 #include "model/rope.h"
 
@@ -11,9 +13,9 @@ namespace {
 constexpr const char* kConfigRemedy =
     "check that config.json is the one that came with the weights";
 
-bool has_bias(BiasRule rule, const ModelConfig& config, const char* key) {
-  if (rule == BiasRule::kConfig) return config.flag_or(key, false);
-  return rule == BiasRule::kAlways;
+bool holds(Rule rule, const ModelConfig& config, const char* key) {
+  if (rule == Rule::kConfig) return config.flag_or(key, false);
+  return rule == Rule::kAlways;
 }
 
 std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::int64_t layer) {
@@ -38,36 +40,89 @@ std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::
                                                                   : 0;
 }
 
+void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config, double eps,
+             BlockSpec& block) {
+  const std::string attention = block.attention_name();
+  const std::int64_t h = spec.hidden;
+  const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
+  const bool bias = holds(family.qkv_bias, config, "attention_bias");
+  const std::string qkv = attention + ".qkv_proj";
+  if (holds(family.qk_norm, config, "use_qk_norm")) {
+    block.q_norm = NormSpec{attention + ".q_norm", spec.head_dim, eps};
+    block.k_norm = NormSpec{attention + ".k_norm", spec.head_dim, eps};
+  }
+  block.q = {attention + ".q_proj", h, spec.heads * spec.head_dim, bias, Role::kQuery, qkv};
+  block.k = {attention + ".k_proj", h, kv_width, bias, Role::kKey, qkv};
+  block.v = {attention + ".v_proj", h, kv_width, bias, Role::kValue, qkv};
+}
+
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
                       std::int64_t layer, double eps) {
   BlockSpec block;
   block.name = fmt::format("model.layers.{}", layer);
-  const std::string attention = block.name + ".self_attn";
-  const std::string mlp = block.name + ".mlp";
+  const std::string attention = block.attention_name();
   const std::int64_t h = spec.hidden;
-  const std::int64_t q_width = spec.heads * spec.head_dim;
-  const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
-  const std::int64_t inner = config.size("intermediate_size");
-  const bool qkv_bias = has_bias(family.qkv_bias, config, "attention_bias");
-  const bool out_bias = has_bias(family.out_bias, config, "attention_bias");
-  const bool mlp_bias = has_bias(family.mlp_bias, config, "mlp_bias");
-  const std::string qkv = attention + ".qkv_proj";
-  const std::string gate_up = mlp + ".gate_up_proj";
   block.input_norm = {block.name + ".input_layernorm", h, eps};
   block.post_attention_norm = {block.name + ".post_attention_layernorm", h, eps};
-  if (family.qk_norm) {
-    block.q_norm = NormSpec{attention + ".q_norm", spec.head_dim, eps};
-    block.k_norm = NormSpec{attention + ".k_norm", spec.head_dim, eps};
+  if (family.mla)
+    block.mla =
+        build_mla(config, spec, attention, holds(family.qkv_bias, config, "attention_bias"));
+  else
+    add_qkv(spec, family, config, eps, block);
+  block.o = {attention + ".o_proj",
+             spec.heads * spec.head_dim,
+             h,
+             holds(family.out_bias, config, "attention_bias"),
+             Role::kAttentionOut,
+             ""};
+  block.moe = build_moe(config, block.name, layer, h);
+  if (!block.moe) {
+    MlpSpec mlp = mlp_spec(block.name + ".mlp", kLlamaMlp, h, config.size("intermediate_size"),
+                           holds(family.mlp_bias, config, "mlp_bias"));
+    block.gate = std::move(mlp.gate);
+    block.up = std::move(mlp.up);
+    block.down = std::move(mlp.down);
   }
-  block.q = {attention + ".q_proj", h, q_width, qkv_bias, Role::kQuery, qkv};
-  block.k = {attention + ".k_proj", h, kv_width, qkv_bias, Role::kKey, qkv};
-  block.v = {attention + ".v_proj", h, kv_width, qkv_bias, Role::kValue, qkv};
-  block.o = {attention + ".o_proj", q_width, h, out_bias, Role::kAttentionOut, ""};
-  block.gate = {mlp + ".gate_proj", h, inner, mlp_bias, Role::kGate, gate_up};
-  block.up = {mlp + ".up_proj", h, inner, mlp_bias, Role::kUp, gate_up};
-  block.down = {mlp + ".down_proj", inner, h, mlp_bias, Role::kDown, ""};
   block.window = window_of(family, config, layer);
   return block;
+}
+
+// Sizes of the heads.
+void add_heads(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config) {
+  spec.heads = config.size("num_attention_heads");
+  if (family.mla) {
+    spec.kv_heads = spec.heads;
+    spec.head_dim = config.size("v_head_dim");
+    spec.rope = read_rope(config, config.size("qk_rope_head_dim"));
+    spec.key_width = config.size("kv_lora_rank") + config.size("qk_rope_head_dim");
+    return;
+  }
+  spec.kv_heads = config.size_or("num_key_value_heads", spec.heads);
+  const std::int64_t default_dim =
+      family.head_dim_default > 0 ? family.head_dim_default : spec.hidden / spec.heads;
+  spec.head_dim = config.size_or("head_dim", default_dim);
+  if (spec.heads % spec.kv_heads != 0)
+    throw DataError(fmt::format("{}: {} attention heads cannot share {} key/value heads",
+                                config.path(), spec.heads, spec.kv_heads),
+                    kConfigRemedy);
+  if (spec.head_dim % 2 != 0)
+    throw DataError(fmt::format("{}: head_dim {} is odd", config.path(), spec.head_dim),
+                    kConfigRemedy);
+  spec.rope = read_rope(config, spec.head_dim);
+  spec.key_width = spec.value_width = spec.kv_heads * spec.head_dim;
+}
+
+// Files may leave the layers out that config.json counts.
+void add_mtp(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
+             const CheckpointReader& checkpoint, double eps) {
+  const auto first = static_cast<std::int64_t>(spec.blocks.size());
+  const auto count = static_cast<std::int64_t>(config.number_or("num_nextn_predict_layers", 0));
+  for (std::int64_t i = first; i < first + count; ++i) {
+    if (!checkpoint.has(fmt::format("model.layers.{}.eh_proj.weight", i))) return;
+    spec.blocks.push_back(build_block(spec, family, config, i, eps));
+    BlockSpec& block = spec.blocks.back();
+    block.mtp = build_mtp(checkpoint, block.name, spec.hidden, eps);
+  }
 }
 
 void check_tensor(const CheckpointReader& checkpoint, const std::string& name, const Shape& shape,
@@ -112,24 +167,13 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
                     "supported: silu");
   spec.hidden = config.size("hidden_size");
   spec.vocab = config.size("vocab_size");
-  spec.heads = config.size("num_attention_heads");
-  spec.kv_heads = config.size_or("num_key_value_heads", spec.heads);
-  const std::int64_t default_dim =
-      family->head_dim_default > 0 ? family->head_dim_default : spec.hidden / spec.heads;
-  spec.head_dim = config.size_or("head_dim", default_dim);
   spec.max_position = config.size_or("max_position_embeddings", 2048);
-  if (spec.heads % spec.kv_heads != 0)
-    throw DataError(fmt::format("{}: {} attention heads cannot share {} key/value heads",
-                                config.path(), spec.heads, spec.kv_heads),
-                    kConfigRemedy);
-  if (spec.head_dim % 2 != 0)
-    throw DataError(fmt::format("{}: head_dim {} is odd", config.path(), spec.head_dim),
-                    kConfigRemedy);
-  spec.rope = read_rope(config, spec.head_dim);
+  add_heads(spec, *family, config);
   const double eps = config.number_or("rms_norm_eps", 1e-6);
   const std::int64_t layers = config.size("num_hidden_layers");
   for (std::int64_t layer = 0; layer < layers; ++layer)
     spec.blocks.push_back(build_block(spec, *family, config, layer, eps));
+  if (family->mtp) add_mtp(spec, *family, config, checkpoint, eps);
   spec.final_norm = {"model.norm", spec.hidden, eps};
   spec.head = {"lm_head", spec.hidden, spec.vocab, false, Role::kHead, ""};
   spec.tied = !checkpoint.has("lm_head.weight");
@@ -163,6 +207,17 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
     norm(block.post_attention_norm);
     if (block.q_norm) norm(*block.q_norm);
     if (block.k_norm) norm(*block.k_norm);
+    if (block.mla && block.mla->q_a_norm) norm(*block.mla->q_a_norm);
+    if (block.mla) norm(block.mla->kv_a_norm);
+    if (block.mtp)
+      for (const NormSpec* n :
+           {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})
+        norm(*n);
+    if (!block.moe) continue;
+    const auto experts = static_cast<std::int64_t>(block.moe->experts.size());
+    if (!block.moe->router_is_linear) linear(block.moe->router);
+    if (!block.moe->correction_bias.empty())
+      check_tensor(checkpoint, block.moe->correction_bias, {experts}, problems);
   }
   norm(spec.final_norm);
   if (!spec.tied) linear(spec.head);
@@ -175,23 +230,6 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
       fmt::format("{}: the weights do not fit config.json:{}", checkpoint.folder(), text),
       "fetch the missing or damaged files again, or the config.json that belongs to "
       "these weights");
-}
-
-std::vector<std::string> module_names(const ModelSpec& spec) {
-  std::vector<std::string> names = {spec.embedding};
-  for (const BlockSpec& block : spec.blocks) {
-    names.push_back(block.name);
-    names.push_back(block.attention_name());
-    names.push_back(block.name + ".mlp");
-    for (const LinearSpec* l : block.linears()) names.push_back(l->name);
-    names.push_back(block.input_norm.name);
-    names.push_back(block.post_attention_norm.name);
-    if (block.q_norm) names.push_back(block.q_norm->name);
-    if (block.k_norm) names.push_back(block.k_norm->name);
-  }
-  names.push_back(spec.final_norm.name);
-  names.push_back(spec.head.name);
-  return names;
 }
 
 }  // namespace msmodelslim

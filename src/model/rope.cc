@@ -36,11 +36,6 @@ std::vector<double> numbers(const ModelConfig& scaling, const std::string& key) 
   return values;
 }
 
-// YaRN's magnitude function.
-double magnitude(double scale, double m) {
-  return scale <= 1 ? 1.0 : 0.1 * m * std::log(scale) + 1.0;
-}
-
 void apply_llama3(const RopeSpec& rope, std::vector<double>& inverse) {
   const auto original = static_cast<double>(rope.original_max_position);
   for (double& f : inverse) {
@@ -77,8 +72,9 @@ double apply_yarn(const RopeSpec& rope, std::vector<double>& inverse) {
   }
   if (rope.attention_factor) return *rope.attention_factor;
   if (rope.mscale != 0 && rope.mscale_all_dim != 0)
-    return magnitude(rope.factor, rope.mscale) / magnitude(rope.factor, rope.mscale_all_dim);
-  return magnitude(rope.factor, 1);
+    return yarn_magnitude(rope.factor, rope.mscale) /
+           yarn_magnitude(rope.factor, rope.mscale_all_dim);
+  return yarn_magnitude(rope.factor, 1);
 }
 
 double apply_longrope(const RopeSpec& rope, std::int64_t length, std::vector<double>& inverse) {
@@ -91,6 +87,10 @@ double apply_longrope(const RopeSpec& rope, std::int64_t length, std::vector<dou
 }
 
 }  // namespace
+
+double yarn_magnitude(double scale, double m) {
+  return scale <= 1 ? 1.0 : 0.1 * m * std::log(scale) + 1.0;
+}
 
 RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   RopeSpec rope;

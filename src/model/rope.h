@@ -13,6 +13,9 @@ namespace msmodelslim {
 
 RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim);
 
+// YaRN's magnitude function: 1, or 0.1 m ln(scale) + 1 beyond a scale of 1.
+double yarn_magnitude(double scale, double m);
+
 struct RopeFrequencies {
   std::vector<float> inverse;  // dim / 2
   float attention_factor = 1;  // cos and sin are multiplied by it

@@ -12,7 +12,23 @@
 
 namespace msmodelslim {
 
-enum class Role { kQuery, kKey, kValue, kAttentionOut, kGate, kUp, kDown, kHead };
+enum class Role {
+  kQuery,
+  kKey,
+  kValue,
+  kAttentionOut,
+  kGate,
+  kUp,
+  kDown,
+  kHead,
+  kRouter,      // scores of the experts
+  kSharedGate,  // how much the shared expert counts
+  kQueryDown,   // MLA: into and out of the latent vectors
+  kQueryUp,
+  kKeyValueDown,
+  kKeyValueUp,
+  kNextToken,  // of the two inputs of a next-token-prediction layer
+};
 
 struct LinearSpec {
   std::string name;  // "model.layers.0.self_attn.q_proj"
@@ -52,6 +68,63 @@ struct RopeSpec {
   std::vector<double> long_factor;
 };
 
+// silu(gate(x)) * up(x) -> down
+struct MlpSpec {
+  LinearSpec gate, up, down;
+  std::vector<const LinearSpec*> linears() const { return {&gate, &up, &down}; }
+};
+
+enum class RouterScore { kSoftmax, kSigmoid };
+
+// Mixture of experts in the place of the MLP (reference: models 2.9).
+struct MoeSpec {
+  std::string name;   // "model.layers.0.mlp"
+  LinearSpec router;  // [experts, hidden]
+  // True: a linear like the others, in front of the experts, which a recipe may quantize. False:
+  // parameters behind the experts, always fp32 products.
+  bool router_is_linear = true;
+  std::string correction_bias;  // tensor [experts] that only steers the choice; "" for none
+  RouterScore score = RouterScore::kSoftmax;
+  std::int64_t per_token = 0;  // experts that a token goes to
+  std::int64_t groups = 1;     // of experts, of which only `top_groups` are looked at
+  std::int64_t top_groups = 1;
+  bool normalize = false;  // the weights of a token's experts sum to 1, before `scale`
+  double scale = 1;
+  std::vector<MlpSpec> experts;
+  std::optional<MlpSpec> shared;
+  std::optional<LinearSpec> shared_gate;  // [1, hidden]: sigmoid(gate x) times the shared part
+
+  std::vector<const LinearSpec*> linears() const;
+};
+
+// Multi-head latent attention in the place of q, k and v (reference: models 2.10).
+struct MlaSpec {
+  std::optional<LinearSpec> q_a;  // [q latent, hidden]; nothing: q_b reads the block's input
+  std::optional<NormSpec> q_a_norm;
+  LinearSpec q_b;      // [heads * (nope + rope), q latent or hidden]
+  LinearSpec kv_a;     // [latent + rope, hidden]: the latent vector, then the key's rotated part
+  NormSpec kv_a_norm;  // of the latent vector
+  LinearSpec kv_b;     // [heads * (nope + value), latent]
+  std::int64_t nope = 0;
+  std::int64_t rope = 0;  // pairs (2i, 2i + 1) are rotated
+  std::int64_t value = 0;
+  std::int64_t latent = 0;
+  double scale = 1;  // of the scores
+
+  std::vector<const LinearSpec*> linears() const;
+};
+
+// A layer behind the last one that predicts one token further. It reads
+//   projection [norm(embedding of the next token) | norm(hidden state before the final norm)]
+struct MtpSpec {
+  NormSpec embedding_norm;
+  NormSpec hidden_norm;
+  LinearSpec projection;  // [hidden, 2 * hidden]
+  NormSpec head_norm;
+  std::string embedding;  // tensors of its own, like the model's; "" where the file has none
+  std::string head;
+};
+
 // Which weights a smoothing scale can move between.
 enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in processing order
 
@@ -61,12 +134,20 @@ struct BlockSpec {
   NormSpec post_attention_norm;
   std::optional<NormSpec> q_norm;  // per head, before RoPE
   std::optional<NormSpec> k_norm;
-  LinearSpec q, k, v, o, gate, up, down;
+  LinearSpec q, k, v, o;
+  LinearSpec gate, up, down;  // without names where `moe` is in their place
+  std::optional<MoeSpec> moe;
+  std::optional<MlaSpec> mla;  // then q, k and v have no names
+  std::optional<MtpSpec> mtp;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
   std::string attention_name() const { return name + ".self_attn"; }
   // In the order of the module tree, which is the order of writing.
-  std::vector<const LinearSpec*> linears() const { return {&q, &k, &v, &o, &gate, &up, &down}; }
+  std::vector<const LinearSpec*> linears() const;
+  // Tensors of experts, latent attention and next-token layers that never are quantized.
+  std::vector<std::string> float_tensors() const;
+  // Linears that engines fuse, by LinearSpec::group.
+  std::vector<std::vector<const LinearSpec*>> fused_groups() const;
 };
 
 struct ModelSpec {
@@ -76,15 +157,18 @@ struct ModelSpec {
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
+  std::int64_t kv_heads = 0;   // MLA: as many as heads
+  std::int64_t head_dim = 0;   // MLA: of the values
+  std::int64_t key_width = 0;  // of what the cache keeps of a token; MLA: latent and rotated part
+  std::int64_t value_width = 0;
   std::int64_t max_position = 0;
   RopeSpec rope;
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
-  LinearSpec head;    // lm_head
-  bool tied = false;  // the head uses the embedding's weight
-  std::vector<BlockSpec> blocks;
+  LinearSpec head;                // lm_head
+  bool tied = false;              // the head uses the embedding's weight
+  std::vector<BlockSpec> blocks;  // those with `mtp` are the last
+  std::size_t decoders() const;   // blocks that every token goes through
 };
 
 // Every module name of the model, for the report of patterns that match nothing.

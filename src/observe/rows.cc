@@ -23,7 +23,8 @@ RowChoice spread_rows(const std::vector<Sequence>& samples, std::int64_t most) {
   const std::int64_t total = total_rows(samples);
   RowChoice choice(static_cast<std::size_t>(total));
   for (std::int64_t i = 0; i < total; ++i)
-    choice[static_cast<std::size_t>(i)] = falls_on(i, std::min(most, total), total);
+    choice[static_cast<std::size_t>(i)] =
+        falls_on(i, most == 0 ? total : std::min(most, total), total);
   return choice;
 }
 
@@ -31,7 +32,8 @@ RowChoice spread_samples(const std::vector<Sequence>& samples, std::int64_t most
   const std::int64_t total = total_rows(samples);
   RowChoice choice(static_cast<std::size_t>(total));
   const auto count = static_cast<std::int64_t>(samples.size());
-  const std::int64_t kept = total <= most ? count : std::max<std::int64_t>(1, count * most / total);
+  const std::int64_t kept =
+      most == 0 || total <= most ? count : std::max<std::int64_t>(1, count * most / total);
   for (std::int64_t i = 0; i < count; ++i) {
     if (!falls_on(i, kept, count)) continue;
     const Sequence& sample = samples[static_cast<std::size_t>(i)];
@@ -65,7 +67,7 @@ void RowsTap::see(const Linear& linear, const float* x, std::int64_t rows,
   const std::int64_t width = linear.spec().in;
   kept.values.reserve(chosen_ * static_cast<std::size_t>(width));
   for (std::int64_t r = 0; r < rows; ++r)
-    if (choice_[kept.seen++])
+    if (kept.seen < choice_.size() && choice_[kept.seen++])
       kept.values.insert(kept.values.end(), x + r * width, x + (r + 1) * width);
 }
 

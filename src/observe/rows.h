@@ -9,10 +9,12 @@
 
 namespace msmodelslim {
 
-// Which rows of the calibration set are kept: one entry per row, in order.
+// Which rows of the calibration set are kept: one entry per row, in order. Of an expert, which sees
+// some rows only, those are kept that come at the chosen places among them.
 using RowChoice = std::vector<bool>;
 
-// At most `most` rows, evenly spread over all samples; all when there are no more.
+// At most `most` rows, evenly spread over all samples; all when there are no more or `most` is
+// 0.
 RowChoice spread_rows(const std::vector<Sequence>& samples, std::int64_t most);
 // The same with whole samples: about `most` rows, at least one sample.
 RowChoice spread_samples(const std::vector<Sequence>& samples, std::int64_t most);
@@ -48,6 +50,8 @@ class MeanTap : public Tap {
   bool wants(const Linear& linear) const override { return sums_.count(linear.name()) > 0; }
   void see(const Linear& linear, const float* x, std::int64_t rows,
            const std::vector<Sequence>& sequences) override;
+  bool seen(const std::string& linear) const { return sums_.at(linear).rows > 0; }
+  // Only when seen.
   std::vector<float> mean(const std::string& linear) const;
 
  private:

@@ -7,11 +7,26 @@ namespace msmodelslim {
 
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm) {
   using K = SubgraphKind;
+  static const std::set<std::string> kAll = {"qwen3",         "qwen3_moe",  "deepseek_v3",
+                                             "glm4_moe_lite", "minimax_m2", "kimi_k2_5"};
+  static const std::set<std::string> kAttention = {"glm4_moe", "kimi_k2"};
   if (algorithm == SmoothAlgorithm::kSmoothQuant) return {K::kNormLinear};
-  if (pedigree == "qwen3") return {K::kNormLinear, K::kOv, K::kUpDown};
+  if (kAll.count(pedigree) > 0) return {K::kNormLinear, K::kOv, K::kUpDown};
+  if (kAttention.count(pedigree) > 0) return {K::kNormLinear, K::kOv};
   if (pedigree == "qwq" && algorithm == SmoothAlgorithm::kIterSmooth)
     return {K::kNormLinear, K::kUpDown};
   return {K::kNormLinear};
+}
+
+bool declares_source(const std::string& pedigree, SmoothAlgorithm algorithm,
+                     const std::string& source, bool mtp) {
+  static const std::set<std::string> kAttentionNorms = {"qwen3_moe", "deepseek_v3", "kimi_k2",
+                                                        "kimi_k2_5", "glm4_moe",    "glm4_moe_lite",
+                                                        "minimax_m2"};
+  if (algorithm == SmoothAlgorithm::kSmoothQuant || kAttentionNorms.count(pedigree) == 0)
+    return true;
+  const bool mtp_too = pedigree == "glm4_moe";
+  return !source.ends_with(".post_attention_layernorm") && (mtp_too || !mtp);
 }
 
 bool has_shifted_heads(const std::string& pedigree) {

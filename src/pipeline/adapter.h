@@ -17,6 +17,11 @@ inline const std::set<SubgraphKind> kAllSubgraphs = {SubgraphKind::kUpDown, Subg
 // of its own smooths the norm-linear pairs.
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm);
 
+// False for the norm in front of the MLP where the adapter leaves it out, dense layers included
+// (those of models with experts do), and for next-token layers (`mtp`) where it leaves those out.
+bool declares_source(const std::string& pedigree, SmoothAlgorithm algorithm,
+                     const std::string& source, bool mtp);
+
 // True when the adapter turns the heads by a shifted block matrix instead of a Hadamard matrix
 // (reference: outlier-suppression 10.4).
 bool has_shifted_heads(const std::string& pedigree);

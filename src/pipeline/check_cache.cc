@@ -80,8 +80,26 @@ bool has_asymmetric_cache(const std::vector<Step>& steps) {
 
 }  // namespace
 
+namespace {
+
+bool asks_for_keys(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    const auto* group = std::get_if<GroupStep>(&step.value);
+    return std::holds_alternative<DynamicCacheStep>(step.value) ||
+           std::holds_alternative<KvSmoothStep>(step.value) ||
+           (group != nullptr && asks_for_keys(group->steps));
+  });
+}
+
+}  // namespace
+
 void check_cache_order(const QuantJob& job, const ModelSpec& model) {
   const NameFilter kept_float(job.exclude, {}, false);
+  if (model.blocks.front().mla && asks_for_keys(job.plan.steps))
+    throw UsageError(
+        "dynamic_cache and kv_smooth are for keys and values of heads; this model's cache holds "
+        "latent vectors",
+        "drop these entries of the recipe");
   for (const BlockSpec& block : model.blocks) OrderCheck(block, kept_float).walk(job.plan.steps);
   if (has_asymmetric_cache(job.plan.steps))
     log_warning("quant",

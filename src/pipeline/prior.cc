@@ -32,15 +32,15 @@ std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64
                std::max<std::int64_t>(1, kMostRows / static_cast<std::int64_t>(linears.size())));
   RowsTap tap({linears.begin(), linears.end()}, spread_rows(states.sequences, each));
   Workspace workspace;
-  Progress progress("adapt_rotation", static_cast<std::int64_t>(model.blocks.size()), states.rows,
+  Progress progress("adapt_rotation", static_cast<std::int64_t>(model.decoders()), states.rows,
                     quiet);
-  for (std::size_t i = 0; i < model.blocks.size(); ++i) {
+  for (std::size_t i = 0; i < model.decoders(); ++i) {
     check_interrupted();
     progress.at(static_cast<std::int64_t>(i), "forward");
     Block block(model.blocks[i], checkpoint);
     fold_norms(block);
     FloatLinearOp op(model.dtype);
-    run_block_on(model, block, states, i + 1 < model.blocks.size(), rope, op, {&tap}, workspace);
+    run_block_on(model, block, states, i + 1 < model.decoders(), rope, op, {&tap}, workspace);
     for (Linear* linear : block.linears()) checkpoint.dont_need(linear->name() + ".weight");
   }
   std::vector<float> rows;
@@ -80,7 +80,7 @@ std::set<std::string> fitted_linears(const AdaptRotationStep& step, const ModelS
       const bool chosen = std::any_of(
           step.layer_types.begin(), step.layer_types.end(),
           [&](const std::string& part) { return inner.find(part) != std::string::npos; });
-      if (!chosen) continue;
+      if (!chosen || block.mtp) continue;
       if (linear->in != model.hidden)
         throw UsageError(
             fmt::format("adapt_rotation: layer_type selects {}, which reads {} values, "

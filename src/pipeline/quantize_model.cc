@@ -1,9 +1,7 @@
 #include "pipeline/quantize_model.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
@@ -12,9 +10,12 @@
 #include "base/log.h"
 #include "base/output_folder.h"
 #include "base/progress.h"
-#include "base/threads.h"
 #include "base/usage.h"
 #include "forward/run.h"
+#include "observe/expert_coverage.h"
+#include "pipeline/block_writer.h"
+#include "pipeline/expert_fallback.h"
+#include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
 #include "save/ascendv1_saver.h"
@@ -25,25 +26,6 @@
 namespace msmodelslim {
 namespace {
 
-// Float tensors that are only copied are checked too: NaN must not travel silently.
-void check_finite(const std::string& name, const TensorView& view) {
-  if (!is_float(view.dtype)) return;
-  constexpr std::int64_t kGrain = 1 << 16;
-  std::atomic<bool> bad{false};
-  const std::size_t size = dtype_size(view.dtype);
-  parallel_ranges(view.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> values(static_cast<std::size_t>(end - begin));
-    to_f32(
-        TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
-        values.data());
-    for (float value : values)
-      if (!std::isfinite(value)) bad = true;
-  });
-  if (bad)
-    throw DataError(fmt::format("tensor {} holds NaN or infinite values", name),
-                    "the checkpoint is damaged; download the shard again");
-}
-
 class Run {
  public:
   explicit Run(const QuantJob& job)
@@ -51,7 +33,8 @@ class Run {
         config_(ModelConfig::read(job.model_path)),
         checkpoint_(job.model_path),
         model_(build_model_spec(config_, checkpoint_)),
-        ends_(Norm(model_.final_norm, checkpoint_)) {
+        ends_(Norm(model_.final_norm, checkpoint_)),
+        next_token_(model_, checkpoint_, ends_) {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
     warn_about_extra_tensors();
@@ -116,6 +99,8 @@ class Run {
       known.insert(name + ".weight");
       known.insert(name + ".bias");
     }
+    for (const BlockSpec& block : model_.blocks)
+      for (const std::string& name : block.float_tensors()) known.insert(name);
     std::vector<std::string> extra;
     for (const std::string& name : checkpoint_.names())
       if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq")) extra.push_back(name);
@@ -142,6 +127,8 @@ class Run {
                       job_.quiet);
     for (std::size_t i = 0; i < model_.blocks.size(); ++i) {
       Block block(model_.blocks[i], checkpoint_);
+      if (block.mtp && last_data_ >= 0 && !next_token_.begun())
+        next_token_.begin(job_.samples, states);
       BlockState state;
       state.block = &block;
       state.index = static_cast<std::int64_t>(i);
@@ -156,8 +143,9 @@ class Run {
       log_debug("quant", "{}: {} forward passes ({})", model_.blocks[i].name, passes_.size(),
                 reasons);
       passes_.clear();
-      if (held_out_) held_out_->run(state);
-      write_block(saver, state);
+      note_coverage(block);
+      if (held_out_ && !block.mtp) held_out_->run(state);
+      write_block(state, checkpoint_, ends_, model_.dtype, saver, summary_);
       for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
   }
@@ -187,43 +175,76 @@ class Run {
   void run_once(const Processor& reason, BlockState& state, PackedStates& states, bool update,
                 const std::vector<Tap*>& taps, const RopeTable& rope) {
     passes_.emplace_back(reason.name());
+    std::vector<Tap*> all = taps;
+    ExpertCoverage coverage;
+    if (state.block->moe && coverage_.empty()) all.push_back(&coverage);
+    run_pass(state, states, update, all, rope, nullptr);
+    if (state.block->moe && coverage_.empty()) coverage_ = coverage.tokens();
+    if (state.block->moe) complete_experts(reason, state, states, taps, rope);
+  }
+
+  // `completion`: only its experts are watched.
+  void run_pass(BlockState& state, PackedStates& states, bool update, const std::vector<Tap*>& taps,
+                const RopeTable& rope, const ExpertCompletion* completion) {
+    std::vector<std::string> watched;
+    if (completion != nullptr) watched = linears_of(*state.block->moe, completion->experts);
     CalibrationOp op(model_.dtype);
-    for (auto& [name, quantizer] : state.active) op.add(name, quantizer.get());
+    for (auto& [name, quantizer] : state.active)
+      if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end())
+        op.add(name, quantizer.get());
     for (auto& [name, linear] : state.done) op.add(name, &linear);
     std::optional<Int8KvOp> kv_op;
     if (state.kv_cache) kv_op.emplace(*state.kv_cache);
-    run_block_on(model_, *state.block, states, update, rope, op, taps, workspace_,
-                 kv_op ? &*kv_op : nullptr);
+    PackedStates entered;
+    if (state.block->mtp)
+      entered = next_token_.enter(*state.block->mtp, states, op, taps, workspace_);
+    PackedStates& in = state.block->mtp ? entered : states;
+    run_block_on(model_, *state.block, in, update, rope, op, taps, workspace_,
+                 kv_op ? &*kv_op : nullptr, completion);
+    if (state.block->mtp && update) states = std::move(entered);
   }
 
-  void write_block(Saver& saver, BlockState& state) {
-    Block& block = *state.block;
-    const DType dtype = model_.dtype;
-    const auto extras = [&](const std::string& module) {
-      for (const ModuleTensor& extra : state.extras)
-        if (extra.module == module) saver.write(extra);
-    };
-    const auto linear = [&](Linear& l) {
-      ++summary_.linears;
-      const auto done = state.done.find(l.name());
-      if (done == state.done.end()) {
-        if (!l.changed()) check_finite(l.name() + ".weight", l.source());
-        saver.write(l);
-      } else {
-        ++summary_.quantized;
-        saver.write(std::move(done->second));
-        state.done.erase(done);
-      }
-      extras(l.name());
-    };
-    for (Linear* l : {&block.q, &block.k, &block.v, &block.o}) linear(*l);
-    if (block.q_norm) saver.write(*block.q_norm, dtype);
-    if (block.k_norm) saver.write(*block.k_norm, dtype);
-    extras(block.spec->attention_name());
-    for (Linear* l : {&block.gate, &block.up, &block.down}) linear(*l);
-    saver.write(block.input_norm, dtype);
-    saver.write(block.post_attention_norm, dtype);
-    summary_.kv_caches += state.kv_cache ? 1 : 0;
+  void complete_experts(const Processor& reason, BlockState& state, PackedStates& states,
+                        const std::vector<Tap*>& taps, const RopeTable& rope) {
+    ExpertCompletion completion;
+    completion.experts = starved_experts(state, coverage_, taps, job_.expert_min_tokens);
+    const auto count = std::count(completion.experts.begin(), completion.experts.end(), true);
+    if (count == 0) return;
+    const std::string problem =
+        fmt::format("{}: {} of {} experts get fewer than {} calibration tokens, which {} needs",
+                    state.block->moe->spec->name, count, coverage_.size(), job_.expert_min_tokens,
+                    reason.name());
+    if (job_.expert_fallback == ExpertFallback::kError)
+      throw DataError(problem,
+                      "use a larger calibration set, or --expert_fallback all_tokens, nearest or "
+                      "dynamic");
+    if (job_.expert_fallback == ExpertFallback::kDynamic) {
+      log_warning("quant", "{}; they go on without data", problem);
+      go_without_data(state, completion.experts);
+      return;
+    }
+    completion.all_rows = job_.expert_fallback == ExpertFallback::kAllTokens;
+    log_warning("quant", "{}; they are shown {}", problem,
+                completion.all_rows ? "all tokens" : "the tokens nearest to them");
+    std::vector<OnlyTap> only;
+    only.reserve(taps.size());
+    std::vector<Tap*> watchers;
+    for (Tap* tap : taps) {
+      only.emplace_back(*tap, linears_of(*state.block->moe, completion.experts));
+      watchers.push_back(&only.back());
+    }
+    passes_.emplace_back("experts without tokens");
+    run_pass(state, states, false, watchers, rope, &completion);
+  }
+
+  void note_coverage(const Block& block) {
+    if (coverage_.empty()) return;
+    log_info("quant", "{}", coverage_text(block.moe->spec->name, coverage_));
+    if (job_.debug)
+      debug_.add("expert_coverage", {{"layer", block.moe->spec->name}}, "tokens",
+                 {coverage_.begin(), coverage_.end()});
+    summary_.expert_tokens.insert(summary_.expert_tokens.end(), coverage_.begin(), coverage_.end());
+    coverage_.clear();
   }
 
   void write_embedding(Saver& saver) {
@@ -237,25 +258,6 @@ class Run {
   }
 
   bool rewrites_ends() const { return !ends_.embedding.empty() || !ends_.head.empty(); }
-
-  static Tensor rewritten(const TensorView& source,
-                          const std::vector<ModelEnds::Rewrite>& rewrites) {
-    constexpr std::int64_t kRows = 1024;
-    Tensor out = Tensor::uninitialized(source.dtype, source.shape);
-    const std::int64_t width = source.shape.at(1);
-    const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(source.dtype);
-    std::vector<float> rows(static_cast<std::size_t>(kRows * width));
-    for (std::int64_t begin = 0; begin < source.shape[0]; begin += kRows) {
-      check_interrupted();
-      const Shape tile = {std::min(kRows, source.shape[0] - begin), width};
-      const std::size_t offset = static_cast<std::size_t>(begin) * row_bytes;
-      to_f32(TensorView{source.dtype, tile, source.bytes + offset}, rows.data());
-      for (const auto& rewrite : rewrites) rewrite(rows.data(), tile[0]);
-      const Tensor turned = from_f32(rows.data(), tile, source.dtype);
-      std::copy_n(turned.view().bytes, turned.view().byte_size(), out.bytes() + offset);
-    }
-    return out;
-  }
 
   void write_end(Saver& saver) {
     Head head(model_, checkpoint_);
@@ -292,8 +294,10 @@ class Run {
   Workspace workspace_;
   // What the quantized blocks so far make of the calibration set, where a processor learns on it.
   std::optional<PackedStates> behind_;
+  NextTokenPass next_token_;
   std::optional<HeldOutStreams> held_out_;
-  std::vector<std::string> passes_;  // of the block at work: who asked for each
+  std::vector<std::int64_t> coverage_;  // tokens of each expert of the block at work
+  std::vector<std::string> passes_;     // of the block at work: who asked for each
   QuantSummary summary_;
 };
 

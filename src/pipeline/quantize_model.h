@@ -15,6 +15,8 @@
 
 namespace msmodelslim {
 
+enum class ExpertFallback { kAllTokens, kNearest, kDynamic, kError };  // see expert_fallback.h
+
 struct QuantJob {
   std::string model_path;
   std::string save_path;
@@ -28,7 +30,9 @@ struct QuantJob {
   std::vector<std::vector<std::int32_t>> held_out;
   bool read_back = true;  // the finished folder is read again and checked
   bool overwrite = false;
-  bool strict = false;  // warnings about the recipe become errors
+  ExpertFallback expert_fallback = ExpertFallback::kAllTokens;
+  std::int64_t expert_min_tokens = 1;  // experts with fewer are handled by it
+  bool strict = false;                 // warnings about the recipe become errors
   bool quiet = false;
   std::uint64_t seed = 42;  // of random choices
   bool debug = false;       // keep what the processors decided, see DebugInfo
@@ -44,6 +48,7 @@ struct QuantSummary {
   std::int64_t quantized = 0;
   std::int64_t kv_caches = 0;  // blocks with an int8 KV cache
   std::int64_t calibration_tokens = 0;
+  std::vector<std::int64_t> expert_tokens;  // of every expert of every layer, where data was used
   double wall_seconds = 0;
   double cpu_seconds = 0;
   std::optional<HeldOutProof> proof;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "pipeline/adapter.h"
 #include "pipeline/processors.h"
 #include "pipeline/rounding.h"
@@ -18,6 +20,19 @@ SmoothAlgorithm algorithm_of(SmoothKind kind) {
       break;
   }
   return SmoothAlgorithm::kFlexSmooth;
+}
+
+// "model.layers.61." of next-token layers.
+std::vector<std::string> next_token_layers(const ModelSpec& model) {
+  std::vector<std::string> prefixes;
+  for (const BlockSpec& block : model.blocks)
+    if (block.mtp) prefixes.push_back(block.name + ".");
+  return prefixes;
+}
+
+bool is_inside(const std::vector<std::string>& layers, const std::string& module) {
+  return std::any_of(layers.begin(), layers.end(),
+                     [&](const std::string& prefix) { return module.rfind(prefix, 0) == 0; });
 }
 
 class SmoothProcessor : public Processor {
@@ -65,8 +80,11 @@ class SmoothProcessor : public Processor {
                                      step.ignore_adapter
                                          ? kAllSubgraphs
                                          : declared_subgraphs(context.pedigree, config.algorithm));
-    config.selects = [filter = step.filter](const std::string& source) {
-      return filter.selects(source);
+    config.selects = [filter = step.filter, any = step.ignore_adapter, pedigree = context.pedigree,
+                      layers = next_token_layers(*context.model),
+                      algorithm = config.algorithm](const std::string& source) {
+      return filter.selects(source) &&
+             (any || declares_source(pedigree, algorithm, source, is_inside(layers, source)));
     };
     return config;
   }

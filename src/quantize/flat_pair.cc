@@ -147,6 +147,7 @@ std::optional<FlatSides> flat_sides(std::int64_t width) {
 std::vector<FlatPair> flat_pairs(const ModelSpec& model, const BlockSpec& block,
                                  const std::function<bool(const std::string&)>& selects) {
   std::vector<FlatPair> pairs;
+  if (block.moe || block.mla) return pairs;  // the backward pass knows dense blocks only
   const auto add = [&](FlatKind kind, std::vector<const LinearSpec*> targets) {
     if (!std::all_of(targets.begin(), targets.end(),
                      [&](const LinearSpec* target) { return selects(target->name); }))

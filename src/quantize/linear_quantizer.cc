@@ -130,6 +130,20 @@ void LinearQuantizer::multiply_dequantized(const float* x, std::int64_t rows,
   weight_->multiply(input, rows, data_or_null(result_.bias), y);
 }
 
+void LinearQuantizer::make_dynamic() {
+  if (!config_.collects_range()) return;
+  config_.act = ActKind::kPerToken;
+  config_.type = result_.type = LinearType::kW8A8Dynamic;
+}
+
+void LinearQuantizer::round_plainly() {
+  if (!hessian_) return;
+  hessian_.reset();
+  config_.weight.method = "minmax";
+  result_.group_size = config_.weight.group_size;
+  quantize_weight(config_.weight, weight_rows(), result_);
+}
+
 QuantizedLinear LinearQuantizer::finish() {
   if (config_.collects_range()) {
     if (!range_.seen())

@@ -56,6 +56,11 @@ class LinearQuantizer {
   LinearQuantizer(const LinearQuantizer&) = delete;
   LinearQuantizer& operator=(const LinearQuantizer&) = delete;
   bool needs_data() const { return config_.needs_data(); }
+  bool collects_range() const { return config_.collects_range(); }
+  // For linears that no calibration token reaches. Static activations become dynamic ones:
+  void make_dynamic();
+  // gptq becomes plain rounding:
+  void round_plainly();
   void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
   // Throws DataError when a static range never saw a token or saw NaN.
   QuantizedLinear finish();

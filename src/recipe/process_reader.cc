@@ -109,7 +109,7 @@ std::set<std::string> read_subgraph_types(Entry entry) {
 }
 
 std::int64_t read_search_rows(Entry entry) {
-  return entry.fields->integer("search_rows", kSearchRows, 1, 1 << 24);
+  return entry.fields->integer("search_rows", kSearchRows, 0, 1 << 24);
 }
 
 // A search rounds weights without calibration data.

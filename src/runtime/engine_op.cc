@@ -113,8 +113,7 @@ void EngineOp::load_ascendv1(const ModelSpec& model) {
   };
   for (const BlockSpec& block : model.blocks) {
     for (const LinearSpec* linear : block.linears()) add(*linear);
-    share_inputs({&block.q, &block.k, &block.v});
-    share_inputs({&block.gate, &block.up});
+    for (const auto& fused : block.fused_groups()) share_inputs(fused);
   }
   add(model.head);
 }

@@ -8,7 +8,8 @@ namespace msmodelslim {
 
 SequenceCache::SequenceCache(const ModelSpec& model)
     : dtype_(model.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32),
-      width_(model.kv_heads * model.head_dim),
+      key_width_(model.key_width),
+      value_width_(model.value_width),
       keys_(model.blocks.size()),
       values_(model.blocks.size()) {}
 
@@ -28,29 +29,31 @@ const void* SequenceCache::Values::put(DType dtype, const float* rows, std::int6
 CachedRows SequenceCache::add(std::int64_t block, const float* k, const float* v,
                               std::int64_t rows) {
   const auto at = static_cast<std::size_t>(block);
-  const std::int64_t begin = length_ * width_;
-  const void* keys = keys_[at].put(dtype_, k, begin, rows * width_);
-  const void* values = values_[at].put(dtype_, v, begin, rows * width_);
+  const void* keys = keys_[at].put(dtype_, k, length_ * key_width_, rows * key_width_);
+  const void* values = values_[at].put(dtype_, v, length_ * value_width_, rows * value_width_);
   return {length_ + rows, dtype_, keys, values};
 }
 
 void SequenceCache::copy_prefix(const SequenceCache& other, std::int64_t tokens) {
-  const auto copy = [&](const Values& from, Values* to) {
-    const auto count = static_cast<std::ptrdiff_t>(tokens * width_);
-    if (dtype_ == DType::kF32)
-      to->f32.assign(from.f32.begin(), from.f32.begin() + count);
-    else
-      to->bf16.assign(from.bf16.begin(), from.bf16.begin() + count);
+  const auto copy = [&](const Values& from, std::int64_t width, Values* to) {
+    const auto count = static_cast<std::size_t>(tokens * width);  // a block that never ran has none
+    const auto first = [&](const auto& values) {
+      return std::vector(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(
+                                                              std::min(count, values.size())));
+    };
+    to->f32 = first(from.f32);
+    to->bf16 = first(from.bf16);
   };
   for (std::size_t i = 0; i < keys_.size(); ++i) {
-    copy(other.keys_[i], &keys_[i]);
-    copy(other.values_[i], &values_[i]);
+    copy(other.keys_[i], key_width_, &keys_[i]);
+    copy(other.values_[i], value_width_, &values_[i]);
   }
   length_ = tokens;
 }
 
 std::size_t SequenceCache::bytes() const {
-  return 2 * keys_.size() * static_cast<std::size_t>(length_ * width_) * dtype_size(dtype_);
+  return keys_.size() * static_cast<std::size_t>(length_ * (key_width_ + value_width_)) *
+         dtype_size(dtype_);
 }
 
 }  // namespace msmodelslim

@@ -10,7 +10,7 @@
 
 namespace msmodelslim {
 
-// One sequence: [tokens, kv_heads*head_dim] of keys and of values for every block.
+// One sequence: [tokens, key_width] of keys and [tokens, value_width] of values for every block.
 class SequenceCache {
  public:
   explicit SequenceCache(const ModelSpec& model);
@@ -29,7 +29,8 @@ class SequenceCache {
     const void* put(DType dtype, const float* rows, std::int64_t at, std::int64_t count);
   };
   DType dtype_;
-  std::int64_t width_;
+  std::int64_t key_width_;
+  std::int64_t value_width_;
   std::int64_t length_ = 0;
   std::vector<Values> keys_;    // by block
   std::vector<Values> values_;  // by block

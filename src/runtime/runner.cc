@@ -24,8 +24,9 @@ ModelRunner::ModelRunner(const std::string& folder, std::int64_t max_length,
     : model_(folder, options),
       max_length_(checked_length(spec(), max_length)),
       rope_(spec().rope, max_length_) {
-  blocks_.reserve(spec().blocks.size());
-  for (const BlockSpec& block : spec().blocks) blocks_.emplace_back(block, model_.checkpoint());
+  blocks_.reserve(spec().decoders());
+  for (std::size_t i = 0; i < spec().decoders(); ++i)
+    blocks_.emplace_back(spec().blocks[i], model_.checkpoint());
 }
 
 const float* ModelRunner::run(std::span<const SequenceStep> steps) {

@@ -68,8 +68,9 @@ class Check {
       is_float(block.post_attention_norm.name + ".weight");
       if (block.q_norm) is_float(block.q_norm->name + ".weight");
       if (block.k_norm) is_float(block.k_norm->name + ".weight");
-      group({&block.q, &block.k, &block.v});
-      group({&block.gate, &block.up});
+      for (const auto& members : block.fused_groups()) group(members);
+      if (block.moe) experts(*block.moe);
+      for (const std::string& name : block.float_tensors()) is_float(name);
       kv_cache(block);
     }
     if (kv_keys_ != (kv_caches_ > 0 ? 2 : 0))
@@ -266,6 +267,18 @@ class Check {
     if (found != 0 && found != 4)
       problem("{} has {} of the 4 tensors of a KV cache", block.attention_name(), found);
     kv_caches_ += found > 0 ? 1 : 0;
+  }
+
+  // Engines look at the type of the first expert alone.
+  void experts(const MoeSpec& moe) {
+    const LinearSpec& first = moe.experts.front().gate;
+    const std::string type = type_of(first.name + ".weight");
+    for (const MlpSpec& expert : moe.experts)
+      for (const LinearSpec* member : expert.linears())
+        if (const std::string other = type_of(member->name + ".weight");
+            other != type && !allow_mixed_)
+          problem("{} is {} and {} is {}: engines load all experts of a layer as one type",
+                  first.name, type, member->name, other);
   }
 
   void group(const std::vector<const LinearSpec*>& members) {

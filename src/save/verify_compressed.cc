@@ -43,8 +43,9 @@ class Check {
       norm(block.post_attention_norm);
       if (block.q_norm) norm(*block.q_norm);
       if (block.k_norm) norm(*block.k_norm);
-      group({&block.q, &block.k, &block.v});
-      group({&block.gate, &block.up});
+      for (const auto& members : block.fused_groups()) group(members);
+      if (block.moe) experts(*block.moe);
+      for (const std::string& name : block.float_tensors()) any_float(name);
     }
     for (const std::string& name : reader_.names())
       if (known_.count(name) == 0) problem("{}: no module of an engine takes this tensor", name);
@@ -64,6 +65,12 @@ class Check {
   void norm(const NormSpec& spec) { float_tensor(spec.name + ".weight", {spec.size}); }
 
   void float_tensor(const std::string& name, const Shape& shape) { tensor(name, {shape, {}}); }
+
+  // Shapes of these were checked in the source.
+  void any_float(const std::string& name) {
+    const auto view = reader_.find(name);
+    float_tensor(name, view ? view->shape : Shape{});
+  }
 
   void tensor(const std::string& name, const Expected& expected) {
     known_.insert(name);
@@ -108,6 +115,17 @@ class Check {
     if (suffix == "input_zero_point") return {{1}, DType::kI8};
     // full_range of autoround_quant; beside quantized activations it is refused.
     return {{spec.out, groups}, model_.dtype, scheme.packed};
+  }
+
+  void experts(const MoeSpec& moe) {
+    const LinearSpec& first = moe.experts.front().gate;
+    for (const MlpSpec& expert : moe.experts)
+      for (const LinearSpec* member : expert.linears())
+        if (scheme_of(*member) != scheme_of(first) && !allow_mixed_)
+          problem(
+              "{} and {} are quantized differently: engines load all experts of a layer as one "
+              "type",
+              first.name, member->name);
   }
 
   void group(const std::vector<const LinearSpec*>& members) {

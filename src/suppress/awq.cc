@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/threads.h"
 #include "kernels/distance.h"
 #include "kernels/gemm.h"
@@ -192,6 +193,11 @@ SmoothResult Awq::search(const Subgraph& graph) {
 std::vector<SmoothResult> Awq::finish() {
   std::vector<SmoothResult> results;
   for (const Subgraph& graph : graphs_) {
+    if (!means_->seen(graph.targets.front()->name())) {
+      log_warning("suppress", "{}: not smoothed, no calibration token reached it",
+                  graph.targets.front()->name());
+      continue;
+    }
     results.push_back(search(graph));
     rows_->drop(results.back().target);
     move_scales(graph, results.back().scales, heads_of(model_));

@@ -55,8 +55,13 @@ bool quantize_rows(const float* x, const std::vector<float>& factor, std::int64_
 // The errors of candidates on one piece of the rows after the other.
 class Scorer {
  public:
-  Scorer(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights, std::int64_t k)
-      : x_(x), weights_(weights), k_(k), pieces_(row_pieces(x, rows, k)), exact_(pieces_.size()) {
+  Scorer(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights, std::int64_t k,
+         bool cut)
+      : x_(x),
+        weights_(weights),
+        k_(k),
+        pieces_(row_pieces(x, rows, k, cut)),
+        exact_(pieces_.size()) {
     x_max_.resize(static_cast<std::size_t>(k));
     w_max_.resize(x_max_.size());
     widen_column_max(x, rows, k, x_max_);
@@ -203,10 +208,10 @@ const Candidate* best_of(const std::vector<Candidate>& candidates, double noise)
 }  // namespace
 
 FlexChoice search_flex(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights,
-                       std::int64_t k) {
+                       std::int64_t k, bool racing) {
   const FlexChoice nothing{0, 0, std::numeric_limits<double>::infinity(), false};
   if (rows == 0) return nothing;
-  Scorer scorer(x, rows, weights, k);
+  Scorer scorer(x, rows, weights, k, racing);
   std::vector<Candidate> line;
   for (int i = 0; i <= kSteps; ++i) line.push_back({i / 20.0, (kSteps - i) / 20.0, {}});
   race(scorer, line);

@@ -30,8 +30,8 @@ struct WeightPiece {
   std::int64_t rows;
 };
 
-// x [rows, k]: the calibration rows.
+// x [rows, k]: the calibration rows. Not `race`: every candidate sees all rows.
 FlexChoice search_flex(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights,
-                       std::int64_t k);
+                       std::int64_t k, bool race = true);
 
 }  // namespace msmodelslim

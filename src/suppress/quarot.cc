@@ -20,6 +20,24 @@ void fold_norm(Norm& norm, const std::vector<Linear*>& linears) {
   norm.bias.clear();
 }
 
+// The two norms in front of a next-token layer's projection.
+void fold_halves(Mtp& mtp) {
+  std::vector<float> both = mtp.embedding_norm.weight;
+  both.insert(both.end(), mtp.hidden_norm.weight.begin(), mtp.hidden_norm.weight.end());
+  scale_columns(mtp.projection, both);
+  for (Norm* norm : {&mtp.embedding_norm, &mtp.hidden_norm})
+    std::fill(norm->weight.begin(), norm->weight.end(), 1.0F);
+}
+
+// The linears that read what the second norm gives.
+std::vector<Linear*> mlp_readers(Block& block) {
+  std::vector<Linear*> readers;
+  for (Linear* linear : block.mlp_linears())
+    if (linear->spec().role != Role::kDown) readers.push_back(linear);
+  if (block.moe && !block.moe->spec->router_is_linear) readers.push_back(&block.moe->router);
+  return readers;
+}
+
 // Turns the weight the other way round, so that linear(turned x) stays what it was.
 void absorb(Linear& linear, const InputRotation& rotation) {
   // W x = W (M M^T X N N^T): the rows of W are turned as x is.
@@ -50,6 +68,21 @@ Rotation value_rotation(const QuaRotConfig& config, std::int64_t head_dim) {
   return Rotation::shifted(head_dim, head_dim % block == 0 ? block : head_dim);
 }
 
+// Blocks as large as the vector if the usual ones do not divide it.
+Rotation latent_rotation(std::int64_t size) {
+  const bool fits = size % Rotation::kShiftedBlock == 0;
+  return Rotation::shifted(size, fits ? Rotation::kShiftedBlock : size);
+}
+
+// Rows [first, first + count) of what the linear gives.
+void rotate_output_rows(Linear& linear, const Rotation& rotation, std::int64_t first,
+                        std::int64_t count) {
+  const std::int64_t width = linear.spec().in;
+  rotation.rotate_columns(linear.mutable_weight() + first * width, count, width);
+  if (!linear.bias().empty())
+    rotation.rotate_columns(linear.mutable_bias().data() + first, count, 1);
+}
+
 bool fits_kernels(std::int64_t side) {
   return side == 1 || side == 2 || (side % 4 == 0 && side >= 4 && side <= 256);
 }
@@ -76,6 +109,13 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
       residual_(config.residual ? Rotation::dense(*config.residual, model.hidden)
                                 : Rotation::hadamard(model.hidden, config.block_size)),
       value_(value_rotation(config, model.head_dim)) {
+  if (const auto& mla = model.blocks.front().mla) {
+    if (mla->q_a) q_latent_ = latent_rotation(mla->q_a->out);
+    kv_latent_ = Rotation::hadamard(mla->latent);
+    if (config.online)
+      throw UsageError("online rotations are for models without latent attention",
+                       "set online: false");
+  }
   if (!config.online) return;
   heads_ = InputRotation{model.heads,
                          model.head_dim,
@@ -87,14 +127,26 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
     throw UsageError(fmt::format("down_proj_online_layers has {}, the model has layers 0 to {}",
                                  *config.down_proj_online_layers.rbegin(), layers - 1),
                      "correct the recipe");
-  const auto [m, n] = kronecker_sides(model.blocks.front().down.in);
+  for (std::int64_t layer : config.down_proj_online_layers)
+    if (model.blocks[static_cast<std::size_t>(layer)].moe)
+      throw UsageError(fmt::format("down_proj_online_layers has {}, a layer of experts", layer),
+                       "online rotations of down_proj are for dense layers");
+  const std::int64_t first = *config.down_proj_online_layers.begin();
+  const auto [m, n] = kronecker_sides(model.blocks[static_cast<std::size_t>(first)].down.in);
   kronecker_ = InputRotation{m, n, Rotation::hadamard(m, config.max_tp_size).matrix(),
                              Rotation::hadamard(n).matrix()};
 }
 
 void fold_norms(Block& block) {
-  fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
-  fold_norm(block.post_attention_norm, {&block.gate, &block.up});
+  if (block.mla) {
+    Mla& mla = *block.mla;
+    fold_norm(block.input_norm, {mla.q_a ? mla.q_a.get() : &mla.q_b, &mla.kv_a});
+    if (mla.q_a) fold_norm(*mla.q_a_norm, {&mla.q_b});
+    fold_norm(mla.kv_a_norm, {&mla.kv_b});
+  } else {
+    fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
+  }
+  fold_norm(block.post_attention_norm, mlp_readers(block));
 }
 
 void QuaRot::rotate_embedding(float* x, std::int64_t rows) const {
@@ -108,13 +160,43 @@ void QuaRot::rotate_head(const std::vector<float>& norm, float* x, std::int64_t 
   residual_.rotate_rows(x, rows, width);
 }
 
+void QuaRot::rotate_attention(Block& block) const {
+  if (block.mla) {
+    rotate_latent(*block.mla);
+    return;
+  }
+  for (Linear* linear : {&block.q, &block.k, &block.v}) rotate_input(*linear, residual_);
+  rotate_output(block.v, value_);
+}
+
+void QuaRot::rotate_latent(Mla& mla) const {
+  const MlaSpec& spec = *mla.spec;
+  rotate_input(mla.kv_a, residual_);
+  rotate_input(mla.q_a ? *mla.q_a : mla.q_b, residual_);
+  if (mla.q_a) {
+    rotate_output(*mla.q_a, *q_latent_);
+    rotate_input(mla.q_b, *q_latent_);
+  }
+  rotate_output_rows(mla.kv_a, *kv_latent_, 0, spec.latent);
+  rotate_input(mla.kv_b, *kv_latent_);
+  const std::int64_t each = spec.nope + spec.value;
+  for (std::int64_t first = spec.nope; first < spec.kv_b.out; first += each)
+    rotate_output_rows(mla.kv_b, value_, first, spec.value);
+}
+
 void QuaRot::rotate(Block& block, std::int64_t index) const {
   fold_norms(block);
-  for (Linear* linear : {&block.q, &block.k, &block.v, &block.gate, &block.up})
-    rotate_input(*linear, residual_);
-  for (Linear* linear : {&block.o, &block.down}) rotate_output(*linear, residual_);
-  rotate_output(block.v, value_);
+  rotate_attention(block);
+  for (Linear* linear : mlp_readers(block)) rotate_input(*linear, residual_);
+  rotate_output(block.o, residual_);
+  for (Linear* linear : block.mlp_linears())
+    if (linear->spec().role == Role::kDown) rotate_output(*linear, residual_);
   rotate_input(block.o, value_);
+  if (block.mtp) {
+    fold_halves(*block.mtp);
+    rotate_input(block.mtp->projection, residual_);
+    rotate_output(block.mtp->projection, residual_);
+  }
   if (heads_) absorb(block.o, shortened(*heads_));
   if (turns_down(index)) absorb(block.down, shortened(*kronecker_));
 }

@@ -5,6 +5,9 @@
 //   h' = h R             embedding W R; q, k, v, gate, up, head: (W diag(norm)) R; o, down: R^T W
 //   norm weights -> 1    (RMSNorm(h R) = RMSNorm(h) R holds for a norm without weights only)
 //   v' = v U per head    v: U^T W; o: W (I x U)
+// latent attention: also q_a and q_b by a matrix of their own, the latent vector (kv_a, kv_b) by
+//   another one, and the value rows of kv_b by U; a next-token layer's projection reads both of its
+//   halves turned
 // online: o and down also read a rotated input, which the engine must turn at run time:
 //   o                    X [heads, head_dim] -> M^T X
 //   down                 X [m, n] -> M^T X N,  m n = intermediate size
@@ -53,9 +56,14 @@ class QuaRot {
   }
 
  private:
+  void rotate_attention(Block& block) const;
+  void rotate_latent(Mla& mla) const;
+
   QuaRotConfig config_;
   Rotation residual_;
-  Rotation value_;  // U
+  Rotation value_;                    // U
+  std::optional<Rotation> q_latent_;  // latent attention
+  std::optional<Rotation> kv_latent_;
   std::optional<InputRotation> heads_;
   std::optional<InputRotation> kronecker_;
 };

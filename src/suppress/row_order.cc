@@ -28,11 +28,11 @@ std::vector<double> sums_of_squares(const float* x, std::int64_t rows, std::int6
 
 }  // namespace
 
-std::vector<std::vector<std::int64_t>> row_pieces(const float* x, std::int64_t rows,
-                                                  std::int64_t k) {
+std::vector<std::vector<std::int64_t>> row_pieces(const float* x, std::int64_t rows, std::int64_t k,
+                                                  bool cut) {
   std::vector<std::int64_t> all(static_cast<std::size_t>(rows));
   std::iota(all.begin(), all.end(), 0);
-  if (rows <= kWhole) return {all};
+  if (!cut || rows <= kWhole) return {all};
   const std::vector<double> sums = sums_of_squares(x, rows, k);
   std::vector<std::int64_t> order = all;
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {

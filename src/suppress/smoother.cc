@@ -52,6 +52,13 @@ std::vector<Tap*> Smoother::prepare(Block& block, const std::vector<Sequence>& s
   return taps;
 }
 
+bool Smoother::seen(const Subgraph& graph) const {
+  const std::string& name = graph.targets.front()->name();
+  if (means_ ? means_->seen(name) : channels_->seen(name)) return true;
+  log_warning("suppress", "{}: not smoothed, no calibration token reached it", name);
+  return false;
+}
+
 std::vector<float> Smoother::activation_of(const Subgraph& graph) const {
   const std::string& name = graph.targets.front()->name();
   if (means_) return means_->mean(name);
@@ -77,7 +84,7 @@ void Smoother::choose(const Subgraph& graph, SmoothResult& result) {
   if (config_.algorithm == SmoothAlgorithm::kFlexSmooth) {
     std::vector<WeightPiece> weights;
     for (Linear* target : graph.targets) weights.push_back({target->weight(), target->spec().out});
-    choice = search_flex(x.data(), rows, weights, k);
+    choice = search_flex(x.data(), rows, weights, k, config_.search_rows > 0);
   } else {
     choice =
         search_flex_awq(x.data(), rows, graph.targets, config_.round_weight, config_.round_input);
@@ -117,6 +124,7 @@ void Smoother::shift(const Subgraph& graph) const {
 std::vector<SmoothResult> Smoother::finish() {
   std::vector<SmoothResult> results;
   for (const Subgraph& graph : graphs_) {
+    if (!seen(graph)) continue;
     check_statistic(graph, activation_of(graph));
     SmoothResult result;
     result.target = graph.targets.front()->name();

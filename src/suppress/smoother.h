@@ -27,7 +27,7 @@ struct SmoothConfig {
       beta;  // flex_smooth_quant only; with alpha or beta absent both are searched
   double scale_min = 1e-5;
   bool symmetric = true;            // false: norm-linear also shifts the activation to its middle
-  std::int64_t search_rows = 4096;  // rows that a search looks at
+  std::int64_t search_rows = 4096;  // that a search looks at; 0: all, see flex_search.h
   RoundWeight round_weight;         // flex_awq_ssz: what its search simulates
   RoundInput round_input;
   std::set<SubgraphKind> kinds;                     // what the recipe and the adapter allow
@@ -46,6 +46,7 @@ class Smoother {
  private:
   bool flex() const { return config_.algorithm >= SmoothAlgorithm::kFlexSmooth; }
   bool searches() const;
+  bool seen(const Subgraph& graph) const;
   std::vector<float> activation_of(const Subgraph& graph) const;
   void choose(const Subgraph& graph, SmoothResult& result);
   std::vector<float> scales_of(const Subgraph& graph, const SmoothResult& result) const;

@@ -7,21 +7,49 @@
 
 namespace msmodelslim {
 
+namespace {
+
+// Scales of all rows, where each head has `key_rows` rows in front that stay.
+std::vector<float> behind_keys(const std::vector<float>& scales, const HeadShape& heads,
+                               std::int64_t key_rows) {
+  std::vector<float> rows;
+  for (std::int64_t h = 0; h < heads.kv_heads; ++h) {
+    rows.insert(rows.end(), static_cast<std::size_t>(key_rows), 1.0F);
+    const auto from = scales.begin() + h * heads.head_dim;
+    rows.insert(rows.end(), from, from + heads.head_dim);
+  }
+  return rows;
+}
+
+}  // namespace
+
 std::vector<Subgraph> subgraphs_of(Block& block) {
-  return {
-      {SubgraphKind::kUpDown, block.up.name(), nullptr, &block.up, {&block.down}},
-      {SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}},
-      {SubgraphKind::kNormLinear,
-       block.input_norm.spec.name,
-       &block.input_norm,
-       nullptr,
-       {&block.k, &block.q, &block.v}},
-      {SubgraphKind::kNormLinear,
-       block.post_attention_norm.spec.name,
-       &block.post_attention_norm,
-       nullptr,
-       {&block.gate, &block.up}},
+  std::vector<Subgraph> graphs;
+  const auto up_down = [&](Linear& up, Linear& down) {
+    graphs.push_back({SubgraphKind::kUpDown, up.name(), nullptr, &up, {&down}});
   };
+  const auto norm_linear = [&](Norm& norm, std::vector<Linear*> targets) {
+    graphs.push_back(
+        {SubgraphKind::kNormLinear, norm.spec.name, &norm, nullptr, std::move(targets)});
+  };
+  if (block.moe) {
+    for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
+    if (block.moe->shared) up_down(block.moe->shared->up, block.moe->shared->down);
+  } else {
+    up_down(block.up, block.down);
+  }
+  if (block.mla) {
+    Mla& mla = *block.mla;
+    graphs.push_back(
+        {SubgraphKind::kOv, mla.kv_b.name(), nullptr, &mla.kv_b, {&block.o}, mla.spec->nope});
+    norm_linear(block.input_norm, {mla.q_a ? mla.q_a.get() : &mla.q_b, &mla.kv_a});
+    if (mla.q_a) norm_linear(*mla.q_a_norm, {&mla.q_b});
+  } else {
+    graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});
+    norm_linear(block.input_norm, {&block.k, &block.q, &block.v});
+  }
+  if (!block.moe) norm_linear(block.post_attention_norm, {&block.gate, &block.up});
+  return graphs;
 }
 
 const char* subgraph_kind_name(SubgraphKind kind) {
@@ -53,6 +81,8 @@ void move_scales(const Subgraph& graph, const std::vector<float>& scales, const 
   for (Linear* target : graph.targets) scale_columns(*target, columns);
   if (graph.norm != nullptr)
     divide_norm(*graph.norm, scales);
+  else if (graph.key_rows > 0)
+    divide_rows(*graph.from, behind_keys(scales, heads, graph.key_rows));
   else
     divide_rows(*graph.from, scales);
 }

@@ -15,10 +15,12 @@ struct Subgraph {
   Norm* norm = nullptr;
   Linear* from = nullptr;        // v, up, or the first of two linears in a row
   std::vector<Linear*> targets;  // share one input
+  // Latent attention's ov: of each head's rows of `from` so many in front are keys and stay.
+  std::int64_t key_rows = 0;
 };
 
-// In the order in which they are handled: up-down, ov, linear-linear, norm-linear. A dense block
-// has no two linears in a row.
+// In the order in which they are handled: up-down, ov, linear-linear, norm-linear. No block has two
+// linears in a row. The norm in front of experts is no source: the router and every expert read it.
 std::vector<Subgraph> subgraphs_of(Block& block);
 const char* subgraph_kind_name(SubgraphKind kind);
 

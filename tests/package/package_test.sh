@@ -19,8 +19,8 @@ cmake -S "$repo/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$scratch/p
 cmake --build "$scratch/examples"
 "$scratch/examples/offline_inference" "$model" >"$scratch/answers"
 cat "$scratch/answers"
-grep -q "^Prompt: Hello, my name is, Generated text: ." "$scratch/answers"
-grep -q "^Prompt: The future of AI is, Generated text: ." "$scratch/answers"
+LC_ALL=C grep -aq "^Prompt: Hello, my name is, Generated text: ." "$scratch/answers"
+LC_ALL=C grep -aq "^Prompt: The future of AI is, Generated text: ." "$scratch/answers"
 if "$scratch/examples/offline_inference" "$scratch" 2>"$scratch/error"; then
   echo "a folder without a model was accepted"
   exit 1

@@ -6,7 +6,7 @@
 
 namespace msmodelslim {
 
-enum class BiasRule { kNever, kAlways, kConfig };  // kConfig: the key named beside it
+enum class Rule { kNever, kAlways, kConfig };  // kConfig: the key named beside it
 enum class WindowRule {
   kNever,
   kAllLayers,        // `sliding_window` when it is a number
@@ -16,12 +16,14 @@ enum class WindowRule {
 struct FamilyRow {
   const char* model_type;    // config.json
   const char* architecture;  // config.json, architectures[0]
-  BiasRule qkv_bias;         // kConfig: attention_bias
-  BiasRule out_bias;         // kConfig: attention_bias
-  BiasRule mlp_bias;         // kConfig: mlp_bias
-  bool qk_norm;              // RMSNorm over head_dim on q and k, before RoPE
+  Rule qkv_bias;             // kConfig: attention_bias
+  Rule out_bias;             // kConfig: attention_bias
+  Rule mlp_bias;             // kConfig: mlp_bias
+  Rule qk_norm;              // RMSNorm over head_dim on q and k, before RoPE; kConfig: use_qk_norm
   int head_dim_default;      // 0: hidden_size / num_attention_heads
   WindowRule window;
+  bool mla = false;
+  bool mtp = false;  // num_nextn_predict_layers more layers behind the last
 };
 
 const std::vector<FamilyRow>& families();

@@ -53,7 +53,7 @@ TEST_P(GoldenForward, EveryHiddenStateAndTheLogits) {
     FloatLinearOp op(DType::kF32);
     const RopeTable rope(model.rope, states.rows);
     Workspace workspace;
-    for (std::size_t layer = 0; layer < model.blocks.size(); ++layer) {
+    for (std::size_t layer = 0; layer < model.decoders(); ++layer) {
       Block block(model.blocks[layer], checkpoint);
       run_block_on(model, block, states, true, rope, op, {}, workspace);
       EXPECT_LT(relative_error(states.values.data(),
@@ -72,7 +72,8 @@ TEST_P(GoldenForward, EveryHiddenStateAndTheLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
                          testing::Values("qwen2", "qwen2-28l", "qwen2-bf16", "qwen3", "qwen3-bf16",
-                                         "llama"));
+                                         "llama", "qwen3_moe", "glm4_moe", "deepseek_v3",
+                                         "kimi_k2"));
 
 }  // namespace
 }  // namespace msmodelslim

@@ -1,0 +1,13 @@
+#pragma once
+// The entrance of a next-token-prediction layer (DeepSeek-V3, arXiv 2412.19437, section 2.2):
+//   x = projection [norm(embedding of the next token) | norm(hidden state)]
+
+#include "forward/run.h"
+
+namespace msmodelslim {
+
+// embedded, hidden, out [rows, hidden].
+void enter_next_token(Mtp& mtp, const float* embedded, const float* hidden, std::int64_t rows,
+                      Context& context, float* out, Workspace& workspace);
+
+}  // namespace msmodelslim

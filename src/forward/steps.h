@@ -1,0 +1,23 @@
+#pragma once
+// Steps that attention, the MLP and the experts of a block share.
+
+#include "forward/run.h"
+
+namespace msmodelslim {
+
+void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows);
+// True when a tap or the linear operation must see the linear's input.
+bool wanted(const Context& context, const Linear& linear);
+// Shows it to the taps.
+void show(Context& context, const Linear& linear, const float* x, std::int64_t rows);
+// What the linear really reads.
+const float* turned(const Linear& linear, const float* x, std::int64_t rows, Workspace& ws);
+// The linear, with its taps.
+void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y,
+           Workspace& ws);
+// silu(gate(x)) * up(x): workspace.gate [rows, intermediate].
+float* gated(Linear& gate, Linear& up, const float* x, std::int64_t rows, Context& context,
+             Workspace& ws);
+void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width);
+
+}  // namespace msmodelslim

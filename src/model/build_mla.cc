@@ -1,0 +1,70 @@
+#include "model/build_mla.h"
+
+#include <cmath>
+
+#include "model/rope.h"
+
+namespace msmodelslim {
+namespace {
+
+// Of the norms of latent vectors, whatever rms_norm_eps says.
+constexpr double kLatentEps = 1e-6;
+
+double score_scale(const RopeSpec& rope, std::int64_t width) {
+  double scale = 1 / std::sqrt(static_cast<double>(width));
+  if (rope.kind == RopeKind::kYarn && rope.mscale_all_dim != 0) {
+    const double magnitude = yarn_magnitude(rope.factor, rope.mscale_all_dim);
+    scale *= magnitude * magnitude;
+  }
+  return scale;
+}
+
+}  // namespace
+
+MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, const std::string& attention,
+                  bool bias) {
+  MlaSpec mla;
+  mla.nope = config.size("qk_nope_head_dim");
+  mla.rope = config.size("qk_rope_head_dim");
+  mla.value = config.size("v_head_dim");
+  mla.latent = config.size("kv_lora_rank");
+  mla.scale = score_scale(model.rope, mla.nope + mla.rope);
+  const std::int64_t q_width = model.heads * (mla.nope + mla.rope);
+  // What engines fuse; without q_a the linears stand alone.
+  const std::string group = config.has("q_lora_rank") ? attention + ".fused_qkv_a_proj" : "";
+  std::int64_t q_in = model.hidden;
+  if (config.has("q_lora_rank")) {
+    q_in = config.size("q_lora_rank");
+    mla.q_a =
+        LinearSpec{attention + ".q_a_proj", model.hidden, q_in, bias, Role::kQueryDown, group};
+    mla.q_a_norm = NormSpec{attention + ".q_a_layernorm", q_in, kLatentEps};
+  }
+  mla.q_b = {
+      attention + (mla.q_a ? ".q_b_proj" : ".q_proj"), q_in, q_width, false, Role::kQueryUp, ""};
+  mla.kv_a = {attention + ".kv_a_proj_with_mqa",
+              model.hidden,
+              mla.latent + mla.rope,
+              bias,
+              Role::kKeyValueDown,
+              group};
+  mla.kv_a_norm = {attention + ".kv_a_layernorm", mla.latent, kLatentEps};
+  mla.kv_b = {attention + ".kv_b_proj", mla.latent, model.heads * (mla.nope + mla.value), false,
+              Role::kKeyValueUp,        ""};
+  return mla;
+}
+
+MtpSpec build_mtp(const CheckpointReader& checkpoint, const std::string& block, std::int64_t hidden,
+                  double eps) {
+  const auto own = [&](const char* table) {
+    const std::string name = block + table;
+    return checkpoint.has(name + ".weight") ? name : "";
+  };
+  return {{block + ".enorm", hidden, eps},
+          {block + ".hnorm", hidden, eps},
+          {block + ".eh_proj", 2 * hidden, hidden, false, Role::kNextToken, ""},
+          {block + ".shared_head.norm", hidden, eps},
+          own(".embed_tokens"),
+          own(".shared_head.head")};
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,63 @@
+#include "model/families/moe_rows.h"
+
+#include <array>
+
+namespace msmodelslim {
+namespace {
+
+// The DeepSeek-V3 line.
+constexpr MoeRow deepseek_row(const char* model_type) {
+  return {model_type,
+          "mlp",
+          kLlamaMlp,
+          MoeLayers::kFirstDense,
+          "n_routed_experts",
+          "moe_intermediate_size",
+          nullptr,
+          "n_shared_experts",
+          "shared_experts",
+          false,
+          false,
+          true,
+          RouterScore::kSigmoid,
+          Rule::kConfig,
+          true};
+}
+
+}  // namespace
+
+const MoeRow* find_moe_row(const std::string& model_type) {
+  using L = MoeLayers;
+  using S = RouterScore;
+  static const std::array rows = {
+      MoeRow{"mixtral",
+             "block_sparse_moe",
+             {"w1", "w3", "w2"},
+             L::kAll,
+             "num_local_experts",
+             "intermediate_size",
+             nullptr,
+             nullptr,
+             nullptr,
+             false,
+             true,
+             false,
+             S::kSoftmax,
+             Rule::kAlways,
+             true},
+      MoeRow{"qwen2_moe", "mlp", kLlamaMlp, L::kSparseStep, "num_experts", "moe_intermediate_size",
+             "shared_expert_intermediate_size", nullptr, "shared_expert", true, true, false,
+             S::kSoftmax, Rule::kConfig, false},
+      MoeRow{"qwen3_moe", "mlp", kLlamaMlp, L::kSparseStep, "num_experts", "moe_intermediate_size",
+             nullptr, nullptr, nullptr, false, true, false, S::kSoftmax, Rule::kConfig, false},
+      deepseek_row("glm4_moe"),
+      deepseek_row("deepseek_v3"),
+      deepseek_row("kimi_k2"),
+      deepseek_row("glm4_moe_lite"),
+  };
+  for (const MoeRow& row : rows)
+    if (model_type == row.model_type) return &row;
+  return nullptr;
+}
+
+}  // namespace msmodelslim

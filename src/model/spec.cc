@@ -1,0 +1,97 @@
+#include "model/spec.h"
+
+#include <map>
+
+namespace msmodelslim {
+namespace {
+
+void append(std::vector<const LinearSpec*>& to, const std::vector<const LinearSpec*>& linears) {
+  to.insert(to.end(), linears.begin(), linears.end());
+}
+
+}  // namespace
+
+std::vector<const LinearSpec*> MoeSpec::linears() const {
+  std::vector<const LinearSpec*> all;
+  if (router_is_linear) all.push_back(&router);
+  for (const MlpSpec& expert : experts) append(all, expert.linears());
+  if (shared) append(all, shared->linears());
+  if (shared_gate) all.push_back(&*shared_gate);
+  return all;
+}
+
+std::vector<const LinearSpec*> MlaSpec::linears() const {
+  std::vector<const LinearSpec*> all = {&q_b, &kv_a, &kv_b};
+  if (q_a) all.insert(all.begin(), &*q_a);
+  return all;
+}
+
+std::vector<const LinearSpec*> BlockSpec::linears() const {
+  std::vector<const LinearSpec*> all =
+      mla ? mla->linears() : std::vector<const LinearSpec*>{&q, &k, &v};
+  all.push_back(&o);
+  append(all, moe ? moe->linears() : std::vector<const LinearSpec*>{&gate, &up, &down});
+  if (mtp) all.push_back(&mtp->projection);
+  return all;
+}
+
+std::vector<std::string> BlockSpec::float_tensors() const {
+  std::vector<std::string> names;
+  if (moe && !moe->router_is_linear) names.push_back(moe->router.name + ".weight");
+  if (moe && !moe->correction_bias.empty()) names.push_back(moe->correction_bias);
+  if (mla && mla->q_a_norm) names.push_back(mla->q_a_norm->name + ".weight");
+  if (mla) names.push_back(mla->kv_a_norm.name + ".weight");
+  if (!mtp) return names;
+  for (const NormSpec* norm : {&mtp->embedding_norm, &mtp->hidden_norm, &mtp->head_norm})
+    names.push_back(norm->name + ".weight");
+  for (const std::string& table : {mtp->embedding, mtp->head})
+    if (!table.empty()) names.push_back(table + ".weight");
+  return names;
+}
+
+std::vector<std::vector<const LinearSpec*>> BlockSpec::fused_groups() const {
+  std::vector<std::vector<const LinearSpec*>> groups;
+  std::map<std::string, std::size_t> index;
+  for (const LinearSpec* linear : linears()) {
+    if (linear->group.empty()) continue;
+    const auto [it, is_new] = index.emplace(linear->group, groups.size());
+    if (is_new) groups.emplace_back();
+    groups[it->second].push_back(linear);
+  }
+  return groups;
+}
+
+std::size_t ModelSpec::decoders() const {
+  std::size_t count = 0;
+  for (const BlockSpec& block : blocks) count += block.mtp ? 0 : 1;
+  return count;
+}
+
+std::vector<std::string> module_names(const ModelSpec& spec) {
+  std::vector<std::string> names = {spec.embedding};
+  for (const BlockSpec& block : spec.blocks) {
+    names.push_back(block.name);
+    names.push_back(block.attention_name());
+    names.push_back(block.moe ? block.moe->name : block.name + ".mlp");
+    if (block.moe) names.push_back(block.moe->name + ".experts");
+    if (block.moe && !block.moe->router_is_linear) names.push_back(block.moe->router.name);
+    for (const LinearSpec* l : block.linears()) names.push_back(l->name);
+    names.push_back(block.input_norm.name);
+    names.push_back(block.post_attention_norm.name);
+    if (block.q_norm) names.push_back(block.q_norm->name);
+    if (block.k_norm) names.push_back(block.k_norm->name);
+    if (block.mla && block.mla->q_a_norm) names.push_back(block.mla->q_a_norm->name);
+    if (block.mla) names.push_back(block.mla->kv_a_norm.name);
+    if (!block.mtp) continue;
+    for (const NormSpec* norm :
+         {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})
+      names.push_back(norm->name);
+    for (const std::string& table : {block.mtp->embedding, block.mtp->head})
+      if (!table.empty()) names.push_back(table);
+  }
+  names.push_back(spec.final_norm.name);
+  names.push_back(spec.head.name);
+  return names;
+}
+
+}  // namespace msmodelslim

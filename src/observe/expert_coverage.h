@@ -1,0 +1,25 @@
+#pragma once
+// How many tokens of the calibration set go to each expert of a block.
+
+#include <cstdint>
+#include <vector>
+
+#include "forward/context.h"
+
+namespace msmodelslim {
+
+class ExpertCoverage : public Tap {
+ public:
+  bool wants(const Linear&) const override { return false; }
+  void see(const Linear&, const float*, std::int64_t, const std::vector<Sequence>&) override {}
+  void see_routing(const Block& block, const Routing& routing) override {
+    tokens_.resize(block.moe->experts.size());
+    for (std::int32_t expert : routing.experts) ++tokens_[static_cast<std::size_t>(expert)];
+  }
+  const std::vector<std::int64_t>& tokens() const { return tokens_; }  // empty: no pass
+
+ private:
+  std::vector<std::int64_t> tokens_;
+};
+
+}  // namespace msmodelslim

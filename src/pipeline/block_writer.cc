@@ -1,0 +1,178 @@
+#include "pipeline/block_writer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/threads.h"
+
+namespace msmodelslim {
+namespace {
+
+class Writer {
+ public:
+  Writer(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends, DType dtype,
+         Saver& saver, QuantSummary& summary)
+      : state_(state),
+        checkpoint_(checkpoint),
+        ends_(ends),
+        dtype_(dtype),
+        saver_(saver),
+        summary_(summary) {}
+
+  void write() {
+    Block& block = *state_.block;
+    if (block.mla)
+      write(*block.mla);
+    else
+      for (Linear* linear : {&block.q, &block.k, &block.v}) write(*linear);
+    write(block.o);
+    if (block.q_norm) saver_.write(*block.q_norm, dtype_);
+    if (block.k_norm) saver_.write(*block.k_norm, dtype_);
+    extras(block.spec->attention_name());
+    if (block.moe)
+      write(*block.moe);
+    else
+      for (Linear* linear : block.mlp_linears()) write(*linear);
+    saver_.write(block.input_norm, dtype_);
+    saver_.write(block.post_attention_norm, dtype_);
+    if (block.mtp) write(*block.mtp);
+    summary_.kv_caches += state_.kv_cache ? 1 : 0;
+  }
+
+ private:
+  void write(Linear& linear) {
+    ++summary_.linears;
+    const auto done = state_.done.find(linear.name());
+    if (done == state_.done.end()) {
+      write_float(linear);
+    } else {
+      ++summary_.quantized;
+      saver_.write(std::move(done->second));
+      state_.done.erase(done);
+    }
+    extras(linear.name());
+  }
+
+  void write(Mla& mla) {
+    if (mla.q_a) {
+      write(*mla.q_a);
+      saver_.write(*mla.q_a_norm, dtype_);
+    }
+    write(mla.q_b);
+    write(mla.kv_a);
+    saver_.write(mla.kv_a_norm, dtype_);
+    write(mla.kv_b);
+  }
+
+  // Its own embedding and head may have been turned as the model's were.
+  void write(Mtp& mtp) {
+    const bool turned = !ends_.embedding.empty();
+    saver_.write(mtp.embedding_norm, dtype_);
+    saver_.write(mtp.hidden_norm, dtype_);
+    const std::vector<float> norm = mtp.head_norm.weight;
+    std::vector<ModelEnds::Rewrite> head;
+    if (turned) {
+      std::fill(mtp.head_norm.weight.begin(), mtp.head_norm.weight.end(), 1.0F);
+      head = ends_.embedding;
+      head.insert(head.begin(), [&](float* x, std::int64_t rows) {
+        for (std::int64_t r = 0; r < rows; ++r)
+          for (std::size_t j = 0; j < norm.size(); ++j)
+            x[static_cast<std::size_t>(r) * norm.size() + j] *= norm[j];
+      });
+    }
+    saver_.write(mtp.head_norm, dtype_);
+    table(mtp.spec->head, head);
+    write(mtp.projection);
+    table(mtp.spec->embedding, ends_.embedding);
+  }
+
+  void table(const std::string& module, const std::vector<ModelEnds::Rewrite>& rewrites) {
+    if (module.empty()) return;
+    const std::string name = module + ".weight";
+    const TensorView source = checkpoint_.at(name);
+    check_finite(name, source);
+    if (rewrites.empty())
+      saver_.write_float(name, source);
+    else
+      saver_.write_float(name, rewritten(source, rewrites).view());
+    checkpoint_.dont_need(name);
+  }
+
+  void write_float(Linear& linear) {
+    if (!linear.changed()) check_finite(linear.name() + ".weight", linear.source());
+    saver_.write(linear);
+  }
+
+  // Router parameters stand behind the experts, in front of the shared ones.
+  void write(Moe& moe) {
+    if (moe.spec->router_is_linear) write(moe.router);
+    for (Mlp& expert : moe.experts)
+      for (Linear* linear : expert.linears()) write(*linear);
+    if (!moe.spec->router_is_linear) write_float(moe.router);
+    if (!moe.correction_bias.empty())
+      saver_.write_float(moe.spec->correction_bias, moe.bias_source);
+    if (moe.shared)
+      for (Linear* linear : moe.shared->linears()) write(*linear);
+    if (moe.shared_gate) write(*moe.shared_gate);
+  }
+
+  void extras(const std::string& module) {
+    for (const ModuleTensor& extra : state_.extras)
+      if (extra.module == module) saver_.write(extra);
+  }
+
+  BlockState& state_;
+  const CheckpointReader& checkpoint_;
+  const ModelEnds& ends_;
+  DType dtype_;
+  Saver& saver_;
+  QuantSummary& summary_;
+};
+
+}  // namespace
+
+void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
+                 DType model_dtype, Saver& saver, QuantSummary& summary) {
+  Writer(state, checkpoint, ends, model_dtype, saver, summary).write();
+}
+
+Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites) {
+  constexpr std::int64_t kRows = 1024;
+  Tensor out = Tensor::uninitialized(source.dtype, source.shape);
+  const std::int64_t width = source.shape.at(1);
+  const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(source.dtype);
+  std::vector<float> rows(static_cast<std::size_t>(kRows * width));
+  for (std::int64_t begin = 0; begin < source.shape[0]; begin += kRows) {
+    check_interrupted();
+    const Shape tile = {std::min(kRows, source.shape[0] - begin), width};
+    const std::size_t offset = static_cast<std::size_t>(begin) * row_bytes;
+    to_f32(TensorView{source.dtype, tile, source.bytes + offset}, rows.data());
+    for (const auto& rewrite : rewrites) rewrite(rows.data(), tile[0]);
+    const Tensor turned = from_f32(rows.data(), tile, source.dtype);
+    std::copy_n(turned.view().bytes, turned.view().byte_size(), out.bytes() + offset);
+  }
+  return out;
+}
+
+void check_finite(const std::string& name, const TensorView& view) {
+  if (!is_float(view.dtype)) return;
+  constexpr std::int64_t kGrain = 1 << 16;
+  std::atomic<bool> bad{false};
+  const std::size_t size = dtype_size(view.dtype);
+  parallel_ranges(view.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> values(static_cast<std::size_t>(end - begin));
+    to_f32(
+        TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
+        values.data());
+    for (float value : values)
+      if (!std::isfinite(value)) bad = true;
+  });
+  if (bad)
+    throw DataError(fmt::format("tensor {} holds NaN or infinite values", name),
+                    "the checkpoint is damaged; download the shard again");
+}
+
+}  // namespace msmodelslim

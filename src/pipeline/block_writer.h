@@ -1,0 +1,20 @@
+#pragma once
+// Hands what the entries of a recipe made of a block to the saver, in the order of the module tree.
+
+#include "pipeline/processor.h"
+#include "pipeline/quantize_model.h"
+
+namespace msmodelslim {
+
+// Takes the quantized linears out of `state` and counts in `summary`.
+void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
+                 DType model_dtype, Saver& saver, QuantSummary& summary);
+
+// A table of rows after all rewrites, in its own dtype.
+Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites);
+
+// Throws DataError when a float tensor that is only copied holds NaN or infinity: it must not
+// travel silently.
+void check_finite(const std::string& name, const TensorView& view);
+
+}  // namespace msmodelslim

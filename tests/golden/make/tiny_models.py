@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Makes the tiny random models of tests/golden/data/tiny and what transformers computes with them.
+
+Only needed to add a family: pip install torch transformers; python3 tiny_models.py OUT [NAME ...]
+
+Each folder gets config.json, model.safetensors (float32) and forward.safetensors: for two sequences
+`seq<i>.input_ids`, `.embed`, `.layer<n>.out`, `.final_norm`, `.logits` (float32, eager attention).
+"""
+
+import pathlib
+import sys
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+COMMON = dict(
+    hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    vocab_size=96, max_position_embeddings=256, rms_norm_eps=1e-6, tie_word_embeddings=False,
+    pad_token_id=0, bos_token_id=1, eos_token_id=2)
+
+MODELS = {
+    "qwen2_moe": lambda: transformers.Qwen2MoeConfig(
+        **COMMON, intermediate_size=48, moe_intermediate_size=16, num_experts=6,
+        num_experts_per_tok=2, shared_expert_intermediate_size=24, norm_topk_prob=False,
+        mlp_only_layers=[1], decoder_sparse_step=1),
+    "mixtral": lambda: transformers.MixtralConfig(
+        **COMMON, intermediate_size=24, num_local_experts=4, num_experts_per_tok=2,
+        sliding_window=8),
+    "glm4_moe_lite": lambda: transformers.Glm4MoeLiteConfig(
+        **{**COMMON, "num_key_value_heads": 4, "rms_norm_eps": 1e-5}, intermediate_size=48,
+        moe_intermediate_size=16, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1,
+        q_lora_rank=16, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12,
+        n_group=1, topk_group=1, routed_scaling_factor=1.8, norm_topk_prob=True,
+        mlp_layer_types=["dense", "sparse"]),
+}
+
+
+def randomize(model, seed):
+    """Spread weights, so that mistakes show."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in list(model.named_parameters()) + list(model.named_buffers()):
+        if not value.is_floating_point() or "inv_freq" in name:
+            continue
+        noise = torch.randn(value.shape, generator=generator)
+        if name.endswith("correction_bias"):
+            value.data = noise * 0.2
+        elif "norm" in name:
+            value.data = 1 + noise * 0.2
+        elif value.dim() == 1:
+            value.data = noise * 0.1
+        else:
+            value.data = noise * value.shape[-1] ** -0.5
+
+
+def forward(model, ids):
+    out = {"input_ids": ids[0].to(torch.int32), "embed": model.model.embed_tokens(ids)[0]}
+    hooks = []
+    for n, layer in enumerate(model.model.layers):
+        def keep(_module, _args, result, n=n):
+            hidden = result[0] if isinstance(result, tuple) else result
+            out[f"layer{n}.out"] = hidden.reshape(-1, hidden.shape[-1])
+        hooks.append(layer.register_forward_hook(keep))
+    hooks.append(model.model.norm.register_forward_hook(
+        lambda _module, _args, result: out.update({"final_norm": result[0]})))
+    out["logits"] = model(ids).logits[0]
+    for hook in hooks:
+        hook.remove()
+    return out
+
+
+def make(name, folder):
+    torch.manual_seed(1)
+    config = MODELS[name]()
+    config._attn_implementation = "eager"
+    model = transformers.AutoModelForCausalLM.from_config(config).float().eval()
+    randomize(model, 7)
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    generator = torch.Generator().manual_seed(3)
+    tensors = {}
+    with torch.no_grad():
+        for i, length in enumerate((17, 23)):
+            ids = torch.randint(0, config.vocab_size, (1, length), generator=generator)
+            for key, value in forward(model, ids).items():
+                tensors[f"seq{i}.{key}"] = value.contiguous().clone()
+    save_file(tensors, folder / "forward.safetensors",
+              {"transformers": transformers.__version__, "torch": torch.__version__})
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    for name in sys.argv[2:] or MODELS:
+        folder = out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        make(name, folder)
+        print(folder)
+
+
+if __name__ == "__main__":
+    main()
