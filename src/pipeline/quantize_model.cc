@@ -144,13 +144,13 @@ class Run {
       passes_.clear();
       note_coverage(block);
       write_block(state, checkpoint_, ends_, model_.dtype, saver, summary_);
-      for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
   }
 
   void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
             const RopeTable& rope) {
     Processor& processor = *processors_[index];
+    state.no_more_passes = static_cast<int>(index) > last_data_;
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();

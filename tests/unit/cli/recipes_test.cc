@@ -36,15 +36,17 @@ std::vector<LibraryRecipe> recipes() {
   return found;
 }
 
-// Layer numbers of the real model as those of the tiny one: [0, dense], [1, experts], [2, next
-// token]. 41 to 47 are the last layers of a Qwen3-30B, 57 to 61 of a Qwen3-Coder-480B; 61 and 92
-// are next-token layers of DeepSeek-V3 and GLM-4.7.
-std::string for_tiny_model(std::string text, const std::string& pedigree) {
-  if (pedigree == "qwen3_moe") {
-    text = std::regex_replace(text, std::regex(R"(layers\.4[1-7]\.)"), "layers.1.");
-    return std::regex_replace(text, std::regex(R"(layers\.(5[7-9]|6[01]|[1-4])\.)"), "layers.0.");
-  }
-  return std::regex_replace(text, std::regex(R"(layers\.(61|92)\.)"), "layers.2.");
+// Layer numbers of the real model as those of the tiny one: of Qwen3-30B the last layers (41 to 47)
+// are its second, of Qwen3-Coder-480B the first and last ones (0 to 4, 57 to 61) its first; layers
+// 61 of DeepSeek-V3 and 92 of GLM-4.7 predict the next token, here 2.
+std::string for_tiny_model(const std::string& text, const std::string& file) {
+  const auto rename = [&](const char* layers, const char* layer) {
+    return std::regex_replace(text, std::regex(layers), layer);
+  };
+  if (file.find("480b") != std::string::npos)
+    return rename(R"(layers\.(5[7-9]|6[01]|[0-4])\.)", "layers.0.");
+  if (file.find("30b") != std::string::npos) return rename(R"(layers\.4[1-7]\.)", "layers.1.");
+  return rename(R"(layers\.(61|92)\.)", "layers.2.");
 }
 
 // Kimi-K2 is DeepSeek-V3 under another name, without a next-token layer.
@@ -66,12 +68,8 @@ class LibraryRecipes : public testing::TestWithParam<LibraryRecipe> {};
 TEST_P(LibraryRecipes, RunsAndGenerates) {
   const auto& [pedigree, file] = GetParam();
   const std::string recipe = temp_path("recipe") + ".yaml";
-  std::string text =
-      for_tiny_model(read_file(kSource + "/recipes/" + pedigree + "/" + file), pedigree);
-  // The early layers of Qwen3-Coder-480B that stay float.
-  if (file.find("480b") == std::string::npos)
-    text = std::regex_replace(text, std::regex(R"(layers\.0\.)"), "layers.9.");
-  write_file_atomic(recipe, text);
+  write_file_atomic(recipe,
+                    for_tiny_model(read_file(kSource + "/recipes/" + pedigree + "/" + file), file));
   QuantJob job;
   job.model_path = model_of(pedigree);
   job.save_path = temp_path("recipe_out");
@@ -98,6 +96,7 @@ TEST_P(LibraryRecipes, RunsAndGenerates) {
     if (name.ends_with(".weight")) got.insert(type.get<std::string>());
   EXPECT_EQ(got, wanted);
   EXPECT_GE(got.size(), 2U);
+  EXPECT_EQ(got.count("W4A8_DYNAMIC"), file.find("w4a8") != std::string::npos ? 1U : 0U);
 
   PerplexityOptions options;
   options.model_paths = {job.save_path};
