@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/ascendv1.h"
+#include "checkpoint/safetensors.h"
 #include "forward/run.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/recipe.h"
@@ -147,6 +148,34 @@ const std::string kSmoothed = "    - {type: flex_smooth_quant, ignore_adapter: t
 
 INSTANTIATE_TEST_SUITE_P(Recipes, Unseen,
                          testing::Values(kStatic.c_str(), kGptq.c_str(), kSmoothed.c_str()));
+
+TEST(Experts, EnginesFindTheirKeysAndEveryTensorIsKept) {
+  const std::string model = temp_path("extra_model");
+  fs::create_directories(model);
+  const CheckpointReader source(tiny("deepseek_v3"));
+  const std::vector<float> values = {1, 2, 3};
+  std::vector<NamedTensor> tensors;
+  for (const std::string& name : source.names()) tensors.push_back({name, source.at(name)});
+  const Tensor extra = from_f32(values.data(), {3}, DType::kF32);
+  tensors.push_back({"model.layers.7.something.scale", extra.view()});
+  write_safetensors(model + "/model.safetensors", tensors);
+  fs::copy(tiny("deepseek_v3") + "/config.json", model + "/config.json",
+           fs::copy_options::overwrite_existing);
+  QuantJob job = job_of("deepseek_v3",
+                        "    - {type: linear_quant, include: ['*mlp.experts*'], qconfig: {act: "
+                        "{dtype: int8, scope: per_token, symmetric: true, method: minmax}, weight: "
+                        "{dtype: int4, scope: per_channel, symmetric: true, method: minmax}}}\n");
+  job.model_path = model;
+  quantize_model(job);
+  const CheckpointReader written(job.save_path);
+  for (const std::string& name : source.names()) EXPECT_TRUE(written.has(name)) << name;
+  EXPECT_TRUE(written.has("model.layers.7.something.scale"));
+  const Json config = read_json_file(job.save_path + "/config.json");
+  EXPECT_EQ(config.at("moe_quantize"), "w4a8_dynamic");
+  EXPECT_EQ(config.at("mtp_quantize"), "w8a8_dynamic");
+  fs::remove_all(model);
+  fs::remove_all(job.save_path);
+}
 
 TEST(Experts, LearningThemIsRefusedBeforeWork) {
   QuantJob job = job_of("qwen2_moe",
