@@ -21,6 +21,11 @@ bool has_experts(const MoeRow& row, const ModelConfig& config, std::int64_t laye
       return !listed(config, "mlp_only_layers", layer) &&
              (layer + 1) % config.size_or("decoder_sparse_step", 1) == 0;
     case MoeLayers::kFirstDense:
+      if (config.has("mlp_layer_types") && config.json().at("mlp_layer_types").is_array()) {
+        const Json& types = config.json().at("mlp_layer_types");
+        const auto at = static_cast<std::size_t>(layer);
+        return at >= types.size() || types[at] == "sparse";
+      }
       // Unlike other sizes this one may be 0.
       return static_cast<double>(layer) >= config.number_or("first_k_dense_replace", 0) &&
              layer % config.size_or("moe_layer_freq", 1) == 0;
@@ -71,7 +76,9 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
   if (row == nullptr || !has_experts(*row, config, layer)) return std::nullopt;
   MoeSpec moe;
   moe.name = fmt::format("{}.{}", block, row->module);
-  const std::int64_t experts = config.size(row->experts);
+  // transformers 5 writes the second name for families that had another.
+  const std::int64_t experts =
+      config.size(config.has(row->experts) ? row->experts : "num_local_experts");
   constexpr std::int64_t kMostExperts = 1 << 16;
   if (experts > kMostExperts)
     throw DataError(fmt::format("{}: \"{}\" is {}, more than {}", config.path(), row->experts,

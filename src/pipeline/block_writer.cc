@@ -50,10 +50,13 @@ class Writer {
       write_float(linear);
     } else {
       ++summary_.quantized;
-      saver_.write(std::move(done->second));
+      const auto later = state_.later.find(linear.name());
+      saver_.write(later == state_.later.end() ? std::move(done->second) : later->second());
       state_.done.erase(done);
+      linear.release();
     }
     extras(linear.name());
+    checkpoint_.dont_need(linear.name() + ".weight");
   }
 
   void write(Mla& mla) {

@@ -35,11 +35,17 @@ class LinearQuantProcessor : public Processor {
         first = *hessian == nullptr;
         if (first) *hessian = std::make_shared<Hessian>(linear->spec().in);
       }
-      LowRank low_rank;
-      if (const auto rank = state.low_rank.find(name); rank != state.low_rank.end())
-        low_rank = low_rank_of(*linear, rank->second, config_.compute_dtype);
+      if (state.no_more_passes && !needs_data()) {
+        state.done[name];
+        state.later[name] = [config = config_, linear, rank = rank_of(state, name)] {
+          return LinearQuantizer(config, *linear, nullptr, false, branch_of(config, *linear, rank))
+              .finish();
+        };
+        continue;
+      }
       state.active[name] = std::make_unique<LinearQuantizer>(
-          config_, *linear, hessian == nullptr ? nullptr : *hessian, first, std::move(low_rank));
+          config_, *linear, hessian == nullptr ? nullptr : *hessian, first,
+          branch_of(config_, *linear, rank_of(state, name)));
       mine_.push_back(name);
     }
     return {};
@@ -53,6 +59,15 @@ class LinearQuantProcessor : public Processor {
   }
 
  private:
+  // 0: no low-rank branch.
+  static std::int64_t rank_of(const BlockState& state, const std::string& name) {
+    const auto rank = state.low_rank.find(name);
+    return rank == state.low_rank.end() ? 0 : rank->second;
+  }
+  static LowRank branch_of(const LinearConfig& config, Linear& linear, std::int64_t rank) {
+    return rank == 0 ? LowRank() : low_rank_of(linear, rank, config.compute_dtype);
+  }
+
   bool excluded(const std::string& name) const {
     return std::any_of(exclude_.begin(), exclude_.end(),
                        [&](const Glob& glob) { return glob.matches(name); });

@@ -142,7 +142,13 @@ std::vector<std::pair<std::string, std::string>> linear_warnings(const QuantJob&
   if (!saves_ascendv1(job.plan)) return warnings;
   check_attention_outputs(linears, warnings);
   std::set<std::pair<std::string, bool>> kinds;
-  for (const PlannedLinear& linear : linears) kinds.emplace(linear.type, linear.grouped);
+  for (const PlannedLinear& linear : linears) {
+    // Engines have int4 weights with int8 activations for experts.
+    const bool expert = linear.spec->name.find(".experts.") != std::string::npos;
+    if (expert && !linear.grouped && linear.type == linear_type_name(LinearType::kW4A8Dynamic))
+      continue;
+    kinds.emplace(linear.type, linear.grouped);
+  }
   for (const auto& [type, grouped] : kinds)
     if (std::string reason = why_not_loadable(type, grouped); !reason.empty())
       warnings.emplace_back(std::move(reason),

@@ -14,6 +14,7 @@
 #include "forward/run.h"
 #include "observe/expert_coverage.h"
 #include "pipeline/block_writer.h"
+#include "pipeline/engine_keys.h"
 #include "pipeline/expert_fallback.h"
 #include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
@@ -37,7 +38,7 @@ class Run {
         next_token_(model_, checkpoint_, ends_) {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
-    warn_about_extra_tensors();
+    find_extra_tensors();
     prior_ = run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet);
     ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr,
                              &prior_, job.seed};
@@ -61,7 +62,9 @@ class Run {
     run_blocks(saver);
     if (!job_.plan.v0) write_embedding(saver);
     write_end(saver);
+    write_extra_tensors(saver);
     saver.finish();
+    note_engine_keys(job_, model_, folder.working());
     if (job_.debug) debug_.write(folder.working());
     if (job_.read_back) require_sound(folder.working(), saver.problems(model_, mixed_groups_));
     check_interrupted();
@@ -92,7 +95,8 @@ class Run {
     return std::make_unique<AscendV1Saver>(folder, options);
   }
 
-  void warn_about_extra_tensors() const {
+  // Everything in the checkpoint is written: tensors that no module of the model has, too.
+  void find_extra_tensors() {
     std::set<std::string> known = {model_.embedding + ".weight", model_.head.name + ".weight",
                                    model_.final_norm.name + ".weight"};
     for (const std::string& name : module_names(model_)) {
@@ -101,12 +105,21 @@ class Run {
     }
     for (const BlockSpec& block : model_.blocks)
       for (const std::string& name : block.float_tensors()) known.insert(name);
-    std::vector<std::string> extra;
     for (const std::string& name : checkpoint_.names())
-      if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq")) extra.push_back(name);
-    if (!extra.empty())
-      log_warning("quant", "{} tensors are no part of {} and are not written, the first is {}",
-                  extra.size(), model_.architecture, extra.front());
+      if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq"))
+        extra_tensors_.push_back(name);
+    if (!extra_tensors_.empty())
+      log_warning("quant",
+                  "{} tensors are no part of {} and are copied as they are, the first is {}",
+                  extra_tensors_.size(), model_.architecture, extra_tensors_.front());
+  }
+
+  void write_extra_tensors(Saver& saver) {
+    for (const std::string& name : extra_tensors_) {
+      check_finite(name, checkpoint_.at(name));
+      saver.copy(name, checkpoint_.at(name));
+      checkpoint_.dont_need(name);
+    }
   }
 
   void run_blocks(Saver& saver) {
@@ -146,13 +159,13 @@ class Run {
       note_coverage(block);
       if (held_out_ && !block.mtp) held_out_->run(state);
       write_block(state, checkpoint_, ends_, model_.dtype, saver, summary_);
-      for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
   }
 
   void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
             const RopeTable& rope) {
     Processor& processor = *processors_[index];
+    state.no_more_passes = static_cast<int>(index) > last_data_;
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
@@ -288,6 +301,7 @@ class Run {
   ModelEnds ends_;
   PriorResult prior_;
   std::vector<std::unique_ptr<Processor>> processors_;
+  std::vector<std::string> extra_tensors_;
   int last_data_ = -1;
   bool mixed_groups_ = false;
   DebugInfo debug_;

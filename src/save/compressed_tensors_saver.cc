@@ -95,7 +95,7 @@ void CompressedTensorsSaver::finish() {
 
 std::vector<std::string> CompressedTensorsSaver::problems(const ModelSpec& model,
                                                           bool allow_mixed_groups) const {
-  return find_compressed_problems(folder(), model, written(), allow_mixed_groups);
+  return find_compressed_problems(folder(), model, written(), allow_mixed_groups, copied());
 }
 
 }  // namespace msmodelslim

@@ -3,6 +3,7 @@
 // One subclass per format; float tensors are the same in all of them.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,12 @@ class Saver {
   void write(const ModuleTensor& extra) { put_extra(extra); }
   void write_float(const std::string& name, const TensorView& view);
 
+  // A tensor that belongs to no module we know: as it is in the source.
+  void copy(const std::string& name, const TensorView& view) {
+    copied_.insert(name);
+    put(name, view, LinearType::kFloat);
+  }
+
   // A float linear whose weight is another than the checkpoint's, without a bias.
   void write_linear(const std::string& linear, const TensorView& weight);
 
@@ -63,10 +70,12 @@ class Saver {
   virtual void put_transform(const std::string& /*linear*/, const InputRotation& /*transform*/,
                              std::size_t /*tensors*/) {}
   const std::string& folder() const { return folder_; }
+  const std::set<std::string>& copied() const { return copied_; }
   void finish_weights() { writer_.finish(); }
 
  private:
   std::string folder_;
+  std::set<std::string> copied_;
   ShardWriter writer_;
 };
 

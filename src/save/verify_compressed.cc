@@ -32,7 +32,9 @@ class Check {
     if (CompressedConfig::present(folder)) config_ = CompressedConfig::read(folder);
   }
 
-  std::vector<std::string> run(const std::vector<WrittenTensor>& written) {
+  std::vector<std::string> run(const std::vector<WrittenTensor>& written,
+                               const std::set<std::string>& copied) {
+    known_ = copied;
     problems_ = find_changed_tensors(reader_, written);
     float_tensor(model_.embedding + ".weight", {model_.vocab, model_.hidden});
     float_tensor(model_.final_norm.name + ".weight", {model_.final_norm.size});
@@ -156,8 +158,9 @@ class Check {
 
 std::vector<std::string> find_compressed_problems(const std::string& folder, const ModelSpec& model,
                                                   const std::vector<WrittenTensor>& written,
-                                                  bool allow_mixed_groups) {
-  return Check(folder, model, allow_mixed_groups).run(written);
+                                                  bool allow_mixed_groups,
+                                                  const std::set<std::string>& copied) {
+  return Check(folder, model, allow_mixed_groups).run(written, copied);
 }
 
 }  // namespace msmodelslim

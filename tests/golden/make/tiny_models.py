@@ -12,7 +12,7 @@ import sys
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 COMMON = dict(
     hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
@@ -27,6 +27,23 @@ MODELS = {
     "mixtral": lambda: transformers.MixtralConfig(
         **COMMON, intermediate_size=24, num_local_experts=4, num_experts_per_tok=2,
         sliding_window=8),
+    "qwen3_moe": lambda: transformers.Qwen3MoeConfig(
+        **COMMON, head_dim=16, intermediate_size=48, moe_intermediate_size=16, num_experts=4,
+        num_experts_per_tok=2, norm_topk_prob=True),
+    "glm4_moe": lambda: transformers.Glm4MoeConfig(
+        **{**COMMON, "rms_norm_eps": 1e-5}, head_dim=8, intermediate_size=32, use_qk_norm=True,
+        attention_bias=True, moe_intermediate_size=16, n_routed_experts=4, num_experts_per_tok=2,
+        n_shared_experts=1, n_group=1, topk_group=1, routed_scaling_factor=2.5,
+        first_k_dense_replace=1, num_nextn_predict_layers=1),
+    "deepseek_v3": lambda: transformers.DeepseekV3Config(
+        **{**COMMON, "num_key_value_heads": 4}, intermediate_size=48, moe_intermediate_size=16,
+        n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1, q_lora_rank=16,
+        kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, n_group=2,
+        topk_group=1, routed_scaling_factor=2.5, first_k_dense_replace=1,
+        num_nextn_predict_layers=1,
+        rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
+                         "original_max_position_embeddings": 64, "beta_fast": 32, "beta_slow": 1,
+                         "mscale": 1.0, "mscale_all_dim": 1.0}),
     "glm4_moe_lite": lambda: transformers.Glm4MoeLiteConfig(
         **{**COMMON, "num_key_value_heads": 4, "rms_norm_eps": 1e-5}, intermediate_size=48,
         moe_intermediate_size=16, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1,
@@ -53,6 +70,26 @@ def randomize(model, seed):
             value.data = noise * value.shape[-1] ** -0.5
 
 
+def add_next_token_layer(folder, config):
+    """transformers leaves these layers out: one with other random weights."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    layers, h = config.num_hidden_layers, config.hidden_size
+    old, new = f"model.layers.{layers - 1}.", f"model.layers.{layers}."
+    generator = torch.Generator().manual_seed(11)
+    for name in [n for n in tensors if n.startswith(old)]:
+        shape = tensors[name].shape
+        noise = torch.randn(shape, generator=generator)
+        tensors[new + name[len(old):]] = (
+            1 + noise * 0.2 if "norm" in name else noise * (shape[-1] ** -0.5 if len(shape) > 1 else 0.1))
+    for norm in ("enorm", "hnorm", "shared_head.norm"):
+        tensors[f"{new}{norm}.weight"] = 1 + torch.randn(h, generator=generator) * 0.2
+    tensors[f"{new}eh_proj.weight"] = torch.randn(h, 2 * h, generator=generator) * (2 * h) ** -0.5
+    tensors[f"{new}embed_tokens.weight"] = tensors["model.embed_tokens.weight"].clone()
+    tensors[f"{new}shared_head.head.weight"] = tensors["lm_head.weight"].clone()
+    save_file(tensors, path, {"format": "pt"})
+
+
 def forward(model, ids):
     out = {"input_ids": ids[0].to(torch.int32), "embed": model.model.embed_tokens(ids)[0]}
     hooks = []
@@ -77,6 +114,8 @@ def make(name, folder):
     randomize(model, 7)
     model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
+    if getattr(config, "num_nextn_predict_layers", 0):
+        add_next_token_layer(folder, config)
     generator = torch.Generator().manual_seed(3)
     tensors = {}
     with torch.no_grad():

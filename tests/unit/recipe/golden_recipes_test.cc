@@ -46,7 +46,11 @@ TEST(GoldenRecipes, LibraryRecipesGiveTheCopiesOfTheCommandCases) {
       {"llama-cmd-w8a8", "default-w8a8"},
       {"llama-cmd-w8a16", "default-w8a16"},
       {"qwen2-28l-cmd-w8a8", "qwen2.5-7b-w8a8"},
-      {"qwen3-cmd-w8a8c8", "qwen3-32b-dense-w8a8c8"}};
+      {"qwen3-cmd-w8a8c8", "qwen3-32b-dense-w8a8c8"},
+      {"qwen3_moe-cmd-w4a8", "qwen3-30B-w4a8-v1"},
+      {"glm4_moe-cmd-w8a8", "glm4-7-moe-w8a8-v1"},
+      {"deepseek_v3-cmd-w4a8", "deepseek_w4a8_per_channel"},
+      {"kimi_k2-cmd-w8a8", "kimi_w8a8_quarot"}};
   for (const auto& [name, id] : used)
     EXPECT_EQ(recipe_to_yaml(library.find(id)), written_copy(cases / name)) << name;
 }

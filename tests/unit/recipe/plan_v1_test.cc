@@ -129,8 +129,8 @@ TEST(PlanV1, SearchesForAQuantizerAreChecked) {
               testing::AllOf(HasSubstr("n_grid (line 4)\n    must be between 1"),
                              HasSubstr("int4 per_channel symmetric gptq needs calibration data")));
   EXPECT_THAT(
-      problems("    - {type: flex_awq_ssz, search_rows: 0, qconfig: {weight: " + gptq + "}}\n"),
-      testing::AllOf(HasSubstr("search_rows (line 4)\n    must be between 1"),
+      problems("    - {type: flex_awq_ssz, search_rows: -1, qconfig: {weight: " + gptq + "}}\n"),
+      testing::AllOf(HasSubstr("search_rows (line 4)\n    must be between 0"),
                      HasSubstr("int4 per_channel symmetric gptq needs calibration data")));
   EXPECT_THAT(problems("    - {type: iter_smooth, search_rows: 5}\n"),
               HasSubstr("search_rows (line 4)\n    unknown field"));

@@ -1,0 +1,203 @@
+// Models with experts and latent attention: nothing that only moves values between weights changes
+// the output, and experts without calibration tokens are handled as asked.
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "checkpoint/ascendv1.h"
+#include "checkpoint/safetensors.h"
+#include "forward/run.h"
+#include "pipeline/quantize_model.h"
+#include "recipe/recipe.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+using testing::HasSubstr;
+
+std::string tiny(const std::string& name) {
+  return std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + name;
+}
+
+Plan plan_of(const std::string& entries) {
+  const std::string path = temp_path("experts_recipe") + ".yaml";
+  write_file_atomic(path, "apiversion: modelslim_v1\nspec:\n  process:\n" + entries +
+                              "  save: [{type: ascendv1_saver}]\n");
+  const Plan plan = make_plan(read_recipe(path));
+  fs::remove(path);
+  return plan;
+}
+
+std::string linear_quant(const std::string& act, const std::string& method,
+                         const std::string& include) {
+  return "    - {type: linear_quant, include: ['" + include + "'], exclude: ['*gate'], qconfig: {" +
+         "act: {dtype: int8, scope: " + act + ", symmetric: true, method: minmax}, " +
+         "weight: {dtype: int8, scope: per_channel, symmetric: true, method: " + method + "}}}\n";
+}
+
+std::vector<float> logits_of(const std::string& folder,
+                             const std::vector<std::vector<std::int32_t>>& samples) {
+  const CheckpointReader checkpoint(folder);
+  const ModelSpec model = build_model_spec(ModelConfig::read(folder), checkpoint);
+  PackedStates states = embed_samples(model, checkpoint, samples);
+  FloatLinearOp op(DType::kF32);
+  const RopeTable rope(model.rope, states.rows);
+  Workspace workspace;
+  for (std::size_t i = 0; i < model.decoders(); ++i) {
+    Block block(model.blocks[i], checkpoint);
+    run_block_on(model, block, states, true, rope, op, {}, workspace);
+  }
+  Head head(model, checkpoint);
+  std::vector<float> normed(states.values.size());
+  std::vector<float> logits(static_cast<std::size_t>(states.rows * model.vocab));
+  head.run(states.values.data(), states.rows, op, normed.data(), logits.data());
+  return logits;
+}
+
+QuantJob job_of(const std::string& model, const std::string& entries) {
+  QuantJob job;
+  job.model_path = tiny(model);
+  job.save_path = temp_path("experts_" + model);
+  job.plan = plan_of(entries);
+  job.overwrite = job.quiet = true;
+  return job;
+}
+
+class Rewrites : public testing::TestWithParam<const char*> {};
+
+TEST_P(Rewrites, LeaveTheOutputAsItWas) {
+  const std::pair<const char*, const char*> recipes[] = {
+      {"rotation", "    - {type: quarot, export_extra_info: false}\n"},
+      {"smoothing", "    - {type: iter_smooth, alpha: 0.5, ignore_adapter: true}\n"},
+      {"flex", "    - {type: flex_smooth_quant, ignore_adapter: true}\n"}};
+  const std::vector<std::vector<std::int32_t>> samples = {{5, 9, 33, 2, 71, 8}, {4, 1, 90, 17}};
+  const std::vector<float> before = logits_of(tiny(GetParam()), samples);
+  for (const auto& [name, entry] : recipes) {
+    // A linear has to be quantized; a range of 8 bits of the head alone would be seen.
+    QuantJob job = job_of(GetParam(), entry + linear_quant("per_token", "minmax", "nothing"));
+    job.samples = samples;
+    quantize_model(job);
+    const std::vector<float> after = logits_of(job.save_path, samples);
+    double worst = 0;
+    double largest = 0;
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      worst = std::max(worst, std::fabs(static_cast<double>(after[i]) - before[i]));
+      largest = std::max(largest, std::fabs(static_cast<double>(before[i])));
+    }
+    EXPECT_LT(worst, 1e-4 * largest) << name;
+    EXPECT_NE(after, before) << name;
+    fs::remove_all(job.save_path);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Rewrites,
+                         testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
+                                         "deepseek_v3", "glm4_moe_lite"));
+
+// Two tokens reach at most four of the six experts.
+class Unseen : public testing::TestWithParam<const char*> {
+ protected:
+  QuantJob job(ExpertFallback fallback) {
+    QuantJob job = job_of("qwen2_moe", GetParam());
+    job.samples = {{5, 9}};
+    job.expert_fallback = fallback;
+    return job;
+  }
+  static std::string type_of_experts(const QuantJob& job) {
+    const Json types = read_description(job.save_path);
+    fs::remove_all(job.save_path);
+    return types.at("model.layers.0.mlp.experts.0.up_proj.weight");
+  }
+  static bool is_static() {
+    return std::string(GetParam()).find("per_tensor") != std::string::npos;
+  }
+};
+
+TEST_P(Unseen, ErrorNamesTheLayer) {
+  try {
+    quantize_model(job(ExpertFallback::kError));
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("model.layers.0.mlp"));
+    EXPECT_THAT(error.what(), HasSubstr("of 6 experts"));
+  }
+}
+
+TEST_P(Unseen, MoreTokensAreShown) {
+  for (const ExpertFallback fallback : {ExpertFallback::kAllTokens, ExpertFallback::kNearest}) {
+    const QuantJob shown = job(fallback);
+    const QuantSummary summary = quantize_model(shown);
+    EXPECT_EQ(summary.expert_tokens.size(), 6U);
+    EXPECT_EQ(type_of_experts(shown), is_static() ? "W8A8" : "W8A8_DYNAMIC");
+  }
+}
+
+TEST_P(Unseen, DynamicGoesWithoutData) {
+  const QuantJob without = job(ExpertFallback::kDynamic);
+  quantize_model(without);
+  EXPECT_EQ(type_of_experts(without), "W8A8_DYNAMIC");
+}
+
+const std::string kStatic = linear_quant("per_tensor", "minmax", "*");
+const std::string kGptq = linear_quant("per_token", "gptq", "*");
+const std::string kSmoothed = "    - {type: flex_smooth_quant, ignore_adapter: true}\n" +
+                              linear_quant("per_token", "minmax", "*");
+
+INSTANTIATE_TEST_SUITE_P(Recipes, Unseen,
+                         testing::Values(kStatic.c_str(), kGptq.c_str(), kSmoothed.c_str()));
+
+TEST(Experts, EnginesFindTheirKeysAndEveryTensorIsKept) {
+  const std::string model = temp_path("extra_model");
+  fs::create_directories(model);
+  const CheckpointReader source(tiny("deepseek_v3"));
+  const std::vector<float> values = {1, 2, 3};
+  std::vector<NamedTensor> tensors;
+  for (const std::string& name : source.names()) tensors.push_back({name, source.at(name)});
+  const Tensor extra = from_f32(values.data(), {3}, DType::kF32);
+  tensors.push_back({"model.layers.7.something.scale", extra.view()});
+  write_safetensors(model + "/model.safetensors", tensors);
+  fs::copy(tiny("deepseek_v3") + "/config.json", model + "/config.json",
+           fs::copy_options::overwrite_existing);
+  QuantJob job = job_of("deepseek_v3",
+                        "    - {type: linear_quant, include: ['*mlp.experts*'], qconfig: {act: "
+                        "{dtype: int8, scope: per_token, symmetric: true, method: minmax}, weight: "
+                        "{dtype: int4, scope: per_channel, symmetric: true, method: minmax}}}\n");
+  job.model_path = model;
+  quantize_model(job);
+  const CheckpointReader written(job.save_path);
+  for (const std::string& name : source.names()) EXPECT_TRUE(written.has(name)) << name;
+  EXPECT_TRUE(written.has("model.layers.7.something.scale"));
+  const Json config = read_json_file(job.save_path + "/config.json");
+  EXPECT_EQ(config.at("moe_quantize"), "w4a8_dynamic");
+  EXPECT_EQ(config.at("mtp_quantize"), "w8a8_dynamic");
+  fs::remove_all(model);
+  fs::remove_all(job.save_path);
+}
+
+TEST(Experts, LearningThemIsRefusedBeforeWork) {
+  QuantJob job = job_of("qwen2_moe",
+                        "    - type: autoround_quant\n"
+                        "      iters: 1\n"
+                        "      strategies:\n"
+                        "        - qconfig:\n"
+                        "            act: {dtype: int8, scope: per_token, symmetric: true, method: "
+                        "minmax}\n"
+                        "            weight: {dtype: int8, scope: per_channel, symmetric: true, "
+                        "method: autoround}\n");
+  job.samples = {{5, 9}};
+  EXPECT_THROW(check_job(job), UsageError);
+}
+
+TEST(Experts, AKvCacheOfHeadsIsRefusedForLatentAttention) {
+  QuantJob job = job_of("deepseek_v3",
+                        "    - {type: dynamic_cache, qconfig: {dtype: int8, scope: per_channel, "
+                        "symmetric: true, method: minmax}}\n");
+  job.samples = {{5, 9}};
+  EXPECT_THROW(check_job(job), UsageError);
+}
+
+}  // namespace
+}  // namespace msmodelslim
