@@ -35,6 +35,8 @@ void SamplingParams::check() const {
   require(repetition_penalty > 0, "repetition_penalty", repetition_penalty, "above 0");
   require(!logprobs || (*logprobs >= 0 && *logprobs <= 20), "logprobs",
           static_cast<double>(logprobs.value_or(0)), "between 0 and 20");
+  require(!prompt_logprobs || (*prompt_logprobs >= 0 && *prompt_logprobs <= 20), "prompt_logprobs",
+          static_cast<double>(prompt_logprobs.value_or(0)), "between 0 and 20");
   require(std::abs(presence_penalty) <= 2, "presence_penalty", presence_penalty,
           "between -2 and 2");
   require(std::abs(frequency_penalty) <= 2, "frequency_penalty", frequency_penalty,
@@ -42,7 +44,10 @@ void SamplingParams::check() const {
 }
 
 TokenLogprobs token_logprobs(std::span<const float> row, std::int32_t token, int count) {
-  TokenLogprobs result{token, row[static_cast<std::size_t>(token)], {}};
+  const float logprob = row[static_cast<std::size_t>(token)];
+  const auto likelier =
+      std::count_if(row.begin(), row.end(), [&](float other) { return other > logprob; });
+  TokenLogprobs result{token, logprob, likelier + 1, {}};
   std::vector<std::int32_t> order(row.size());
   std::iota(order.begin(), order.end(), 0);
   const auto kept = std::min(order.size(), static_cast<std::size_t>(count));

@@ -27,9 +27,9 @@ struct SamplingParams {
   bool ignore_eos = false;
   std::vector<std::vector<std::int32_t>> openings;  // if any: the answer begins with one of them
   // Log-probabilities of each token of the answer and of so many likeliest ones, before penalties,
-  // temperature and cuts; of the tokens of the prompt too.
+  // temperature and cuts; the same of the tokens of the prompt.
   std::optional<int> logprobs;
-  bool prompt_logprobs = false;
+  std::optional<int> prompt_logprobs;
 
   bool greedy() const { return temperature < 1e-5; }
   // Throws UsageError for a value out of its range.
@@ -39,6 +39,7 @@ struct SamplingParams {
 struct TokenLogprobs {
   std::int32_t token = 0;
   float logprob = 0;
+  std::int64_t rank = 1;                            // 1: no token is likelier
   std::vector<std::pair<std::int32_t, float>> top;  // the likeliest first
 };
 
