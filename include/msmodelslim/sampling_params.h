@@ -25,9 +25,9 @@ struct SamplingParams {
   // If any: the answer begins with one of these token sequences.
   std::vector<std::vector<std::int32_t>> openings = {};
   // Log-probabilities of each token of the answer and of so many likeliest ones (0 to 20), before
-  // penalties, temperature and cuts; of the tokens of the prompt too.
+  // penalties, temperature and cuts; the same of the tokens of the prompt.
   std::optional<int> logprobs = {};
-  bool prompt_logprobs = false;
+  std::optional<int> prompt_logprobs = {};
 
   bool greedy() const { return temperature < 1e-5; }
 };
@@ -35,6 +35,7 @@ struct SamplingParams {
 struct TokenLogprobs {
   std::int32_t token = 0;
   float logprob = 0;
+  std::int64_t rank = 1;                            // 1: no token is likelier
   std::vector<std::pair<std::int32_t, float>> top;  // the likeliest first
 };
 

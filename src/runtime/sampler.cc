@@ -37,6 +37,10 @@ void check_params(const SamplingParams& params) {
           "above 0");
   require(!params.logprobs || (*params.logprobs >= 0 && *params.logprobs <= 20), "logprobs",
           static_cast<double>(params.logprobs.value_or(0)), "between 0 and 20");
+  require(
+      !params.prompt_logprobs || (*params.prompt_logprobs >= 0 && *params.prompt_logprobs <= 20),
+      "prompt_logprobs", static_cast<double>(params.prompt_logprobs.value_or(0)),
+      "between 0 and 20");
   require(std::abs(params.presence_penalty) <= 2, "presence_penalty", params.presence_penalty,
           "between -2 and 2");
   require(std::abs(params.frequency_penalty) <= 2, "frequency_penalty", params.frequency_penalty,
@@ -44,7 +48,10 @@ void check_params(const SamplingParams& params) {
 }
 
 TokenLogprobs token_logprobs(std::span<const float> row, std::int32_t token, int count) {
-  TokenLogprobs result{token, row[static_cast<std::size_t>(token)], {}};
+  const float logprob = row[static_cast<std::size_t>(token)];
+  const auto likelier =
+      std::count_if(row.begin(), row.end(), [&](float other) { return other > logprob; });
+  TokenLogprobs result{token, logprob, likelier + 1, {}};
   std::vector<std::int32_t> order(row.size());
   std::iota(order.begin(), order.end(), 0);
   const auto kept = std::min(order.size(), static_cast<std::size_t>(count));

@@ -102,7 +102,7 @@ SequenceStep Scheduler::next_step(Request& request, std::int64_t* room) const {
   const std::int64_t done = request.cache.length();
   const auto left = static_cast<std::int64_t>(request.ids.size()) - done;
   const bool prompt = done < request.prompt;
-  const bool all_logits = prompt && request.params.prompt_logprobs;
+  const bool all_logits = prompt && request.params.prompt_logprobs.has_value();
   std::int64_t rows = left;
   if (prompt) {
     rows = std::min(left, *room);
@@ -126,7 +126,7 @@ void Scheduler::note_prompt(Request& request, const SequenceStep& step,
                            logits.begin() + static_cast<std::ptrdiff_t>((r + 1) * vocab));
     log_softmax(row.data(), static_cast<std::int64_t>(vocab));
     request.prompt_logprobs.push_back(
-        token_logprobs(row, request.ids[next], request.params.logprobs.value_or(0)));
+        token_logprobs(row, request.ids[next], request.params.prompt_logprobs.value_or(0)));
   }
 }
 

@@ -45,6 +45,7 @@ class Choice {
   ChatAnswer* chat() { return chat_ ? &*chat_ : nullptr; }
   LogprobFormat& logprobs() { return *logprobs_; }
   std::string text;  // of a response in one piece
+  Json prompt_logprobs;
 
  private:
   std::int64_t index_;

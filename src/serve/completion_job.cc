@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "serve/prompt_logprobs.h"
 #include "serve/random_id.h"
 
 namespace msmodelslim {
@@ -76,7 +77,9 @@ SamplingParams CompletionJob::params() const {
   SamplingParams params = request_.params;
   params.max_tokens = std::max<std::int64_t>(params.max_tokens, 1);
   params.logprobs = request_.logprobs;
-  params.prompt_logprobs = request_.echo && request_.logprobs.has_value();
+  params.prompt_logprobs = request_.prompt_logprobs;
+  if (request_.echo && request_.logprobs)
+    params.prompt_logprobs = std::max(*request_.logprobs, request_.prompt_logprobs.value_or(0));
   return params;
 }
 
@@ -113,12 +116,18 @@ void CompletionJob::echo(std::size_t choice, const std::vector<TokenLogprobs>& p
   if (!request_.logprobs) return;
   LogprobFormat& lists = choices_[choice].logprobs();
   lists.add_first(prompt.front());
-  for (const TokenLogprobs& token : prompt_logprobs) lists.add(token);
+  for (TokenLogprobs token : prompt_logprobs) {
+    token.top.resize(std::min(token.top.size(), static_cast<std::size_t>(*request_.logprobs)));
+    lists.add(token);
+  }
 }
 
 bool CompletionJob::sampled(std::size_t index, const Sampled& sampled) {
   Choice& choice = choices_[index];
   std::string text;
+  if (request_.prompt_logprobs && choice.tokens() == 0)
+    choice.prompt_logprobs =
+        prompt_logprobs(model_.tokenizer, sampled.prompt_logprobs, *request_.prompt_logprobs);
   if (request_.echo && choice.tokens() == 0) echo(index, sampled.prompt_logprobs, &text);
   if (wants_text())
     text += choice.push(sampled);
@@ -149,6 +158,7 @@ Json CompletionJob::choice_json(Choice& choice, const std::string& text) const {
     json["message"] = choice.chat()->message(text);
   json["logprobs"] = request_.logprobs ? choice.logprobs().take() : Json();
   json["finish_reason"] = choice.finish_reason();
+  if (request_.prompt_logprobs && !chat_) json["prompt_logprobs"] = choice.prompt_logprobs;
   return json;
 }
 
@@ -191,6 +201,8 @@ void CompletionJob::send_all() {
     return;
   }
   for (Choice& choice : choices_) whole["choices"].push_back(choice_json(choice, choice.text));
+  if (request_.prompt_logprobs && chat_)
+    whole["prompt_logprobs"] = choices_.front().prompt_logprobs;
   whole["usage"] = usage();
   reply_->send(200, "application/json", answer_text(whole));
 }

@@ -140,6 +140,11 @@ CompletionRequest read_common_fields(const Json& json, const SamplingParams& def
                                        std::numeric_limits<std::int32_t>::max());
   body.read("n", &request.n, 1, kMostAnswers);
   body.read("stream", &request.stream);
+  std::int64_t prompt_logprobs = 0;
+  if (body.read("prompt_logprobs", &prompt_logprobs, 0, 20)) {
+    if (request.stream) refuse("prompt_logprobs", "does not go with stream");
+    request.prompt_logprobs = static_cast<int>(prompt_logprobs);
+  }
   if (const Json* options = body.find("stream_options")) {
     if (!options->is_object()) refuse("stream_options", "must be an object");
     if (!request.stream) refuse("stream_options", "goes with stream only");

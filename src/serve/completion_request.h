@@ -40,6 +40,7 @@ struct CompletionRequest {
   bool include_usage = false;
   bool echo = false;
   std::optional<int> logprobs;  // of so many likeliest tokens
+  std::optional<int> prompt_logprobs;
 };
 
 [[noreturn]] void refuse(const std::string& param, const std::string& why);

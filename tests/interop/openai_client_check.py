@@ -3,26 +3,19 @@
 
   openai_client_check.py FOLDER [--binary build/src/msmodelslim]
 
-Needs the PyPI package openai. Starts the server on a free port and ends it.
-Exit 0: all good, 1: a problem, 77: the library is absent.
+Needs the PyPI package openai. Exit 0: all good, 1: a problem, 77: the library is absent.
 """
 import argparse
-import socket
-import subprocess
+import json
 import sys
-import time
+
+from serving import serve
 
 try:
     import openai
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def check_completions(client):
@@ -58,6 +51,42 @@ def check_chat(client):
     assert "".join(pieces) == answer.message.content and len(pieces) > 2
 
 
+def tool(name):
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+def check_tools(client):
+    messages = [{"role": "user", "content": "Look it up for Paris."}]
+    ask = {"model": "m", "messages": messages, "max_tokens": 40, "temperature": 0}
+    ask["tools"] = [tool("get_weather"), tool("get_time")]
+    named = {"type": "function", "function": {"name": "get_time"}}
+    whole = client.chat.completions.create(**ask, tool_choice=named).choices[0].message
+    assert [call.function.name for call in whole.tool_calls] == ["get_time"]
+    name, arguments = "", ""
+    for event in client.chat.completions.create(**ask, tool_choice=named, stream=True):
+        for call in event.choices[0].delta.tool_calls or []:
+            assert call.index == 0
+            name += call.function.name or ""
+            arguments += call.function.arguments or ""
+    assert name == "get_time" and arguments == whole.tool_calls[0].function.arguments
+    chosen = client.chat.completions.create(**ask, tool_choice="required").choices[0].message
+    assert chosen.tool_calls[0].function.name in ("get_weather", "get_time")
+    none = client.chat.completions.create(**ask, tool_choice="none").choices[0].message
+    assert none.tool_calls is None and none.content
+    call = chosen.tool_calls[0]
+    if is_json(call.function.arguments):
+        messages += [chosen.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+        assert client.chat.completions.create(**ask).choices[0].message.role == "assistant"
+
+
+def is_json(text):
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
 def check_errors(client, url):
     try:
         client.completions.create(model="other", prompt="a")
@@ -81,25 +110,16 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--binary", default="build/src/msmodelslim")
     args = parser.parse_args()
-    port = free_port()
-    command = [args.binary, "serve", args.folder, "--served-model-name", "m", "--port", str(port)]
-    server = subprocess.Popen(command + ["--api-key", "secret", "--max-model-len", "1024"])
-    url = f"http://127.0.0.1:{port}/v1"
-    client = openai.OpenAI(base_url=url, api_key="secret", max_retries=0)
-    try:
-        for _ in range(300):
-            try:
-                assert [model.id for model in client.models.list()] == ["m"]
-                break
-            except openai.APIConnectionError:
-                time.sleep(0.1)
+    options = ["--served-model-name", "m", "--api-key", "secret", "--max-model-len", "1024"]
+    options += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    with serve(args.binary, args.folder, *options) as (_, port):
+        url = f"http://127.0.0.1:{port}/v1"
+        client = openai.OpenAI(base_url=url, api_key="secret", max_retries=0)
+        assert [model.id for model in client.models.list()] == ["m"]
         check_completions(client)
         check_chat(client)
+        check_tools(client)
         check_errors(client, url)
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-    assert server.returncode == 0
     print("the client is content")
 
 

@@ -110,7 +110,7 @@ TEST_F(PrefixTest, LogprobsOfThePromptNeedAllOfIt) {
   Scheduler scheduler(runner_, {});
   scheduler.add(prompt(10, 5), params_);
   finish(scheduler);
-  params_.prompt_logprobs = true;
+  params_.prompt_logprobs = 0;
   scheduler.add(prompt(60, 7), params_);
   const Answer answer = finish(scheduler);
   EXPECT_EQ(answer.shared, 0);

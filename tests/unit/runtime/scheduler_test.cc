@@ -120,7 +120,7 @@ TEST_F(SchedulerTest, WhatCannotRunIsRefused) {
 TEST_F(SchedulerTest, LogprobsOfPromptAndAnswer) {
   const auto ids = prompt(100, 3);  // more than one piece
   greedy_.logprobs = 2;
-  greedy_.prompt_logprobs = true;
+  greedy_.prompt_logprobs = 2;
   Scheduler scheduler(runner_, {});
   scheduler.add(ids, greedy_);
   std::vector<Sampled> all;

@@ -131,6 +131,27 @@ TEST_F(ApiTest, EchoWithLogprobsScoresThePrompt) {
   EXPECT_EQ(none["logprobs"]["token_logprobs"][2], lists["token_logprobs"][2]);
 }
 
+TEST_F(ApiTest, PromptLogprobsAreThoseOfTheEcho) {
+  const Json choice =
+      complete(R"({"prompt": [10, 11, 12], "max_tokens": 1, "echo": true, "logprobs": 2,
+                   "prompt_logprobs": 1})")
+          ->json()["choices"][0];
+  const Json& list = choice["prompt_logprobs"];
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_TRUE(list[0].is_null());
+  EXPECT_EQ(list[1].begin().key(), "11");
+  EXPECT_EQ(list[1]["11"]["logprob"], choice["logprobs"]["token_logprobs"][1]);
+  EXPECT_EQ(list[1]["11"]["decoded_token"], choice["logprobs"]["tokens"][1]);
+  EXPECT_GE(list[1]["11"]["rank"], 1);
+  EXPECT_LE(list[1].size(), 2U);
+  const Json chat =
+      ask("POST", "/v1/chat/completions",
+          R"({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "prompt_logprobs": 0})")
+          ->json();
+  EXPECT_EQ(chat["prompt_logprobs"].size(), chat["usage"]["prompt_tokens"]);
+  EXPECT_EQ(complete(R"({"prompt": "a", "prompt_logprobs": 1, "stream": true})")->status_, 400);
+}
+
 TEST_F(ApiTest, ChatAnswersTheConversation) {
   const std::string messages =
       R"("messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "Hi"}])";
