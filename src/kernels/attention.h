@@ -11,9 +11,9 @@ struct AttentionShape {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;  // divides heads; query head j reads kv head j / (heads / kv_heads)
   std::int64_t head_dim = 0;
-  std::int64_t value_dim = 0;  // of v and out; 0: head_dim
   float scale = 0;             // scores are multiplied by it
   std::int64_t window = 0;     // > 0: a query sees the last `window` keys, itself included
+  std::int64_t value_dim = 0;  // of v and out; 0: head_dim
 };
 
 // q [query_rows, heads*head_dim], k [key_rows, kv_heads*head_dim], v [key_rows,

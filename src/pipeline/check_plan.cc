@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "checkpoint/compressed_config.h"
 #include "pipeline/check_cache.h"
+#include "pipeline/check_experts.h"
 #include "pipeline/check_flatquant.h"
 #include "pipeline/planned_linears.h"
 #include "pipeline/prior.h"
@@ -100,67 +101,6 @@ std::vector<std::string> mixed_groups(const QuantJob& job, const ModelSpec& mode
         mixed.push_back(fmt::format("{} ({})", group, joined({kinds.begin(), kinds.end()})));
   }
   return mixed;
-}
-
-// Engines load all experts of a layer as one type.
-std::vector<std::string> mixed_experts(const QuantJob& job, const ModelSpec& model) {
-  const auto types = planned_types(job, model);
-  std::vector<std::string> mixed;
-  for (const BlockSpec& block : model.blocks) {
-    if (!block.moe) continue;
-    std::set<std::string> kinds;
-    for (const MlpSpec& expert : block.moe->experts)
-      for (const LinearSpec* linear : expert.linears()) kinds.insert(types.at(linear->name));
-    if (kinds.size() > 1)
-      mixed.push_back(
-          fmt::format("{}.experts ({})", block.moe->name, joined({kinds.begin(), kinds.end()})));
-  }
-  return mixed;
-}
-
-void check_experts(const QuantJob& job, const ModelSpec& model) {
-  std::vector<std::string> fixed;  // static activations
-  std::vector<std::string> routers;
-  for (const PlannedLinear& linear : planned_linears(job, model)) {
-    const bool is_static = linear.type == "W8A8" || linear.type == "W8A8_MIX";
-    if (is_static && linear.spec->name.find(".experts.") != std::string::npos)
-      fixed.push_back(linear.spec->name);
-    if (linear.spec->role == Role::kRouter && linear.type != "FLOAT")
-      routers.push_back(linear.spec->name);
-  }
-  if (!fixed.empty())
-    report(job,
-           fmt::format("{} linears of experts get static activations, which no engine has for "
-                       "experts; the first is {}",
-                       fixed.size(), fixed.front()),
-           "use act scope per_token for '*experts*' if the result is meant for an engine");
-  if (!routers.empty())
-    report(job,
-           fmt::format("{} routers are quantized, which decides where tokens go; the first is {}",
-                       routers.size(), routers.front()),
-           "exclude '*.gate'");
-}
-
-// Methods that learn by a backward pass.
-void check_learned(const QuantJob& job, const ModelSpec& model) {
-  const NameFilter exclude(job.exclude, {}, false);
-  const auto refuse = [&](const char* method, const NameFilter& filter) {
-    for (const BlockSpec& block : model.blocks)
-      for (const LinearSpec* linear : block.linears())
-        if ((block.moe || block.mla) && filter.selects(linear->name) &&
-            !exclude.selects(linear->name))
-          throw UsageError(fmt::format("{} selects {}, but cannot learn a layer of experts or "
-                                       "latent attention",
-                                       method, linear->name),
-                           "use linear_quant for such layers, and exclude them here");
-  };
-  for (const Step& step : job.plan.steps) {
-    if (const auto* autoround = std::get_if<AutoroundStep>(&step.value))
-      for (const LinearQuantStep& strategy : autoround->strategies)
-        refuse("autoround_quant", strategy.filter);
-    if (const auto* flat = std::get_if<FlatQuantStep>(&step.value))
-      refuse("flatquant", flat->filter);
-  }
 }
 
 void check_patterns(const QuantJob& job, const ModelSpec& model,
@@ -304,7 +244,7 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
   check_rotations(job, model);
   check_learned(job, model);
   check_flatquant(job, model);
-  check_experts(job, model);
+  for (const auto& [message, remedy] : expert_warnings(job, model)) report(job, message, remedy);
   const auto types = planned_types(job, model);
   if (selections_of(job.plan).rotations.empty() && !quantizes_a_cache(job, model) &&
       std::all_of(types.begin(), types.end(), [](const auto& t) { return t.second == "FLOAT"; }))
@@ -318,13 +258,6 @@ void check_plan(const QuantJob& job, const ModelSpec& model) {
                        "the first is {}",
                        mixed.size(), mixed.front()),
            "include or exclude all linears of a group together");
-  const std::vector<std::string> experts = mixed_experts(job, model);
-  if (!experts.empty())
-    report(job,
-           fmt::format("the experts of {} layers get more than one type, engines load them as that "
-                       "of the first; the first layer is {}",
-                       experts.size(), experts.front()),
-           "include or exclude all experts of a layer together");
 }
 
 }  // namespace msmodelslim

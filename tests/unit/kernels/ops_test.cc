@@ -100,6 +100,36 @@ TEST(Ops, Bfloat16RoundingIsTheScalarOne) {
   for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(bits[i], f32_to_bf16(x[i]));
 }
 
+TEST(Rope, PairsAreTurnedAsHalvesAre) {
+  // Heads of 6 of which 4 are turned; neighbours here are i and i + 2 there.
+  const std::vector<float> cos = {1, 1, 0.6F, 0.8F};
+  const std::vector<float> sin = {0, 0, 0.8F, 0.6F};
+  const std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  std::vector<float> pairs = x;
+  rotate_pairs(pairs.data(), 1, 2, 6, 2, cos.data(), sin.data(), 1);
+  std::vector<float> halves = x;
+  for (std::size_t h = 0; h < 12; h += 6) std::swap(halves[h + 1], halves[h + 2]);
+  rotate_half(halves.data(), 1, 2, 6, 2, cos.data(), sin.data(), 1);
+  for (std::size_t h = 0; h < 12; h += 6) std::swap(halves[h + 1], halves[h + 2]);
+  EXPECT_EQ(pairs, halves);
+}
+
+TEST(Attention, ValuesMayBeNarrowerThanKeys) {
+  // One head, two tokens: equal scores for the second.
+  AttentionShape shape;
+  shape.query_rows = shape.key_rows = 2;
+  shape.heads = shape.kv_heads = 1;
+  shape.head_dim = 3;
+  shape.value_dim = 2;
+  shape.scale = 1;
+  const std::vector<float> q(6);
+  const std::vector<float> k = {1, 2, 3, 4, 5, 6};
+  const std::vector<float> v = {1, 2, 5, 8};
+  std::vector<float> out(4);
+  attention(shape, q.data(), k.data(), v.data(), out.data());
+  EXPECT_EQ(out, (std::vector<float>{1, 2, 3, 5}));
+}
+
 TEST(Attention, AgreesWithTheDefinition) {
   AttentionShape shape{140, 150, 4, 2, 8, 0, 0.3F, 0};
   for (std::int64_t window : {0, 9}) {
