@@ -53,7 +53,7 @@ void product_s8(benchmark::State& state) {
 
 void causal_attention(benchmark::State& state) {
   const std::int64_t rows = state.range(0);
-  const msmodelslim::AttentionShape shape{rows, rows, 9, 3, 64, 0, 0.125F, 0};
+  const msmodelslim::AttentionShape shape{rows, rows, 9, 3, 64, 0.125F, 0};
   const std::vector<float> q(static_cast<std::size_t>(rows * 9 * 64), 0.1F);
   const std::vector<float> k(static_cast<std::size_t>(rows * 3 * 64), 0.1F);
   std::vector<float> out(q.size());

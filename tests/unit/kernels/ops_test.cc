@@ -131,7 +131,7 @@ TEST(Attention, ValuesMayBeNarrowerThanKeys) {
 }
 
 TEST(Attention, AgreesWithTheDefinition) {
-  AttentionShape shape{140, 150, 4, 2, 8, 0, 0.3F, 0};
+  AttentionShape shape{140, 150, 4, 2, 8, 0.3F, 0};
   for (std::int64_t window : {0, 9}) {
     shape.window = window;
     const auto q = random_values(static_cast<std::size_t>(140 * 32), 9, 1.0F);
