@@ -165,7 +165,8 @@ class Run {
   void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
             const RopeTable& rope) {
     Processor& processor = *processors_[index];
-    state.no_more_passes = static_cast<int>(index) > last_data_;
+    state.no_more_passes =
+        static_cast<int>(index) > last_data_ && (!held_out_ || state.block->mtp != nullptr);
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && !last_block;
     const bool watches = !taps.empty() || !state.active.empty();
