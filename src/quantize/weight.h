@@ -2,6 +2,7 @@
 // Weight quantizers: fp32 [out, in] -> codes, and a scale for each output channel or for each group
 // of its columns.
 
+#include <optional>
 #include <string>
 
 #include "quantize/quantized_linear.h"
@@ -10,7 +11,8 @@ namespace msmodelslim {
 
 struct WeightConfig {
   int bits = 8;
-  std::string method = "minmax";  // minmax, ssz; gptq: see gptq.h
+  // minmax, ssz; gptq: see gptq.h; hqq, co_sparse, lowbit, two_level: see closed_weight.h
+  std::string method = "minmax";
   int steps = 50;                 // ssz: iterations
   DType scale_dtype = DType::kF32;
   bool symmetric = true;          // minmax, gptq; the others always are
@@ -21,6 +23,9 @@ struct WeightConfig {
   double ceil_min = 6;
   double ceil_max = 12;
   double ceil_step = 0.25;
+  bool per_tensor = false;        // minmax, co_sparse, lowbit: one scale for all rows
+  double fraction = 0.01;         // co_sparse, lowbit: share of the outliers
+  std::optional<double> sigma_factor;  // lowbit: outliers by deviation instead
   double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
   std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
   bool act_order = false;         // gptq: columns by falling diagonal of the Hessian

@@ -72,16 +72,14 @@ void require_length(const std::vector<float>& values, std::int64_t length,
 
 EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype)
     : checkpoint_(checkpoint), model_dtype_(model.dtype), float_op_(compute_dtype) {
-  std::error_code ec;
-  if (fs::exists(fs::path(checkpoint.folder()) / kDescriptionFile, ec))
+  if (!find_description(checkpoint.folder()).empty())
     load_ascendv1(model);
   else
     load_compressed(model);
 }
 
 bool EngineOp::is_quantized(const std::string& folder) {
-  std::error_code ec;
-  return fs::exists(fs::path(folder) / kDescriptionFile, ec) || CompressedConfig::present(folder);
+  return !find_description(folder).empty() || CompressedConfig::present(folder);
 }
 
 void EngineOp::load_ascendv1(const ModelSpec& model) {

@@ -33,6 +33,8 @@ struct AwqConfig {
   RoundWeight round_weight;
   std::set<SubgraphKind> kinds;
   std::function<bool(const std::string&)> selects;  // by the source module's name
+  std::vector<std::string> skip;  // a pair with such a linear as target is left alone
+  bool first_sample = false;      // means and losses are those of the first sample alone
 };
 
 // s(ratio) for the means of |x|.
