@@ -38,7 +38,7 @@ class AwqProcessor : public Processor {
     config.round_weight = make_round_weight(step.weight, context.model->dtype);
     config.kinds = enabled_subgraphs(step.subgraph_types, declared_awq_subgraphs(context.pedigree));
     config.skip = step.skip;
-    config.first_sample = plan.v0.has_value();
+    config.v0 = plan.v0.has_value();
     config.selects = [filter = step.filter](const std::string& source) {
       return filter.selects(source);
     };

@@ -75,9 +75,13 @@ class SmoothProcessor : public Processor {
     config.scale_min = step.kind == SmoothKind::kIterSmooth ? step.scale_min : 1e-5;
     config.symmetric = step.symmetric;
     config.skip = step.skip;
-    if (plan.v0 && step.kind == SmoothKind::kIterSmooth) {  // as the Python tool's adapters say
-      config.symmetric = !context.model->architecture.starts_with("Qwen3");
-      config.shifts_by_peak = true;
+    config.v0 = plan.v0.has_value();
+    // As the outputs of the Python tool show: models with an adapter of their own are shifted.
+    const bool adapted = context.model->architecture.starts_with("Qwen3");
+    config.norms_first = config.v0 && !adapted;
+    if (config.v0 && step.kind == SmoothKind::kIterSmooth) {
+      config.symmetric = !adapted;
+      if (!adapted) config.alpha = 0.9;
     }
     config.search_rows = step.search_rows;
     if (step.kind == SmoothKind::kFlexAwqSsz) {

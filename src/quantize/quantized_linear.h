@@ -25,6 +25,7 @@ struct QuantizedLinear {
   std::vector<float> weight_scale;      // [out, groups]
   std::vector<float> weight_offset;     // [out, groups] or empty (zeros)
   bool tensor_scale = false;            // all rows share one scale
+  bool half_scale = false;              // scales and offsets are stored in half precision
   // Two levels: weight_scale is their product. [out] and [out, groups], or empty.
   std::vector<float> row_scale;
   std::vector<float> group_scale;

@@ -84,6 +84,7 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
   const std::int64_t k = out.spec.in;
   out.group_size = config.group_size;
   out.tensor_scale = config.per_tensor;
+  out.half_scale = config.method == "hqq";
   const std::int64_t groups = out.groups();
   out.codes = Tensor::uninitialized(DType::kI8, {n, k});
   out.weight_scale.resize(static_cast<std::size_t>(n * groups));

@@ -71,8 +71,9 @@ class V0Tensors {
       shape = {1};
     }
     if (offset.empty()) offset.resize(scale.size());
-    add("weight_scale", values(scale, shape));
-    add("weight_offset", values(offset, shape));
+    const DType dtype = linear_.half_scale ? DType::kF16 : dtype_;
+    add("weight_scale", float_tensor(scale, shape, dtype));
+    add("weight_offset", float_tensor(offset, shape, dtype));
   }
 
   QuantizedLinear linear_;

@@ -37,6 +37,9 @@ std::vector<Tap*> Smoother::prepare(Block& block, const std::vector<Sequence>& s
     watched.push_back(graph.targets.front()->name());
     graphs_.push_back(std::move(graph));
   }
+  if (config_.norms_first)
+    std::stable_partition(graphs_.begin(), graphs_.end(),
+                          [](const Subgraph& graph) { return graph.norm != nullptr; });
   if (graphs_.empty()) return {};
   std::vector<Tap*> taps;
   if (by_channel()) {
@@ -62,7 +65,7 @@ std::vector<float> Smoother::activation_of(const Subgraph& graph) const {
   if (means_) return means_->mean(name);
   const ChannelTap::Stats& stats = channels_->stats(name);
   std::vector<float> act = stats.abs_max;
-  if (!config_.symmetric && !config_.shifts_by_peak && graph.norm != nullptr)
+  if (!config_.symmetric && !config_.v0 && graph.norm != nullptr)
     for (std::size_t j = 0; j < act.size(); ++j) act[j] = (stats.max[j] - stats.min[j]) / 2;
   return act;
 }
@@ -82,7 +85,8 @@ void Smoother::choose(const Subgraph& graph, SmoothResult& result) {
   if (config_.algorithm == SmoothAlgorithm::kFlexSmooth) {
     std::vector<WeightPiece> weights;
     for (Linear* target : graph.targets) weights.push_back({target->weight(), target->spec().out});
-    choice = search_flex(x.data(), rows, weights, k);
+    choice = search_flex(x.data(), rows, weights, k,
+                         config_.v0 ? FlexInput::kPerTensor : FlexInput::kPerRow);
   } else {
     choice =
         search_flex_awq(x.data(), rows, graph.targets, config_.round_weight, config_.round_input);
@@ -105,7 +109,7 @@ std::vector<float> Smoother::scales_of(const Subgraph& graph, const SmoothResult
   }
   std::vector<float> act = activation_of(graph);
   // iter_smooth looks at the signed maximum except behind a norm (as the Python tool does).
-  std::vector<float> weight = column_max(graph.targets, !flex() && graph.norm == nullptr);
+  std::vector<float> weight = column_max(graph.targets, !flex() && !config_.v0 && graph.norm == nullptr);
   const bool is_ov = graph.kind == SubgraphKind::kOv;
   if (is_ov && flex()) {
     act = max_over_query_heads(act, heads_of(model_));

@@ -41,7 +41,12 @@ struct SmoothConfig {
   std::set<SubgraphKind> kinds;                     // what the recipe and the adapter allow
   std::function<bool(const std::string&)> selects;  // by the source module's name
   std::vector<std::string> skip;  // a pair with such a linear as target is left alone
-  bool shifts_by_peak = false;    // symmetric false: the scale is still that of the largest |x|
+  // Pairs behind norms come first, so that their scales are made of the weights before the other
+  // pairs divide them.
+  bool norms_first = false;
+  // As modelslim_v0: iter_smooth looks at |w| everywhere, and at the largest |x|
+  // also when it shifts; searches see one scale for all tokens.
+  bool v0 = false;
 };
 
 class Smoother {
