@@ -40,7 +40,10 @@ const std::vector<Row>& rows() {
        {"weight", "weight_scale", "weight_dual_scale"}},
       {LinearType::kW16A16S, "W16A16S", {"weight"}},
       {LinearType::kC8, kKvCacheType, {}},
-      {LinearType::kW4A16, "W4A16", {}},
+      {LinearType::kW4A16, "W4A16", {"weight", "weight_scale", "weight_offset"}},
+      {LinearType::kW8A8S,
+       "W8A8S",
+       {"weight", "quant_bias", "input_scale", "input_offset", "deq_scale"}},
   };
   return table;
 }
@@ -112,8 +115,23 @@ std::string ModelQuantType::name() const {
   return linear_type_name(kPriority[static_cast<std::size_t>(rank_)]);
 }
 
+std::string find_description(const std::string& folder) {
+  const fs::path plain = fs::path(folder) / kDescriptionFile;
+  std::error_code ec;
+  if (fs::exists(plain, ec)) return plain.string();
+  std::string found;
+  for (const auto& entry : fs::directory_iterator(folder, ec)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("quant_model_description_") && name.ends_with(".json") &&
+        (found.empty() || entry.path().string() < found))
+      found = entry.path().string();
+  }
+  return found;
+}
+
 Json read_description(const std::string& folder) {
-  const std::string path = (fs::path(folder) / kDescriptionFile).string();
+  std::string path = find_description(folder);
+  if (path.empty()) path = (fs::path(folder) / kDescriptionFile).string();
   Json description = read_json_file(path);
   if (!description.is_object())
     throw DataError(path + ": is no JSON object", "the folder is not an AscendV1 folder");

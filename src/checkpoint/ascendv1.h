@@ -31,8 +31,8 @@
 // clip_ratio F32 [1] come last, with the type of the tensor before them. a b = k.
 // C8, of an attention A: A.k_proj.kv_cache_scale, A.k_proj.kv_cache_offset, the same of A.v_proj,
 //   each [kv_heads*head_dim] in the model's dtype; then kv_cache_type and kv_quant_type are "C8"
-// W4A16 names linears that only other formats hold.
-// V0 W8A8 adds weight_scale and weight_offset and orders differently (see v0_w8a8_suffixes).
+// V0 folders order differently, keep scales in the model's dtype and have more types, see
+// save/v0_tensors.h.
 
 #include <optional>
 #include <string>
@@ -57,7 +57,8 @@ enum class LinearType {
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
   kW16A16S,
   kC8,     // no linear: scales and offsets of an int8 KV cache
-  kW4A16,  // int4 weights alone: no AscendV1 form, see compressed_config.h
+  kW4A16,  // int4 weights alone: in V0 folders and other formats, see compressed_config.h
+  kW8A8S,  // V0 only
 };
 
 // Weights in blocks of 32 that share a power of two.
@@ -104,7 +105,11 @@ class ModelQuantType {
   int rank_ = -1;
 };
 
-// Reads <folder>/quant_model_description.json; throws DataError when it is no object of strings and
+// <folder>/quant_model_description.json, or the quant_model_description_<type>.json of a folder for
+// old MindIE versions; empty: the folder has none.
+std::string find_description(const std::string& folder);
+
+// Reads the description; throws DataError when there is none or it is no object of strings and
 // global values.
 Json read_description(const std::string& folder);
 

@@ -45,6 +45,7 @@ class Writer {
  private:
   void write(Linear& linear) {
     ++summary_.linears;
+    extras(linear.name(), true);
     const auto done = state_.done.find(linear.name());
     if (done == state_.done.end()) {
       write_float(linear);
@@ -122,9 +123,9 @@ class Writer {
     if (moe.shared_gate) write(*moe.shared_gate);
   }
 
-  void extras(const std::string& module) {
+  void extras(const std::string& module, bool before = false) {
     for (const ModuleTensor& extra : state_.extras)
-      if (extra.module == module) saver_.write(extra);
+      if (extra.module == module && extra.before == before) saver_.write(extra);
   }
 
   BlockState& state_;

@@ -141,7 +141,7 @@ void check_format(const QuantJob& job) {
     const auto type = linear_type_from_name(step->type);
     if (step->filter.selects_nothing() || !type) continue;
     const std::int64_t group_size = group_size_of(step->weight);
-    if (!compressed && *type == LinearType::kW4A16)
+    if (!compressed && !job.plan.v0 && *type == LinearType::kW4A16)
       throw UsageError("the AscendV1 format cannot hold W4A16",
                        "add --save_format compressed_tensors, or save with '- type: "
                        "compressed_tensors' in the recipe");

@@ -1,8 +1,7 @@
 #include <algorithm>
 
-#include "base/error.h"
+#include "pipeline/linear_config.h"
 #include "pipeline/processors.h"
-#include "pipeline/rounding.h"
 
 namespace msmodelslim {
 namespace {
@@ -13,7 +12,7 @@ class LinearQuantProcessor : public Processor {
                        const ProcessorContext& context)
       : filter_(step.filter),
         exclude_(context.exclude),
-        config_(config_of(step, plan, context)),
+        config_(linear_config_of(step, plan, context.model->dtype)),
         quantized_inputs_(step.weight.ext.value("quantized_inputs", false)) {}
   const char* name() const override { return "linear_quant"; }
   bool needs_data() const override { return config_.needs_data(); }
@@ -71,27 +70,6 @@ class LinearQuantProcessor : public Processor {
   bool excluded(const std::string& name) const {
     return std::any_of(exclude_.begin(), exclude_.end(),
                        [&](const Glob& glob) { return glob.matches(name); });
-  }
-
-  static LinearConfig config_of(const LinearQuantStep& step, const Plan& plan,
-                                const ProcessorContext& context) {
-    LinearConfig config;
-    const auto type = linear_type_from_name(step.type);
-    if (!type) throw UsageError(fmt::format("the type {} is not built yet", step.type));
-    config.type = *type;
-    config.act = step.act.is_float()              ? ActKind::kFloat
-                 : step.act.scope == "per_tensor" ? ActKind::kStatic
-                 : step.act.scope == "pd_mix"     ? ActKind::kMix
-                                                  : ActKind::kPerToken;
-    config.act_symmetric = step.act.symmetric;
-    config.aggregation = aggregation_of(step.act) == Aggregation::kMean ? RangeAggregation::kMean
-                                                                        : RangeAggregation::kMax;
-    config.histogram = step.act.method == "histogram";
-    if (plan.v0) config.aggregation = RangeAggregation::kRunningMean;
-    config.weight = weight_config_of(step.weight, context.model->dtype);
-    config.act_scale_dtype = context.model->dtype;
-    config.compute_dtype = context.model->dtype;
-    return config;
   }
 
   NameFilter filter_;

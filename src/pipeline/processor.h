@@ -46,6 +46,13 @@ struct ModelEnds {
   Json metadata = Json::object();         // of the description
 };
 
+// Which pass over the blocks a processor looks at.
+enum class Stream {
+  kQuantized,  // of the calibration set, through the blocks as they are up to now
+  kFloat,      // of the calibration set, through the float model
+  kAnti        // the same of the set for outlier suppression
+};
+
 class Processor {
  public:
   virtual ~Processor() = default;
@@ -53,6 +60,7 @@ class Processor {
   virtual void begin(ModelEnds&) {}
   virtual const char* name() const = 0;
   virtual bool needs_data() const = 0;
+  virtual Stream stream() const { return Stream::kQuantized; }
   // True when the next block has to see the outputs of what finish() leaves, instead of those of
   // the pass that gathered the data.
   virtual bool runs_again() const { return false; }

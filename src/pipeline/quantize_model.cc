@@ -16,9 +16,13 @@
 #include "pipeline/block_writer.h"
 #include "pipeline/engine_keys.h"
 #include "pipeline/expert_fallback.h"
+#include "pipeline/float_streams.h"
+#include "pipeline/head_quant.h"
 #include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
+#include "pipeline/v0_save.h"
+#include "pipeline/v0_statistics.h"
 #include "save/ascendv1_saver.h"
 #include "save/compressed_tensors_saver.h"
 #include "save/copy_files.h"
@@ -47,7 +51,10 @@ class Run {
       processors_.push_back(make_processor(step, job.plan, context));
     for (const auto& processor : processors_) processor->begin(ends_);
     for (std::size_t i = 0; i < processors_.size(); ++i)
-      if (processors_[i]->needs_data()) last_data_ = static_cast<int>(i);
+      if (processors_[i]->stream() == Stream::kQuantized && processors_[i]->needs_data())
+        last_data_ = static_cast<int>(i);
+    for (const auto& processor : processors_) float_streams_.add(*processor);
+    head_ = head_step(job.plan, job.exclude, model_);
   }
 
   QuantSummary run() {
@@ -83,11 +90,9 @@ class Run {
   std::unique_ptr<Saver> make_saver(const std::string& folder) const {
     constexpr std::uint64_t kGiB = 1ULL << 30;
     AscendV1Options options;
-    options.layout = job_.plan.v0 ? FolderLayout::kV0 : FolderLayout::kV1;
     options.model_dtype = model_.dtype;
     if (job_.plan.v0)
-      options.part_bytes =
-          kGiB * static_cast<std::uint64_t>(job_.plan.v0->part_file_size.value_or(0));
+      set_v0_options(*job_.plan.v0, &options);
     else if (!job_.plan.saves.empty())
       options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
     if (saves_compressed_tensors(job_.plan))
@@ -134,6 +139,9 @@ class Run {
                     longest, model_.max_position);
       summary_.calibration_tokens = states.rows;
     }
+    longest = std::max(longest,
+                       float_streams_.start(model_, checkpoint_, job_.samples, job_.anti_samples));
+    summary_.calibration_tokens = std::max(summary_.calibration_tokens, float_streams_.tokens());
     const RopeTable rope(model_.rope, longest);
     if (!job_.held_out.empty()) held_out_.emplace(model_, checkpoint_, job_.held_out, ends_);
     Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), states.rows,
@@ -145,7 +153,6 @@ class Run {
       BlockState state;
       state.block = &block;
       state.index = static_cast<std::int64_t>(i);
-      state.samples = &states.sequences;
       for (std::size_t p = 0; p < processors_.size(); ++p) {
         check_interrupted();
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());
@@ -160,15 +167,23 @@ class Run {
       if (held_out_ && !block.mtp) held_out_->run(state);
       write_block(state, checkpoint_, ends_, model_.dtype, saver, summary_);
     }
+    if (head_ != nullptr)
+      head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states);
   }
 
   void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
             const RopeTable& rope) {
     Processor& processor = *processors_[index];
+    if (processor.stream() != Stream::kQuantized) {
+      passes_.emplace_back(processor.name());
+      float_streams_.step(processor, last_block, state, rope, workspace_);
+      return;
+    }
+    state.samples = &states.sequences;
     state.no_more_passes =
         static_cast<int>(index) > last_data_ && (!held_out_ || state.block->mtp != nullptr);
     const std::vector<Tap*> taps = processor.prepare(state);
-    const bool carries = static_cast<int>(index) == last_data_ && !last_block;
+    const bool carries = static_cast<int>(index) == last_data_ && (!last_block || head_ != nullptr);
     const bool watches = !taps.empty() || !state.active.empty();
     const bool again = carries && processor.runs_again();
     const bool behind = processor.learns_behind();
@@ -271,16 +286,30 @@ class Run {
     checkpoint_.dont_need(name);
   }
 
-  bool rewrites_ends() const { return !ends_.embedding.empty() || !ends_.head.empty(); }
+  bool rewrites_ends() const {
+    return !ends_.embedding.empty() || !ends_.head.empty() || head_ != nullptr;
+  }
 
   void write_end(Saver& saver) {
     Head head(model_, checkpoint_);
     ++summary_.linears;
     if (!model_.tied) check_finite(model_.head.name + ".weight", head.linear().source());
     if (ends_.head.empty()) {
-      saver.write_float(model_.final_norm.name + ".weight",
-                        checkpoint_.at(model_.final_norm.name + ".weight"));
-      saver.write(head.linear());
+      if (ends_.final_norm.bias.empty())
+        saver.write_float(model_.final_norm.name + ".weight",
+                          checkpoint_.at(model_.final_norm.name + ".weight"));
+      else
+        saver.write(ends_.final_norm, model_.dtype);
+      Tensor weight;  // of the head as it is written
+      if (head_result_) {
+        ++summary_.quantized;
+        weight = dequantized_head(*head_result_);
+        head.linear() = Linear(model_.head, weight.view());
+        saver.write(std::move(*head_result_));
+      } else {
+        saver.write(head.linear());
+      }
+      head.norm() = ends_.final_norm;
       if (held_out_) summary_.proof = held_out_->finish(head);
     } else {
       saver.write(ends_.final_norm, checkpoint_.at(model_.final_norm.name + ".weight").dtype);
@@ -304,6 +333,9 @@ class Run {
   std::vector<std::unique_ptr<Processor>> processors_;
   std::vector<std::string> extra_tensors_;
   int last_data_ = -1;
+  FloatStreams float_streams_;
+  const LinearQuantStep* head_ = nullptr;  // how the head is quantized; null: it stays float
+  std::optional<QuantizedLinear> head_result_;
   bool mixed_groups_ = false;
   DebugInfo debug_;
   Workspace workspace_;
@@ -326,6 +358,11 @@ void check_job(const QuantJob& job) {
   check_plan(job, model);
 }
 
-QuantSummary quantize_model(const QuantJob& job) { return Run(job).run(); }
+QuantSummary quantize_model(const QuantJob& job) {
+  if (!job.plan.v0 || !job.plan.v0->needs_statistics()) return Run(job).run();
+  QuantJob decided = job;
+  decide_v0(&decided);
+  return Run(decided).run();
+}
 
 }  // namespace msmodelslim

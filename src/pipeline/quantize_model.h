@@ -26,6 +26,8 @@ struct QuantJob {
   std::vector<std::vector<std::int32_t>> samples;  // token ids; empty for a data-free plan
   std::vector<std::vector<std::vector<std::int32_t>>>
       prior_samples;  // of each stage of plan.priors
+  // For outlier suppression of a modelslim_v0 plan; empty: `samples`.
+  std::vector<std::vector<std::int32_t>> anti_samples;
   // Token ids that prove the result on the way, see HeldOutStreams; empty: no such proof.
   std::vector<std::vector<std::int32_t>> held_out;
   bool read_back = true;  // the finished folder is read again and checked

@@ -45,6 +45,10 @@ WeightConfig weight_config_of(const QConfig& weight, DType scale_dtype) {
   config.scale_search = weight.ext.value("scale_search", false);
   config.refine_sweeps = weight.ext.value("refine_sweeps", 0);
   config.group_size = group_size_of(weight);
+  config.per_tensor = weight.scope == "per_tensor";
+  config.fraction = weight.ext.value("fraction", 0.01);
+  if (weight.ext.contains("sigma_factor"))
+    config.sigma_factor = weight.ext.at("sigma_factor").get<double>();
   config.dual_block = weight.ext.value("dual_block_size", std::int64_t{512});
   config.ceil_x = weight.ext.value("ceil_x_value", 7.25);
   config.ceil_search = weight.ext.value("enable_search", false);

@@ -4,6 +4,7 @@
 #include "pipeline/processors.h"
 #include "pipeline/rounding.h"
 #include "pipeline/smooth_report.h"
+#include "pipeline/zero_bias.h"
 
 namespace msmodelslim {
 namespace {
@@ -16,6 +17,10 @@ SmoothAlgorithm algorithm_of(SmoothKind kind) {
       return SmoothAlgorithm::kIterSmooth;
     case SmoothKind::kFlexAwqSsz:
       return SmoothAlgorithm::kFlexAwqSsz;
+    case SmoothKind::kOutlierSuppression:
+      return SmoothAlgorithm::kOutlierSuppression;
+    case SmoothKind::kCbq:
+      return SmoothAlgorithm::kCbq;
     case SmoothKind::kFlexSmoothQuant:
       break;
   }
@@ -37,10 +42,11 @@ bool is_inside(const std::vector<std::string>& layers, const std::string& module
 
 class SmoothProcessor : public Processor {
  public:
-  SmoothProcessor(const SmoothStep& step, const ProcessorContext& context)
-      : smoother_(config_of(step, context), *context.model),
+  SmoothProcessor(const SmoothStep& step, const Plan& plan, const ProcessorContext& context)
+      : smoother_(config_of(step, plan, context), *context.model),
         kind_(step.kind),
-        debug_(context.debug) {}
+        debug_(context.debug),
+        v0_(plan.v0.has_value()) {}
   const char* name() const override {
     switch (kind_) {
       case SmoothKind::kSmoothQuant:
@@ -49,28 +55,49 @@ class SmoothProcessor : public Processor {
         return "iter_smooth";
       case SmoothKind::kFlexAwqSsz:
         return "flex_awq_ssz";
+      case SmoothKind::kOutlierSuppression:
+        return "outlier suppression (m2)";
+      case SmoothKind::kCbq:
+        return "outlier channels of CBQ (m5)";
       case SmoothKind::kFlexSmoothQuant:
         break;
     }
     return "flex_smooth_quant";
   }
   bool needs_data() const override { return true; }
+  Stream stream() const override { return v0_ ? Stream::kAnti : Stream::kQuantized; }
+  void begin(ModelEnds& ends) override {
+    if (leaves_biases()) add_zero_bias(ends.final_norm);
+  }
   std::vector<Tap*> prepare(BlockState& state) override {
     return smoother_.prepare(*state.block, *state.samples);
   }
   void finish(BlockState& state) override {
     for (const SmoothResult& result : smoother_.finish())
       report_smoothing(name(), result, state, debug_);
+    if (leaves_biases()) add_zero_biases(*state.block);
   }
 
  private:
-  static SmoothConfig config_of(const SmoothStep& step, const ProcessorContext& context) {
+  bool leaves_biases() const { return v0_ && kind_ != SmoothKind::kFlexSmoothQuant; }
+
+  static SmoothConfig config_of(const SmoothStep& step, const Plan& plan,
+                                const ProcessorContext& context) {
     SmoothConfig config;
     config.algorithm = algorithm_of(step.kind);
     config.alpha = step.alpha;
     config.beta = step.beta;
     config.scale_min = step.kind == SmoothKind::kIterSmooth ? step.scale_min : 1e-5;
     config.symmetric = step.symmetric;
+    config.skip = step.skip;
+    config.v0 = plan.v0.has_value();
+    // As the outputs of the Python tool show: models with an adapter of their own are shifted.
+    const bool adapted = context.model->architecture.starts_with("Qwen3");
+    config.norms_first = config.v0 && !adapted;
+    if (config.v0 && step.kind == SmoothKind::kIterSmooth) {
+      config.symmetric = !adapted;
+      if (!adapted) config.alpha = 0.9;
+    }
     config.search_rows = step.search_rows;
     if (step.kind == SmoothKind::kFlexAwqSsz) {
       config.round_weight = make_round_weight(step.weight, context.model->dtype);
@@ -91,13 +118,14 @@ class SmoothProcessor : public Processor {
   Smoother smoother_;
   SmoothKind kind_;
   DebugInfo* debug_;
+  bool v0_;
 };
 
 }  // namespace
 
-std::unique_ptr<Processor> make_processor(const SmoothStep& step, const Plan&,
+std::unique_ptr<Processor> make_processor(const SmoothStep& step, const Plan& plan,
                                           const ProcessorContext& context) {
-  return std::make_unique<SmoothProcessor>(step, context);
+  return std::make_unique<SmoothProcessor>(step, plan, context);
 }
 
 }  // namespace msmodelslim

@@ -85,7 +85,7 @@ QuantParam LinearQuantizer::histogram_param(const float* x, std::int64_t count, 
 QuantParam LinearQuantizer::sample_param(const float* x, std::int64_t count) {
   const MinMax range = range_of(x, count);
   if (config_.collects_range()) range_.update(range);
-  if (config_.act != ActKind::kStatic)
+  if (config_.act != ActKind::kStatic && !config_.static_pass)
     return integer_param(range.min, range.max, true, 8, DType::kF32);
   return config_.histogram ? histogram_param(x, count, range) : param_of(range_.range());
 }
@@ -144,8 +144,13 @@ void LinearQuantizer::round_plainly() {
   quantize_weight(config_.weight, weight_rows(), result_);
 }
 
+void LinearQuantizer::observe(const float* x, const std::vector<Sequence>& sequences) {
+  for (const Sequence& s : sequences)
+    sample_param(x + s.begin * result_.spec.in, s.rows * result_.spec.in);
+}
+
 QuantizedLinear LinearQuantizer::finish() {
-  if (config_.collects_range()) {
+  if (config_.has_range()) {
     if (!range_.seen())
       throw DataError(fmt::format("{}: no calibration token reached it", result_.spec.name),
                       "use a larger calibration set, or exclude it from static quantization");

@@ -33,8 +33,10 @@ struct LinearConfig {
   WeightConfig weight;
   DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
   DType compute_dtype = DType::kF32;    // of products, see ProductWeight
-  bool collects_range() const { return act == ActKind::kStatic || act == ActKind::kMix; }
-  bool needs_data() const { return collects_range() || weight.method == "gptq"; }
+  bool static_pass = false;  // the calibration pass has one scale for all tokens, whatever `act` is
+  bool has_range() const { return act == ActKind::kStatic || act == ActKind::kMix; }
+  bool collects_range() const { return has_range() || static_pass; }
+  bool needs_data() const { return has_range() || weight.method == "gptq"; }
 };
 
 // One linear under calibration (reference: quantizers 5.1, 8.1, 9).
@@ -62,6 +64,8 @@ class LinearQuantizer {
   // gptq becomes plain rounding:
   void round_plainly();
   void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
+  // Takes the samples into the range without a product.
+  void observe(const float* x, const std::vector<Sequence>& sequences);
   // Throws DataError when a static range never saw a token or saw NaN.
   QuantizedLinear finish();
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "kernels/ops.h"
+#include "quantize/closed_weight.h"
 #include "quantize/mx.h"
 #include "quantize/ssz.h"
 #include "quantize/weight_float.h"
@@ -17,9 +18,17 @@ namespace {
 
 constexpr std::int64_t kRows = 16;
 
-// False: NaN or infinite values.
+QuantParam param_of(const WeightConfig& config, MinMax range) {
+  QuantParam param =
+      integer_param(range.min, range.max, config.symmetric, config.bits, config.scale_dtype);
+  if (config.method == "hqq")
+    param.scale = round_to_dtype(std::max(param.scale, 0x1p-24F), DType::kF16);
+  return param;
+}
+
+// `fixed`: the row's parameters; null: from its values. False: NaN or infinite values.
 bool encode_row(const WeightConfig& config, const float* row, std::int64_t r,
-                QuantizedLinear& out) {
+                const QuantParam* fixed, QuantizedLinear& out) {
   const std::int64_t k = out.spec.in;
   const std::int64_t groups = out.groups();
   const std::int64_t width = k / groups;
@@ -27,8 +36,7 @@ bool encode_row(const WeightConfig& config, const float* row, std::int64_t r,
   for (std::int64_t g = 0; g < groups; ++g) {
     const MinMax range = min_max(row + g * width, width);
     if (!std::isfinite(range.min) || !std::isfinite(range.max)) return false;
-    const QuantParam param =
-        integer_param(range.min, range.max, config.symmetric, config.bits, config.scale_dtype);
+    const QuantParam param = fixed != nullptr ? *fixed : param_of(config, range);
     const auto at = static_cast<std::size_t>(r * groups + g);
     out.weight_scale[at] = param.scale;
     if (!config.symmetric) out.weight_offset[at] = param.offset;
@@ -68,18 +76,27 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
     quantize_float_weight(config, weight, out);
     return;
   }
+  if (config.method == "two_level") {
+    quantize_two_level(config, weight, out);
+    return;
+  }
   const std::int64_t n = out.spec.out;
   const std::int64_t k = out.spec.in;
   out.group_size = config.group_size;
+  out.tensor_scale = config.per_tensor;
+  out.half_scale = config.method == "hqq";
   const std::int64_t groups = out.groups();
   out.codes = Tensor::uninitialized(DType::kI8, {n, k});
   out.weight_scale.resize(static_cast<std::size_t>(n * groups));
   if (!config.symmetric) out.weight_offset.resize(out.weight_scale.size());
+  const std::vector<QuantParam> fixed = params_of_rows(config, weight);
   std::atomic<bool> bad{false};
   parallel_ranges(n, kRows, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> buffer(static_cast<std::size_t>(k));
     for (std::int64_t r = begin; r < end; ++r)
-      if (!encode_row(config, weight.row(r, buffer.data()), r, out)) bad = true;
+      if (!encode_row(config, weight.row(r, buffer.data()), r,
+                      fixed.empty() ? nullptr : &fixed[static_cast<std::size_t>(r)], out))
+        bad = true;
   });
   if (bad)
     throw DataError(fmt::format("tensor {}.weight holds NaN or infinite values", out.spec.name),

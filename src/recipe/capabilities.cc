@@ -197,43 +197,6 @@ const std::vector<ProcessorInfo>& known_processors() {
   return table;
 }
 
-const std::vector<V0FieldInfo>& known_v0_fields() {
-  static const std::vector<V0FieldInfo> table = {
-      {"calib_cfg", "w_bit", "8", "8"},
-      {"calib_cfg", "a_bit", "8", "8"},
-      {"calib_cfg", "act_method", "1", "1"},
-      {"calib_cfg", "w_method", "MinMax", "MinMax"},
-      {"calib_cfg", "disable_names", "~", "any"},
-      {"calib_cfg", "disable_last_linear", "true", "true"},
-      {"calib_cfg", "pr", "1.0", "1.0"},
-      {"calib_cfg", "mm_tensor", "true", "false"},
-      {"calib_cfg", "dev_type", "cpu", "any"},
-      {"calib_cfg", "dev_id", "~", "any"},
-      {"calib_cfg", "w_sym", "true", "true"},
-      {"calib_cfg", "is_lowbit", "false", "false"},
-      {"calib_cfg", "do_smooth", "false", "false"},
-      {"calib_cfg", "use_sigma", "false", "any"},
-      {"calib_cfg", "sigma_factor", "3.0", "any"},
-      {"calib_cfg", "fraction", "0.01", "any"},
-      {"calib_cfg", "nonuniform", "false", "false"},
-      {"calib_cfg", "co_sparse", "false", "false"},
-      {"calib_cfg", "is_dynamic", "false", "false"},
-      {"calib_cfg", "group_size", "64", "any"},
-      {"calib_cfg", "percdamp", "0.01", "any"},
-      {"calib_cfg", "use_kvcache_quant", "false", "false"},
-      {"calib_cfg", "open_outlier", "true", "any"},
-      {"calib_cfg", "pdmix", "false", "false"},
-      {"calib_cfg", "use_fa_quant", "false", "false"},
-      {"calib_cfg", "fa_amp", "0", "any"},
-      {"calib_params", "disable_level", "L0", "L0"},
-      {"calib_params", "all_tensors", "~", "~"},
-      {"calib_params", "mix_cfg", "~", "~"},
-      {"calib_save_params", "part_file_size", "~", "any"},
-      {"calib_save_params", "safetensors_name", "~", "~"},
-  };
-  return table;
-}
-
 const std::vector<std::string_view>& known_dtypes() {
   static const std::vector<std::string_view> table = {"float", "int8",  "int4",
                                                       "mxfp8", "mxfp4", "fp8_e4m3"};

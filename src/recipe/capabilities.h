@@ -38,18 +38,9 @@ struct NamedInfo {
   bool built;
 };
 
-// One field of a modelslim_v0 section.
-struct V0FieldInfo {
-  std::string_view section;  // calib_cfg, calib_params, calib_save_params
-  std::string_view key;
-  std::string_view fallback;  // value when absent, as YAML
-  std::string_view built;     // the only value built today, as YAML; "any": every value is fine
-};
-
 const std::vector<NamedInfo>& known_apiversions();
 const std::vector<NamedInfo>& known_savers();
 const std::vector<ProcessorInfo>& known_processors();
-const std::vector<V0FieldInfo>& known_v0_fields();
 const std::vector<std::string_view>& known_dtypes();
 const std::vector<std::string_view>& known_scopes();
 

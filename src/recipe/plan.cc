@@ -40,7 +40,8 @@ bool saves_compressed_tensors(const Plan& plan) {
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||
-           reads_data(find_quantizer(Side::kWeight, linear->weight));
+           reads_data(find_quantizer(Side::kWeight, linear->weight)) ||
+           linear->act.method == "histogram" || linear->weight.method == "gptq";
   if (std::holds_alternative<QuaRotStep>(step.value)) return false;
   if (const auto* group = std::get_if<GroupStep>(&step.value)) return any_needs_data(group->steps);
   return !std::holds_alternative<SvdResidualStep>(step.value);

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "recipe/name_filter.h"
+#include "recipe/v0_options.h"
 
 namespace msmodelslim {
 
@@ -39,7 +40,14 @@ struct LinearQuantStep {
   std::string type;  // AscendV1 type of the pair: W8A8, W8A8_DYNAMIC, W8A16, ...
 };
 
-enum class SmoothKind { kSmoothQuant, kIterSmooth, kFlexSmoothQuant, kFlexAwqSsz };
+enum class SmoothKind {
+  kSmoothQuant,
+  kIterSmooth,
+  kFlexSmoothQuant,
+  kFlexAwqSsz,
+  kOutlierSuppression,  // m2 of modelslim_v0
+  kCbq                  // m5
+};
 
 // Calibration rows that a search looks at unless the recipe says otherwise. The field is ours.
 inline constexpr std::int64_t kSearchRows = 4096;
@@ -54,8 +62,9 @@ struct SmoothStep {
   double scale_min = 1e-5;               // iter_smooth only
   bool symmetric = true;                 // smooth_quant, iter_smooth
   std::set<std::string> subgraph_types;  // of norm-linear, linear-linear, ov, up-down
-  bool ignore_adapter = false;  // also pairs that the Python tool's adapter of the model lacks
-  NameFilter filter;            // of the subgraph's source module
+  bool ignore_adapter = false;    // also pairs that the Python tool's adapter of the model lacks
+  NameFilter filter;              // of the subgraph's source module
+  std::vector<std::string> skip;  // names of linears: a pair with such a target is left alone
 };
 
 // quarot: rotations of the residual stream, the heads and (online) the inputs of o and down.
@@ -134,7 +143,8 @@ struct AwqStep {
   int n_grid = 20;
   std::int64_t search_rows = kSearchRows;
   std::set<std::string> subgraph_types;
-  NameFilter filter;  // of the subgraph's source module
+  NameFilter filter;              // of the subgraph's source module
+  std::vector<std::string> skip;  // as SmoothStep's
 };
 
 struct Step;
@@ -166,17 +176,6 @@ struct SaveStep {
   int part_file_size = 4;  // GiB per shard; 0: one file without an index
 };
 
-// What a modelslim_v0 recipe adds: `steps` holds its translation, these are the differences.
-struct V0Options {
-  int w_bit = 8;
-  int a_bit = 8;
-  int act_method = 1;                      // 1: minmax
-  bool mm_tensor = false;                  // false: one weight scale per output row
-  std::vector<std::string> disable_names;  // exact module names kept float; each must exist
-  bool disable_last_linear = true;         // keep the last linear of the model (the head) float
-  std::optional<int> part_file_size;       // GiB; absent: one file
-};
-
 enum class Runner { kAuto, kModelWise, kLayerWise, kDpLayerWise };
 
 struct Plan {
@@ -185,9 +184,10 @@ struct Plan {
   std::string dataset;  // name or path of the calibration set
   Runner runner = Runner::kAuto;
   std::vector<PriorStage> priors;
-  std::vector<Step> steps;            // in recipe order
-  std::vector<SaveStep> saves;        // V1; empty for V0, unless the user chose a format
-  std::optional<V0Options> v0;        // set for modelslim_v0
+  std::vector<Step> steps;      // in recipe order
+  std::vector<SaveStep> saves;  // V1; empty for V0, unless the user chose a format
+  // Set for modelslim_v0: `steps` holds the translation, these are the options it was made of.
+  std::optional<V0Options> v0;
   std::vector<std::string> warnings;  // what the recipe says without effect
 };
 

@@ -37,7 +37,7 @@ ChannelParams read_params(const CheckpointReader& checkpoint, const LinearSpec& 
 
 EngineKvOp::EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoint) {
   // Only AscendV1 folders have a description.
-  if (!fs::exists(fs::path(checkpoint.folder()) / kDescriptionFile)) return;
+  if (find_description(checkpoint.folder()).empty()) return;
   if (read_description(checkpoint.folder()).value(kKvCacheKeys[0], Json()) != kKvCacheType) return;
   for (const BlockSpec& block : model.blocks)
     if (checkpoint.has(block.k.name + ".kv_cache_scale"))

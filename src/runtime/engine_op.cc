@@ -54,6 +54,18 @@ Tensor unpack_rows(const TensorView& packed, const LinearSpec& spec) {
   return codes;
 }
 
+// Low nibble: even column, high nibble: odd column.
+Tensor unpack_columns(const TensorView& packed, const LinearSpec& spec) {
+  Tensor codes(DType::kI8, {spec.out, spec.in});
+  const auto* bytes = packed.as<std::int8_t>();
+  for (std::int64_t i = 0; i < packed.count(); ++i) {
+    codes.as<std::int8_t>()[2 * i] =
+        static_cast<std::int8_t>(static_cast<std::int8_t>(bytes[i] << 4) >> 4);
+    codes.as<std::int8_t>()[2 * i + 1] = static_cast<std::int8_t>(bytes[i] >> 4);
+  }
+  return codes;
+}
+
 void require(const TensorView& view, DType dtype, const Shape& shape, const std::string& name) {
   if (view.dtype == dtype && view.shape == shape) return;
   throw DataError(fmt::format("{} is {} {}, expected {} {}", name, dtype_name(view.dtype),
@@ -72,16 +84,14 @@ void require_length(const std::vector<float>& values, std::int64_t length,
 
 EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, DType compute_dtype)
     : checkpoint_(checkpoint), model_dtype_(model.dtype), float_op_(compute_dtype) {
-  std::error_code ec;
-  if (fs::exists(fs::path(checkpoint.folder()) / kDescriptionFile, ec))
+  if (!find_description(checkpoint.folder()).empty())
     load_ascendv1(model);
   else
     load_compressed(model);
 }
 
 bool EngineOp::is_quantized(const std::string& folder) {
-  std::error_code ec;
-  return fs::exists(fs::path(folder) / kDescriptionFile, ec) || CompressedConfig::present(folder);
+  return !find_description(folder).empty() || CompressedConfig::present(folder);
 }
 
 void EngineOp::load_ascendv1(const ModelSpec& model) {
@@ -97,11 +107,12 @@ void EngineOp::load_ascendv1(const ModelSpec& model) {
     const bool flat = without_flatquant(written) != written;
     const std::string base = without_svd(without_flatquant(written));
     const auto type = linear_type_from_name(base);
-    if (!type || *type == LinearType::kW4A16)
+    if (!type)
       throw DataError(
           fmt::format("{} has the type {}, which eval cannot compute yet", name,
                       types.at(name).dump()),
-          "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A16, W4A8_DYNAMIC, W4A4_DYNAMIC, "
+          "types: FLOAT, W8A8, W8A8_DYNAMIC, W8A8_MIX, W8A8S, W8A16, W4A16, W4A8_DYNAMIC, "
+          "W4A4_DYNAMIC, "
           "WFP8AFP8_DYNAMIC, W8A8_MXFP8, "
           "W4A8_MXFP, W4A4_MXFP4, W4A4_MXFP4_DUALSCALE, W16A16S, each also with _SVD or "
           "_FLATQUANT");
@@ -124,15 +135,18 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
   const auto name_of = [&](const char* suffix) { return spec.name + "." + suffix; };
   const auto at = [&](const char* suffix) { return checkpoint_.at(name_of(suffix)); };
   if (type == LinearType::kW16A16S) entry.type = type = LinearType::kFloat;
+  if (type == LinearType::kW8A8S) entry.type = type = LinearType::kW8A8;
   if (is_float_format(type)) {
     load_float_format(spec, entry);
     entries_[spec.name] = std::move(entry);
     return;
   }
   const TensorView weight = at("weight");
-  if (type == LinearType::kW4A8Dynamic) {
-    require(weight, DType::kI8, {spec.out / 2, spec.in}, name_of("weight"));
-    entry.unpacked = unpack_rows(weight, spec);
+  const bool int4 = type == LinearType::kW4A8Dynamic || type == LinearType::kW4A16;
+  if (int4 && weight.shape != Shape{spec.out, spec.in}) {
+    const bool columns = weight.shape == Shape{spec.out, spec.in / 2};
+    if (!columns) require(weight, DType::kI8, {spec.out / 2, spec.in}, name_of("weight"));
+    entry.unpacked = columns ? unpack_columns(weight, spec) : unpack_rows(weight, spec);
     entry.codes = entry.unpacked.as<std::int8_t>();
   } else if (type != LinearType::kFloat) {
     require(weight, DType::kI8, {spec.out, spec.in}, name_of("weight"));
@@ -143,6 +157,8 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
     const auto* bias = at("quant_bias").as<std::int32_t>();
     entry.quant_bias.assign(bias, bias + spec.out);
     entry.deq_scale = deq_scale(at("deq_scale"));
+    if (entry.deq_scale.size() == 1)  // one scale per tensor
+      entry.deq_scale.assign(static_cast<std::size_t>(spec.out), entry.deq_scale[0]);
     require_length(entry.deq_scale, spec.out, name_of("deq_scale"));
     const std::vector<float> scale = rounded(at("input_scale"), model_dtype_);
     const std::vector<float> offset = floats(at("input_offset"));
@@ -158,15 +174,39 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
                                   name_of("weight_scale"), shape_text(scale.shape), spec.in),
                       "quantize the model again");
     entry.weight_scale = rounded(scale, model_dtype_);
+    if (scale.shape == Shape{1})
+      entry.weight_scale.assign(static_cast<std::size_t>(spec.out), entry.weight_scale[0]);
     require_length(entry.weight_scale, spec.out * entry.groups, name_of("weight_scale"));
+    if (checkpoint_.has(name_of("weight_scale_second"))) load_second_level(spec, entry);
   }
-  if (type == LinearType::kW8A16 || type == LinearType::kW4A4Dynamic || entry.groups > 1) {
-    entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
+  if (type == LinearType::kW8A16 || type == LinearType::kW4A16 ||
+      type == LinearType::kW4A4Dynamic || entry.groups > 1) {
+    if (entry.weight_offset.empty())
+      entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
+    if (entry.weight_offset.size() == 1)
+      entry.weight_offset.assign(static_cast<std::size_t>(spec.out), entry.weight_offset[0]);
     require_length(entry.weight_offset, spec.out * entry.groups, name_of("weight_offset"));
     if (type == LinearType::kW4A4Dynamic && entry.groups == 1 && all_zero(entry.weight_offset))
       entry.weight_offset.clear();
   }
   entries_[spec.name] = std::move(entry);
+}
+
+// weight_scale becomes the product of both levels, a scale per group.
+void EngineOp::load_second_level(const LinearSpec& spec, Entry& entry) {
+  const std::string name = spec.name + ".weight_scale_second";
+  const TensorView view = checkpoint_.at(name);
+  const std::int64_t groups = view.shape.size() == 2 ? view.shape[1] : 0;
+  if (groups < 1 || spec.in % groups != 0 || view.shape[0] != spec.out || entry.groups != 1)
+    throw DataError(fmt::format("{} has the shape {}, the linear {} inputs and {} outputs", name,
+                                shape_text(view.shape), spec.in, spec.out),
+                    "quantize the model again");
+  std::vector<float> second = rounded(view, model_dtype_);
+  for (std::size_t i = 0; i < second.size(); ++i)
+    second[i] *= entry.weight_scale[i / static_cast<std::size_t>(groups)];
+  entry.weight_scale = std::move(second);
+  entry.weight_offset.assign(entry.weight_scale.size(), 0.0F);
+  entry.groups = groups;
 }
 
 void EngineOp::load_low_rank(const LinearSpec& spec) {

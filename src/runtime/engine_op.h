@@ -63,6 +63,7 @@ class EngineOp : public LinearOp {
   void load_compressed(const ModelSpec& model);
   Entry compressed_entry(const LinearSpec& spec, const CompressedScheme& scheme) const;
   void share_inputs(const std::vector<const LinearSpec*>& fused);
+  void load_second_level(const LinearSpec& spec, Entry& entry);
   void load_low_rank(const LinearSpec& spec);
   void load_float_format(const LinearSpec& spec, Entry& entry);
   void apply_float_format(const Entry& entry, const Linear& linear, const float* x,

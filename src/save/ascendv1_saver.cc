@@ -1,17 +1,29 @@
 #include "save/ascendv1_saver.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
 #include "base/files.h"
 #include "checkpoint/safetensors.h"
 #include "quantize/mx.h"
 #include "save/linear_tensors.h"
+#include "save/v0_tensors.h"
 #include "save/verify.h"
 
 namespace msmodelslim {
 
 AscendV1Saver::AscendV1Saver(std::string folder, const AscendV1Options& options)
-    : Saver(std::move(folder), options.layout == FolderLayout::kV1 ? kV1Stem : options.v0_stem,
-            options.part_bytes),
-      options_(options) {}
+    : Saver(std::move(folder), options.stem, options.part_bytes), options_(options) {}
+
+std::string description_name(const std::string& model_quant_type, bool mindie) {
+  if (!mindie) return kDescriptionFile;
+  std::string type = model_quant_type;
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return fmt::format("quant_model_description_{}.json", type);
+}
 
 void AscendV1Saver::put(const std::string& name, const TensorView& view, LinearType type) {
   Saver::put(name, view, type);
@@ -25,9 +37,9 @@ void AscendV1Saver::put_linear(QuantizedLinear linear) {
   const InputRotation transform = std::move(linear.input_rotation);
   if (linear.group_size > 0) group_size_ = linear.group_size;
   if (is_mx(type)) group_size_ = kMxBlock;
-  const auto tensors = options_.layout == FolderLayout::kV1
-                           ? ascendv1_tensors(std::move(linear), options_.model_dtype)
-                           : v0_tensors(std::move(linear), options_.model_dtype);
+  const auto tensors =
+      options_.is_v0() ? v0_tensors(std::move(linear), options_.model_dtype, options_.is_mindie())
+                       : ascendv1_tensors(std::move(linear), options_.model_dtype);
   for (const OutputTensor& tensor : tensors) {
     put(tensor.name, tensor.tensor.view(), tensor.type);
     if (svd && tensor.type != LinearType::kFloat)
@@ -73,27 +85,49 @@ void AscendV1Saver::write_global_rotation(const Tensor& rotation) {
   optional_["quarot"] = {{"rotation_map", {{"global_rotation", kFile}}}};
 }
 
+std::string AscendV1Saver::quant_type() const {
+  return options_.model_quant_type.empty() ? model_type_.name() : options_.model_quant_type;
+}
+
+// Old MindIE versions look for a norm with a bias under both names.
+void AscendV1Saver::put_norm(const Norm& norm, DType dtype) {
+  Saver::put_norm(norm, dtype);
+  if (options_.layout != FolderLayout::kV0MindIE || norm.bias.empty()) return;
+  Norm copy = norm;
+  copy.spec.name += ".module";
+  Saver::put_norm(copy, dtype);
+  for (auto entry = types_.end() - 2; entry != types_.end(); ++entry) entry->second = quant_type();
+}
+
 void AscendV1Saver::finish() {
   finish_weights();
   Json::object_t all;
-  const bool v1 = options_.layout == FolderLayout::kV1;
-  if (!v1) {
-    all.emplace_back("version", "1.0.0");
-    all.emplace_back("model_quant_type", model_type_.name());
-  }
-  for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
-  if (v1) {
+  const bool v0 = options_.is_v0();
+  const auto kv_keys = [&] {
     if (has_kv_cache_)
       for (const char* key : kKvCacheKeys) all.emplace_back(key, kKvCacheType);
+  };
+  if (v0) {
+    if (!options_.is_mindie()) all.emplace_back("version", "1.0.0");
+    all.emplace_back("model_quant_type", quant_type());
+    kv_keys();
+    if (!options_.is_mindie() && group_size_ > 0) all.emplace_back("group_size", group_size_);
+  }
+  for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
+  if (!v0) kv_keys();
+  if (options_.layout == FolderLayout::kV1) {
     all.emplace_back("version", "1.0.0");
-    all.emplace_back("model_quant_type", model_type_.name());
+    all.emplace_back("model_quant_type", quant_type());
     all.emplace_back("metadata", metadata_);
     all.emplace_back("group_size", group_size_);
     all.emplace_back("optional", optional_);
+  } else if (!v0) {
+    all.emplace_back("model_quant_type", quant_type());
   }
   description_ = Json(std::move(all));
-  write_file_atomic((fs::path(folder()) / kDescriptionFile).string(),
-                    dump_json_python(description_, v1 ? 4 : 2));
+  const std::string file = description_name(quant_type(), options_.is_mindie());
+  write_file_atomic((fs::path(folder()) / file).string(),
+                    dump_json_python(description_, v0 ? 2 : 4));
 }
 
 std::vector<std::string> AscendV1Saver::problems(const ModelSpec& model,

@@ -6,16 +6,28 @@
 namespace msmodelslim {
 
 enum class FolderLayout {
-  kV1,  // quant_model_weights-*.safetensors + index; global keys last
-  kV0   // quant_model_weight_<type>.safetensors; global keys first
+  kV1,        // quant_model_weights-*.safetensors + index; global keys last
+  kV1MindIE,  // tensors of V1; quant_model_description_<type>.json without version, metadata ...
+  kV0,        // quant_model_weight_<type>.safetensors; global keys first
+  kV0MindIE   // tensors of V0, int4 not packed; quant_model_description_<type>.json; smoothed norms
+              // twice, also as <norm>.module
 };
 
 struct AscendV1Options {
   FolderLayout layout = FolderLayout::kV1;
   std::uint64_t part_bytes = 4ULL << 30;  // 0: one file without index
   DType model_dtype = DType::kF32;
-  std::string v0_stem = "quant_model_weight_w8a8";
+  std::string stem = kV1Stem;    // of the weight files
+  std::string model_quant_type;  // empty: found from the linears (V1)
+  bool is_v0() const { return layout == FolderLayout::kV0 || layout == FolderLayout::kV0MindIE; }
+  bool is_mindie() const {
+    return layout == FolderLayout::kV1MindIE || layout == FolderLayout::kV0MindIE;
+  }
 };
+
+// quant_model_description.json, or the name that old MindIE versions read for this
+// model_quant_type.
+std::string description_name(const std::string& model_quant_type, bool mindie);
 
 class AscendV1Saver : public Saver {
  public:
@@ -31,6 +43,8 @@ class AscendV1Saver : public Saver {
   void put_linear(QuantizedLinear linear) override;
   void put_extra(const ModuleTensor& extra) override;
   void put(const std::string& name, const TensorView& view, LinearType type) override;
+  void put_norm(const Norm& norm, DType dtype) override;
+  std::string quant_type() const;
   void put_transform(const std::string& linear, const InputRotation& transform,
                      std::size_t tensors) override;
   void saw_float_linear(const std::string&) override { model_type_.propose(LinearType::kFloat); }

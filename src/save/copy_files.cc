@@ -15,7 +15,7 @@ constexpr std::array<const char*, 6> kSuffixes = {".json",  ".py",    ".txt",
                                                   ".jinja", ".model", ".tiktoken"};
 
 bool travels(const std::string& name) {
-  if (name.ends_with("index.json") || name == kDescriptionFile) return false;
+  if (name.ends_with("index.json") || name.starts_with("quant_model_description")) return false;
   return std::any_of(kSuffixes.begin(), kSuffixes.end(),
                      [&](const char* suffix) { return name.ends_with(suffix); });
 }

@@ -21,8 +21,4 @@ struct OutputTensor {
 // The codes move out of `linear`.
 std::vector<OutputTensor> ascendv1_tensors(QuantizedLinear linear, DType model_dtype);
 
-// V0 W8A8: bias FLOAT in its own dtype, scales in the model's dtype, weight_scale and weight_offset
-// too.
-std::vector<OutputTensor> v0_tensors(QuantizedLinear linear, DType model_dtype);
-
 }  // namespace msmodelslim

@@ -25,7 +25,7 @@ void Saver::write(Linear& linear) {
   saw_float_linear(spec.name);
 }
 
-void Saver::write(const Norm& norm, DType dtype) {
+void Saver::put_norm(const Norm& norm, DType dtype) {
   const Shape shape = {norm.spec.size};
   put(norm.spec.name + ".weight", from_f32(norm.weight.data(), shape, dtype).view(),
       LinearType::kFloat);

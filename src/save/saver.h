@@ -14,12 +14,13 @@
 namespace msmodelslim {
 
 // A tensor that belongs to a module but is none of a linear's own: a KV cache scale, a rotation.
-// It is written behind the module's own tensors.
+// It is written behind the module's own tensors, or before them.
 struct ModuleTensor {
   std::string module;  // "model.layers.0.self_attn.k_proj"
   std::string name;    // of the tensor, whole
   Tensor tensor;
   std::optional<LinearType> type;  // as the description names it; absent: no entry
+  bool before = false;
 };
 
 class Saver {
@@ -33,7 +34,7 @@ class Saver {
   void write(QuantizedLinear linear) { put_linear(std::move(linear)); }
   // A float linear or norm: the checkpoint's bytes, or the rewritten values in the source's dtype.
   void write(Linear& linear);
-  void write(const Norm& norm, DType dtype);
+  void write(const Norm& norm, DType dtype) { put_norm(norm, dtype); }
   void write(const ModuleTensor& extra) { put_extra(extra); }
   void write_float(const std::string& name, const TensorView& view);
 
@@ -64,6 +65,7 @@ class Saver {
   virtual void put_linear(QuantizedLinear linear) = 0;
   virtual void put_extra(const ModuleTensor& extra) = 0;
   virtual void put(const std::string& name, const TensorView& view, LinearType type);
+  virtual void put_norm(const Norm& norm, DType dtype);
   virtual void saw_float_linear(const std::string&) {}
   // Writes a FlatQuant transform behind the last `tensors` tensors, which are those of its linear.
   // Formats without a place for it are refused before any work.

@@ -41,6 +41,7 @@ class Check {
       if (type.is_string() && global_keys().count(name) == 0)
         types_[name] = type.get<std::string>();
     v0_ = !description.contains("optional");
+    mindie_ = fs::path(find_description(folder)).filename() != kDescriptionFile;
     for (const char* key : kKvCacheKeys)
       kv_keys_ += description.value(key, "") == kKvCacheType ? 1 : 0;
     group_size_ = description.value("group_size", std::int64_t{0});
@@ -81,7 +82,7 @@ class Check {
   void config() {
     const std::string path = (fs::path(folder_) / "config.json").string();
     const Json json = read_json_file(path);
-    if (json.contains("quantization_config"))
+    if (json.contains("quantization_config") && !mindie_)
       problem("config.json still has quantization_config: engines would read it instead of {}",
               kDescriptionFile);
   }
@@ -114,6 +115,7 @@ class Check {
     }
     if (spec.bias && !reader_.has(spec.name + ".bias")) problem("{}.bias is missing", spec.name);
     for (const std::string& suffix : linear_type_suffixes(*type)) {
+      if (mindie_ && suffix == "scale_bias") continue;
       const std::string name = spec.name + "." + suffix;
       if (!reader_.has(name))
         problem("{} is missing: a {} linear needs it", name, type_name);
@@ -200,14 +202,18 @@ class Check {
                                                                     : DType::kF32;
       dtype_fits = view.dtype == dtype;
     } else if (suffix == "weight") {
-      expected = {type == LinearType::kW4A8Dynamic ? spec.out / 2 : spec.out, spec.in};
+      const bool packed =
+          !mindie_ && (type == LinearType::kW4A8Dynamic ||
+                       (type == LinearType::kW4A16 && group_size_ > 0 && spec.in > group_size_));
+      const bool columns = !mindie_ && !packed && type == LinearType::kW4A16;
+      expected = {packed ? spec.out / 2 : spec.out, columns ? spec.in / 2 : spec.in};
       const bool values = type == LinearType::kFloat || type == LinearType::kW16A16S;
       dtype_fits = values ? msmodelslim::is_float(view.dtype) : view.dtype == DType::kI8;
     } else if (suffix == "quant_bias") {
       expected = {spec.out};
       dtype_fits = view.dtype == DType::kI32;
     } else if (suffix == "deq_scale") {
-      expected = {spec.out};
+      expected = {v0_ && view.shape == Shape{1} ? 1 : spec.out};  // 1: a scale per tensor
       dtype_fits = view.dtype == (model_.dtype == DType::kBF16 ? DType::kF32 : DType::kI64);
     } else if (suffix == "input_scale" || suffix == "input_offset") {
       expected = {1};
@@ -217,8 +223,11 @@ class Check {
       expected = {spec.out, rows ? 16 : 1};
     } else {
       // One scale per row or per group of group_size_ columns: both have the same type name.
-      const bool grouped = group_size_ > 0 && view.shape == Shape{spec.out, spec.in / group_size_};
-      expected = {spec.out, grouped ? spec.in / group_size_ : 1};
+      const std::int64_t groups = view.shape.size() == 2 ? view.shape[1] : 1;
+      const bool grouped = mindie_ ? groups > 0 && spec.in % groups == 0
+                                   : group_size_ > 0 && groups == spec.in / group_size_;
+      expected = {spec.out, grouped ? groups : 1};
+      if (v0_ && view.shape == Shape{1}) expected = {1};  // one scale per tensor
       dtype_fits = v0_ ? msmodelslim::is_float(view.dtype) : dtype_fits;
     }
     if (view.shape != expected || !dtype_fits) {
@@ -305,6 +314,7 @@ class Check {
   bool allow_mixed_;
   std::map<std::string, std::string> types_;
   bool v0_ = false;
+  bool mindie_ = false;
   std::int64_t group_size_ = 0;
   int kv_keys_ = 0;  // global keys that announce an int8 KV cache
   int kv_caches_ = 0;

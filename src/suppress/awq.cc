@@ -69,6 +69,25 @@ double energy(const float* a, const float* b, std::int64_t count) {
   return total;
 }
 
+RowChoice first_sample(const std::vector<Sequence>& samples) {
+  std::size_t rows = 0;
+  for (const Sequence& sample : samples) rows += static_cast<std::size_t>(sample.rows);
+  RowChoice choice(rows);
+  std::fill_n(choice.begin(), samples.empty() ? 0 : samples.front().rows, true);
+  return choice;
+}
+
+// Mean |x| of every column of x [rows, width].
+std::vector<float> mean_size(const std::vector<float>& x, std::int64_t width) {
+  std::vector<double> sums(static_cast<std::size_t>(width));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    sums[i % sums.size()] += std::fabs(static_cast<double>(x[i]));
+  const auto rows = static_cast<double>(x.size() / sums.size());
+  std::vector<float> mean;
+  for (const double sum : sums) mean.push_back(static_cast<float>(sum / rows));
+  return mean;
+}
+
 }  // namespace
 
 std::vector<float> awq_scales(const std::vector<float>& mean, double ratio) {
@@ -94,12 +113,13 @@ std::vector<Tap*> Awq::prepare(Block& block, const std::vector<Sequence>& sample
   std::vector<std::string> watched;
   for (Subgraph& graph : subgraphs_of(block)) {
     if (config_.kinds.count(graph.kind) == 0 || !config_.selects(graph.source)) continue;
-    if (rotated_between(graph)) continue;
+    if (rotated_between(graph) || has_target(graph, config_.skip)) continue;
     watched.push_back(graph.targets.front()->name());
     graphs_.push_back(std::move(graph));
   }
   if (graphs_.empty()) return {};
-  const RowChoice choice = spread_samples(samples, config_.search_rows);
+  const RowChoice choice =
+      config_.v0 ? first_sample(samples) : spread_samples(samples, config_.search_rows);
   samples_ = chosen_samples(samples, choice);
   if (!rope_) {
     std::int64_t longest = 1;
@@ -137,8 +157,8 @@ double Awq::module_loss(const Subgraph& graph, const std::vector<float>& scales)
 }
 
 // f is the target itself.
-double Awq::linear_loss(Linear& target, const std::vector<float>& scales) {
-  const std::vector<float>& x = rows_->rows(target.name());
+double Awq::linear_loss(Linear& target, const std::vector<float>& scales, const Linear& watched) {
+  const std::vector<float>& x = rows_->rows(watched.name());
   const std::int64_t k = target.spec().in;
   const std::int64_t n = target.spec().out;
   std::vector<float> change = rounded_weight(target, scales, config_.round_weight);
@@ -159,13 +179,25 @@ double Awq::linear_loss(Linear& target, const std::vector<float>& scales) {
   return loss;
 }
 
+// Mean over each target's outputs, then their sum.
+double Awq::linear_losses(const Subgraph& graph, const std::vector<float>& scales) {
+  if (graph.targets.size() == 1)
+    return linear_loss(*graph.targets.front(), scales, *graph.targets.front());
+  double loss = 0;
+  for (Linear* target : graph.targets)
+    loss += linear_loss(*target, scales, *graph.targets.front()) /
+            static_cast<double>(target->spec().out);
+  return loss;
+}
+
 SmoothResult Awq::search(const Subgraph& graph) {
   Linear& first = *graph.targets.front();
   const bool is_ov = graph.kind == SubgraphKind::kOv;
-  std::vector<float> mean = means_->mean(first.name());
+  std::vector<float> mean = config_.v0 ? mean_size(rows_->rows(first.name()), first.spec().in)
+                                       : means_->mean(first.name());
   check_statistic(graph, mean);
   if (is_ov) mean = mean_over_query_heads(mean, heads_of(model_));
-  const bool alone = graph.targets.size() == 1;
+  const bool alone = graph.targets.size() == 1 || config_.v0;
   if (!alone) {
     FloatLinearOp op(DType::kF32);
     exact_.resize(rows_->rows(first.name()).size());
@@ -178,7 +210,7 @@ SmoothResult Awq::search(const Subgraph& graph) {
     std::vector<float> scales = awq_scales(mean, ratio);
     const std::vector<float> columns =
         is_ov ? repeat_for_query_heads(scales, heads_of(model_)) : scales;
-    const double loss = alone ? linear_loss(first, columns) : module_loss(graph, columns);
+    const double loss = alone ? linear_losses(graph, columns) : module_loss(graph, columns);
     if (!(loss < least)) continue;
     least = loss;
     result.alpha = ratio;

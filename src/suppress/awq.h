@@ -33,6 +33,9 @@ struct AwqConfig {
   RoundWeight round_weight;
   std::set<SubgraphKind> kinds;
   std::function<bool(const std::string&)> selects;  // by the source module's name
+  std::vector<std::string> skip;  // a pair with such a linear as target is left alone
+  // As modelslim_v0: means and losses are those of the first sample alone, f is each target itself.
+  bool v0 = false;
 };
 
 // s(ratio) for the means of |x|.
@@ -48,7 +51,9 @@ class Awq {
  private:
   void run_module(const Subgraph& graph, LinearOp& op, float* out);
   double module_loss(const Subgraph& graph, const std::vector<float>& scales);
-  double linear_loss(Linear& target, const std::vector<float>& scales);
+  // `watched`: the linear whose inputs were kept.
+  double linear_loss(Linear& target, const std::vector<float>& scales, const Linear& watched);
+  double linear_losses(const Subgraph& graph, const std::vector<float>& scales);
   SmoothResult search(const Subgraph& graph);
   AwqConfig config_;
   const ModelSpec& model_;

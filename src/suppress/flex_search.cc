@@ -56,12 +56,18 @@ bool quantize_rows(const float* x, const std::vector<float>& factor, std::int64_
 class Scorer {
  public:
   Scorer(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights, std::int64_t k,
-         bool cut)
+         bool cut, FlexInput input)
       : x_(x),
         weights_(weights),
         k_(k),
+        per_tensor_(input == FlexInput::kPerTensor),
         pieces_(row_pieces(x, rows, k, cut)),
         exact_(pieces_.size()) {
+    if (per_tensor_) {
+      x_low_.assign(x, x + k);
+      x_high_ = x_low_;
+      column_min_max(x, rows, k, x_low_.data(), x_high_.data());
+    }
     x_max_.resize(static_cast<std::size_t>(k));
     w_max_.resize(x_max_.size());
     widen_column_max(x, rows, k, x_max_);
@@ -111,7 +117,10 @@ class Scorer {
     const std::int64_t rows = this->rows(loaded_);
     x_codes_.resize(static_cast<std::size_t>(rows * k_));
     x_steps_.resize(static_cast<std::size_t>(rows));
-    if (!quantize_rows(x_part_.data(), down, rows, x_codes_.data(), x_steps_.data())) return kNan;
+    const bool good =
+        per_tensor_ ? quantize_tensor(down, rows)
+                    : quantize_rows(x_part_.data(), down, rows, x_codes_.data(), x_steps_.data());
+    if (!good) return kNan;
     std::int64_t at = 0;
     for (const WeightPiece& weight : weights_) {
       if (!quantize_rows(weight.values, up, weight.rows, w_codes_.data() + at * k_,
@@ -139,12 +148,47 @@ class Scorer {
     return total;
   }
 
+  // The loaded rows * factor with one scale, that of all rows.
+  bool quantize_tensor(const std::vector<float>& factor, std::int64_t rows) {
+    float low = 0;
+    float high = 0;
+    for (std::size_t j = 0; j < factor.size(); ++j) {
+      low = std::min(low, x_low_[j] * factor[j]);
+      high = std::max(high, x_high_[j] * factor[j]);
+    }
+    const float step = high / 255 - low / 255;
+    if (!(step > 0.0F) || std::isinf(step)) return false;
+    x_offset_ = std::min(std::nearbyint(-low / step) - 128, 127.0F);
+    std::fill(x_steps_.begin(), x_steps_.end(), step);
+    parallel_ranges(rows, 16, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> line(factor.size());
+      for (std::int64_t r = begin; r < end; ++r) {
+        for (std::size_t j = 0; j < line.size(); ++j)
+          line[j] = x_part_[static_cast<std::size_t>(r * k_) + j] * factor[j];
+        quantize_s8(line.data(), step, x_offset_, -128.0F, x_codes_.data() + r * k_, k_);
+      }
+    });
+    return true;
+  }
+
+  // sum_j q_w (q_x - offset) instead of sum_j q_w q_x.
+  void take_offset_away(std::int64_t rows, std::int64_t col, std::int64_t cols) {
+    parallel_for(cols, [&](std::int64_t i) {
+      const std::int8_t* codes = w_codes_.data() + (col + i) * k_;
+      std::int32_t sum = 0;
+      for (std::int64_t j = 0; j < k_; ++j) sum += codes[j];
+      sum *= static_cast<std::int32_t>(x_offset_);
+      for (std::int64_t r = 0; r < rows; ++r) sums_[static_cast<std::size_t>(r * cols + i)] -= sum;
+    });
+  }
+
   double product_error(std::int64_t rows) {
     double error = 0;
     for (std::int64_t col = 0; col < n_; col += kCols) {
       const std::int64_t cols = std::min(kCols, n_ - col);
       sums_.resize(static_cast<std::size_t>(rows * cols));
       matmul_s8(x_codes_.data(), w_codes_.data() + col * k_, sums_.data(), rows, cols, k_);
+      if (per_tensor_ && x_offset_ != 0) take_offset_away(rows, col, cols);
       error += sum_over_rows(rows, [&](std::int64_t r) {
         return squared_distance_s8(sums_.data() + r * cols, x_steps_[static_cast<std::size_t>(r)],
                                    w_steps_.data() + col, exact_[loaded_].get() + r * n_ + col,
@@ -158,6 +202,9 @@ class Scorer {
   const std::vector<WeightPiece>& weights_;
   std::int64_t k_;
   std::int64_t n_ = 0;
+  bool per_tensor_;
+  std::vector<float> x_low_, x_high_;  // of the columns; per_tensor_
+  float x_offset_ = 0;
   std::vector<std::vector<std::int64_t>> pieces_;
   std::vector<std::unique_ptr<float[]>> exact_;  // X W^T per piece
   double norm_ = 0;
@@ -208,10 +255,10 @@ const Candidate* best_of(const std::vector<Candidate>& candidates, double noise)
 }  // namespace
 
 FlexChoice search_flex(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights,
-                       std::int64_t k, bool racing) {
+                       std::int64_t k, bool racing, FlexInput input) {
   const FlexChoice nothing{0, 0, std::numeric_limits<double>::infinity(), false};
   if (rows == 0) return nothing;
-  Scorer scorer(x, rows, weights, k, racing);
+  Scorer scorer(x, rows, weights, k, racing, input);
   std::vector<Candidate> line;
   for (int i = 0; i <= kSteps; ++i) line.push_back({i / 20.0, (kSteps - i) / 20.0, {}});
   race(scorer, line);

@@ -30,8 +30,14 @@ struct WeightPiece {
   std::int64_t rows;
 };
 
+// How q8 rounds the rows of X.
+enum class FlexInput {
+  kPerRow,    // as above
+  kPerTensor  // one asymmetric scale for all rows: modelslim_v0, whose activations are static
+};
+
 // x [rows, k]: the calibration rows. Not `race`: every candidate sees all rows.
 FlexChoice search_flex(const float* x, std::int64_t rows, const std::vector<WeightPiece>& weights,
-                       std::int64_t k, bool race = true);
+                       std::int64_t k, bool race = true, FlexInput input = FlexInput::kPerRow);
 
 }  // namespace msmodelslim

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "suppress/flex_awq_search.h"
 #include "suppress/flex_search.h"
+#include "suppress/outlier_channels.h"
 
 namespace msmodelslim {
 namespace {
@@ -32,12 +33,19 @@ std::vector<Tap*> Smoother::prepare(Block& block, const std::vector<Sequence>& s
   std::vector<std::string> watched;
   for (Subgraph& graph : subgraphs_of(block)) {
     if (config_.kinds.count(graph.kind) == 0 || !config_.selects(graph.source)) continue;
-    if (rotated_between(graph)) continue;
+    if (rotated_between(graph) || has_target(graph, config_.skip)) continue;
     watched.push_back(graph.targets.front()->name());
     graphs_.push_back(std::move(graph));
   }
+  if (config_.norms_first)
+    std::stable_partition(graphs_.begin(), graphs_.end(),
+                          [](const Subgraph& graph) { return graph.norm != nullptr; });
   if (graphs_.empty()) return {};
   std::vector<Tap*> taps;
+  if (by_channel()) {
+    spread_ = std::make_unique<SpreadTap>(watched, 0.5F);
+    taps.push_back(spread_.get());
+  }
   if (config_.algorithm == SmoothAlgorithm::kFlexAwqSsz) {
     means_ = std::make_unique<MeanTap>(watched);
     taps.push_back(means_.get());
@@ -64,7 +72,7 @@ std::vector<float> Smoother::activation_of(const Subgraph& graph) const {
   if (means_) return means_->mean(name);
   const ChannelTap::Stats& stats = channels_->stats(name);
   std::vector<float> act = stats.abs_max;
-  if (!config_.symmetric && graph.norm != nullptr)
+  if (!config_.symmetric && !config_.v0 && graph.norm != nullptr)
     for (std::size_t j = 0; j < act.size(); ++j) act[j] = (stats.max[j] - stats.min[j]) / 2;
   return act;
 }
@@ -84,7 +92,8 @@ void Smoother::choose(const Subgraph& graph, SmoothResult& result) {
   if (config_.algorithm == SmoothAlgorithm::kFlexSmooth) {
     std::vector<WeightPiece> weights;
     for (Linear* target : graph.targets) weights.push_back({target->weight(), target->spec().out});
-    choice = search_flex(x.data(), rows, weights, k, config_.search_rows > 0);
+    choice = search_flex(x.data(), rows, weights, k, config_.search_rows > 0,
+                         config_.v0 ? FlexInput::kPerTensor : FlexInput::kPerRow);
   } else {
     choice =
         search_flex_awq(x.data(), rows, graph.targets, config_.round_weight, config_.round_input);
@@ -99,9 +108,16 @@ void Smoother::choose(const Subgraph& graph, SmoothResult& result) {
 }
 
 std::vector<float> Smoother::scales_of(const Subgraph& graph, const SmoothResult& result) const {
+  if (by_channel()) {
+    const SpreadTap::Stats& stats = spread_->all().at(graph.targets.front()->name());
+    return config_.algorithm == SmoothAlgorithm::kCbq
+               ? cbq_scales(stats.min, stats.max)
+               : outlier_suppression_scales(stats, column_max(graph.targets, false));
+  }
   std::vector<float> act = activation_of(graph);
   // iter_smooth looks at the signed maximum except behind a norm (as the Python tool does).
-  std::vector<float> weight = column_max(graph.targets, !flex() && graph.norm == nullptr);
+  std::vector<float> weight =
+      column_max(graph.targets, !flex() && !config_.v0 && graph.norm == nullptr);
   const bool is_ov = graph.kind == SubgraphKind::kOv;
   if (is_ov && flex()) {
     act = max_over_query_heads(act, heads_of(model_));
@@ -140,6 +156,7 @@ std::vector<SmoothResult> Smoother::finish() {
     results.push_back(std::move(result));
   }
   channels_.reset();
+  spread_.reset();
   means_.reset();
   rows_.reset();
   return results;

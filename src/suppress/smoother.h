@@ -13,12 +13,20 @@
 
 #include "observe/ranges.h"
 #include "observe/rows.h"
+#include "observe/spread_tap.h"
 #include "suppress/rounding.h"
 #include "suppress/subgraph.h"
 
 namespace msmodelslim {
 
-enum class SmoothAlgorithm { kSmoothQuant, kIterSmooth, kFlexSmooth, kFlexAwqSsz };
+enum class SmoothAlgorithm {
+  kSmoothQuant,
+  kIterSmooth,
+  kFlexSmooth,
+  kFlexAwqSsz,
+  kOutlierSuppression,  // see outlier_channels.h
+  kCbq
+};
 
 struct SmoothConfig {
   SmoothAlgorithm algorithm = SmoothAlgorithm::kIterSmooth;
@@ -32,6 +40,13 @@ struct SmoothConfig {
   RoundInput round_input;
   std::set<SubgraphKind> kinds;                     // what the recipe and the adapter allow
   std::function<bool(const std::string&)> selects;  // by the source module's name
+  std::vector<std::string> skip;  // a pair with such a linear as target is left alone
+  // Pairs behind norms come first, so that their scales are made of the weights before the other
+  // pairs divide them.
+  bool norms_first = false;
+  // As modelslim_v0: iter_smooth looks at |w| everywhere, and at the largest |x|
+  // also when it shifts; searches see one scale for all tokens.
+  bool v0 = false;
 };
 
 class Smoother {
@@ -44,7 +59,11 @@ class Smoother {
   std::vector<SmoothResult> finish();
 
  private:
-  bool flex() const { return config_.algorithm >= SmoothAlgorithm::kFlexSmooth; }
+  bool flex() const {
+    return config_.algorithm == SmoothAlgorithm::kFlexSmooth ||
+           config_.algorithm == SmoothAlgorithm::kFlexAwqSsz;
+  }
+  bool by_channel() const { return config_.algorithm >= SmoothAlgorithm::kOutlierSuppression; }
   bool searches() const;
   bool seen(const Subgraph& graph) const;
   std::vector<float> activation_of(const Subgraph& graph) const;
@@ -55,6 +74,7 @@ class Smoother {
   const ModelSpec& model_;
   std::vector<Subgraph> graphs_;
   std::unique_ptr<ChannelTap> channels_;
+  std::unique_ptr<SpreadTap> spread_;
   std::unique_ptr<MeanTap> means_;
   std::unique_ptr<RowsTap> rows_;
 };

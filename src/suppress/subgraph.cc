@@ -1,5 +1,6 @@
 #include "suppress/subgraph.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -71,6 +72,12 @@ bool rotated_between(const Subgraph& graph) {
   if (graph.from == nullptr || target.input_rotation().is_identity()) return false;
   log_warning("suppress", "{}: not smoothed, its input is rotated online", target.name());
   return true;
+}
+
+bool has_target(const Subgraph& graph, const std::vector<std::string>& names) {
+  return std::any_of(graph.targets.begin(), graph.targets.end(), [&](const Linear* target) {
+    return std::find(names.begin(), names.end(), target->name()) != names.end();
+  });
 }
 
 HeadShape heads_of(const ModelSpec& model) { return {model.heads, model.kv_heads, model.head_dim}; }

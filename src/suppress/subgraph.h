@@ -28,6 +28,9 @@ const char* subgraph_kind_name(SubgraphKind kind);
 // that on its way from the source.
 bool rotated_between(const Subgraph& graph);
 
+// True when one of the targets is named.
+bool has_target(const Subgraph& graph, const std::vector<std::string>& names);
+
 HeadShape heads_of(const ModelSpec& model);
 
 // Moves one scale per channel of the source (ov: per value channel) into the targets.

@@ -86,6 +86,12 @@ std::map<std::string, Rule> make_rules() {
   deep.scale = 2e-4;
   deep.code_share = 1e-3;
   rules["v0-deep"].all = deep;
+  Tolerance sparse_deep = deep;  // as the tool from itself: 8e-2, 348 codes by up to 67
+  sparse_deep.scale = 0.08;
+  sparse_deep.code_share = 2e-3;
+  sparse_deep.code_step = 67;
+  sparse_deep.quant_bias_rel = 0.1;
+  rules["v0-sparse-deep"].all = sparse_deep;
   // The tool runs each block once more before it saves in this format; we do not, so that formats
   // agree. With that pass added here the case is within "static". Codes are equal everywhere.
   Tolerance once_more = statics;
@@ -160,6 +166,12 @@ std::map<std::string, Rule> make_rules() {
   shift.scale = 1e-3;
   shift.quant_bias_rel = 0.1;
   rules["smooth-shift"].all = shift;
+  Tolerance v0_shift = shift;
+  v0_shift.scale_share = 0.02;
+  rules["v0-shift"].all = v0_shift;
+  Tolerance second = smooth;  // one range behind a rounding tie of the first block
+  second.scale = 2e-3;
+  rules["v0-second"] = {second, smooth};
   // Rounding ties of the quantized activations: other kernels (oneDNN for SSE4.1, AVX, AVX2) move
   // later blocks by percents, so these are compared roughly, the first block as usual.
   Tolerance rough = smooth;
@@ -244,6 +256,16 @@ std::map<std::string, Rule> make_rules() {
   rules["flatquant"].all = structure;
   rules["flatquant"].flatquant = 1.1;
   rules["bf16-smooth"] = {structure, bf16_smooth};
+  // Own ways to a range or a set of channels: the result counts.
+  rules["v0-own"] = {structure, {}, {}, 1.1};
+  Tolerance own_range = structure;
+  own_range.code_share = 0;
+  rules["v0-own-range"] = {own_range, {}, {}, 1.1};
+  // Codes that make good for each other's errors; the tool rounds once more behind that, or writes
+  // plain rounding.
+  Tolerance own_gptq = structure;
+  own_gptq.weight_offset = false;
+  rules["v0-own-gptq"] = {own_gptq, {}, {{1.0, 1.05}}};
   Tolerance sparse;  // steps of half precision; single values whose rounding was a tie
   sparse.scale = 1e-3;
   sparse.scale_share = 1e-3;
@@ -301,6 +323,16 @@ std::string model_of(const std::string& root, const std::string& name) {
     if (name.rfind(model + "-", 0) == 0 && model.size() > best.size()) best = model;
   }
   return root + "/models/" + best;
+}
+
+// The rows of the batches that the Python tool gave to outlier suppression, padding included.
+std::vector<std::vector<std::int32_t>> anti_ids(const std::string& path) {
+  std::vector<std::vector<std::int32_t>> samples;
+  for (const Json& item : read_json_file(path))
+    if (item.at("kind") == "padded_batch")
+      for (const Json& ids : item.at("input_ids"))
+        samples.push_back(ids.get<std::vector<std::int32_t>>());
+  return samples;
 }
 
 std::vector<std::vector<std::int32_t>> calib_ids(const std::string& path) {
@@ -404,6 +436,7 @@ TEST_P(Golden, Case) {
   if (c.rule.starts_with("c8")) use_last_sample(job.plan.steps);
   job.pedigree = find_model_type(word_after(command, "--model_type")).pedigrees.front();
   job.samples = calib_ids(folder + "/calib_tokens.json");
+  job.anti_samples = anti_ids(folder + "/calib_tokens.json");
   job.prior_samples.assign(job.plan.priors.size(), job.samples);
   quantize_model(job);
   expect_none(problems_of(rule_of(c), [&](const Tolerance& tolerance) {

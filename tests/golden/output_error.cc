@@ -40,14 +40,29 @@ std::vector<float> floats(const TensorView& view) {
   return values;
 }
 
+// Two columns a byte, the even one low.
+Tensor unpack_columns(const TensorView& packed) {
+  Tensor codes(DType::kI8, {packed.shape[0], 2 * packed.shape[1]});
+  auto* to = codes.as<std::int8_t>();
+  for (std::int64_t i = 0; i < packed.count(); ++i) {
+    const std::int8_t byte = packed.as<std::int8_t>()[i];
+    to[2 * i] = static_cast<std::int8_t>(static_cast<std::int8_t>(byte << 4) >> 4);
+    to[2 * i + 1] = static_cast<std::int8_t>(byte >> 4);
+  }
+  return codes;
+}
+
 QuantizedLinear read_linear(const QuantizedFolder& folder, const LinearSpec& spec,
                             LinearType type) {
   const auto at = [&](const char* suffix) { return folder.at(spec.name + "." + suffix); };
   QuantizedLinear linear;
   linear.spec = spec;
   linear.type = type;
-  linear.codes =
-      type == LinearType::kW4A8Dynamic ? unpack_rows(at("weight")) : Tensor::copy_of(at("weight"));
+  const bool packed = type == LinearType::kW4A8Dynamic || type == LinearType::kW4A16;
+  const bool columns = packed && at("weight").shape[0] == spec.out;
+  linear.codes = columns  ? unpack_columns(at("weight"))
+                 : packed ? unpack_rows(at("weight"))
+                          : Tensor::copy_of(at("weight"));
   if (type == LinearType::kW8A8) {
     const float input_scale = floats(at("input_scale"))[0];
     for (double deq : deq_scales(at("deq_scale")))

@@ -1,0 +1,24 @@
+#pragma once
+// The head as a quantized linear: modelslim_v0 with disable_last_linear false.
+
+#include <string>
+#include <vector>
+
+#include "forward/run.h"
+#include "quantize/quantized_linear.h"
+#include "recipe/plan.h"
+
+namespace msmodelslim {
+
+// The entry of the plan that quantizes the head, or null.
+const LinearQuantStep* head_step(const Plan& plan, const std::vector<std::string>& exclude,
+                                 const ModelSpec& model);
+
+// `states`: what the blocks have made of the calibration set; empty for a data-free entry.
+QuantizedLinear quantize_head(const LinearQuantStep& step, const Plan& plan, const ModelSpec& model,
+                              const CheckpointReader& checkpoint, const PackedStates& states);
+
+// What its codes stand for.
+Tensor dequantized_head(const QuantizedLinear& head);
+
+}  // namespace msmodelslim
