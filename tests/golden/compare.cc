@@ -101,7 +101,7 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
 }
 
 bool has_description(const std::string& folder) {
-  return std::filesystem::exists(folder + "/" + kDescriptionFile);
+  return !find_description(folder).empty();
 }
 
 // compared as text: the order of the keys counts
