@@ -17,6 +17,7 @@
 #include "cli/generate_command.h"
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
+#include "cli/traditional_command.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -27,6 +28,8 @@ constexpr const char* kHelp =
     " (native): makes large language models small\n"
     "\n"
     "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
+    "  msmodelslim traditional example/Qwen/quant_qwen.py ARGUMENTS       the same by a script's "
+    "arguments\n"
     "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
     "agreement\n"
     "  msmodelslim generate --model_path Q --prompt \"...\"               let a folder answer\n"
@@ -57,15 +60,15 @@ int dispatch(int argc, char** argv) {
   if (command == "convert") return run_convert(argc - 1, argv + 1);
   if (command == "generate") return run_generate(words);
   if (command == "serve") return run_serve(words);
-  for (const char* later :
-       {"analyze", "tune", "traditional", "diff", "inspect", "models", "doctor"})
+  if (command == "traditional") return run_traditional(words);
+  for (const char* later : {"analyze", "tune", "diff", "inspect", "models", "doctor"})
     if (command == later)
       throw UsageError(fmt::format("the command {} is not built yet", command),
-                       "available: quant, eval, generate, serve, convert");
-  throw UsageError(
-      fmt::format("unknown command \"{}\"{}", command,
-                  did_you_mean(command, {"quant", "eval", "generate", "serve", "convert"})),
-      "see msmodelslim --help");
+                       "available: quant, traditional, eval, generate, serve, convert");
+  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
+                               did_you_mean(command, {"quant", "traditional", "eval", "generate",
+                                                      "serve", "convert"})),
+                   "see msmodelslim --help");
 }
 
 void report(const Error& error) {

@@ -10,9 +10,7 @@
 #include "cli/estimate.h"
 #include "cli/model_choice.h"
 #include "cli/proof.h"
-#include "cli/quant_args.h"
 #include "pipeline/expert_fallback.h"
-#include "pipeline/quantize_model.h"
 #include "recipe/practice_search.h"
 #include "text/dataset.h"
 #include "text/tokenizer.h"
@@ -43,15 +41,28 @@ Plan plan_of(const QuantArgs& args, Recipe* recipe) {
 
 using Samples = std::vector<std::vector<std::int32_t>>;
 
+std::vector<CalibSample> calibration_set(const QuantArgs& args, const std::string& dataset,
+                                         std::string* name) {
+  if (!args.calib_texts.empty()) {
+    *name = "of the command line";
+    std::vector<CalibSample> samples;
+    for (const std::string& text : args.calib_texts) samples.push_back({text, {}});
+    return samples;
+  }
+  *name = resolve_calib_path(dataset);
+  return read_calib_set(*name);
+}
+
 Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
                         const ModelConfig& config) {
-  const std::string path = resolve_calib_path(args.calib_dataset.value_or(dataset));
+  std::string path;
+  const std::vector<CalibSample> set = calibration_set(args, dataset, &path);
   const Tokenizer tokenizer = Tokenizer::load(args.model_path);
   CalibOptions options;
   options.max_samples = args.calib_samples;
   options.max_tokens = args.calib_tokens;
   options.vocab_size = config.size("vocab_size");
-  auto ids = tokenize_calib_set(read_calib_set(path), tokenizer, options);
+  auto ids = tokenize_calib_set(set, tokenizer, options);
   std::size_t tokens = 0;
   for (const auto& sample : ids) tokens += sample.size();
   log_info(kLogger, "calibration set {}: {} samples, {} tokens", path, ids.size(), tokens);
@@ -59,13 +70,18 @@ Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
 }
 
 void read_samples(const QuantArgs& args, const ModelConfig& config, QuantJob* job) {
-  for (const PriorStage& stage : job->plan.priors)
-    job->prior_samples.push_back(
-        calibration_ids(args, stage.dataset.empty() ? job->plan.dataset : stage.dataset, config));
-  if (needs_data(job->plan))
-    job->samples = calibration_ids(args, job->plan.dataset, config);
-  else if (args.calib_dataset && job->plan.priors.empty())
+  const auto ids = [&](const std::string& dataset) {
+    return calibration_ids(args, args.calib_dataset.value_or(dataset), config);
+  };
+  const Plan& plan = job->plan;
+  for (const PriorStage& stage : plan.priors)
+    job->prior_samples.push_back(ids(stage.dataset.empty() ? plan.dataset : stage.dataset));
+  if (needs_data(plan) || (plan.v0 && plan.v0->needs_statistics()))
+    job->samples = ids(plan.dataset);
+  else if (args.calib_dataset && plan.priors.empty())
     log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
+  if (plan.v0 && plan.v0->anti && !plan.v0->anti_dataset.empty())
+    job->anti_samples = calibration_ids(args, plan.v0->anti_dataset, config);
 }
 
 bool has_static_w8a8(const std::vector<Step>& steps) {
@@ -174,6 +190,10 @@ int run_quant(const std::vector<std::string>& words) {
   job.debug = args.debug;
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));
   job.recipe_text = recipe_to_yaml(recipe);
+  return carry_out(args, std::move(job), config);
+}
+
+int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
   check_job(job);
   read_samples(args, config, &job);
   const CheckpointReader checkpoint(args.model_path);

@@ -4,9 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "cli/quant_args.h"
+#include "model/config.h"
+#include "pipeline/quantize_model.h"
+
 namespace msmodelslim {
 
 // `args` are the words behind "quant". Returns 0, or throws an Error.
 int run_quant(const std::vector<std::string>& args);
+
+// What every way to quantize does with its plan: checks it, reads the calibration sets, quantizes,
+// proves. The exit code.
+int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config);
 
 }  // namespace msmodelslim

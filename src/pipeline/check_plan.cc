@@ -133,6 +133,15 @@ bool quantizes_a_cache(const QuantJob& job, const ModelSpec& model) {
   return false;
 }
 
+bool saves_mindie(const Plan& plan) {
+  return !plan.saves.empty() && plan.saves.front().type == "mindie_format_saver";
+}
+
+bool fits_mindie(LinearType type) {
+  return type == LinearType::kW8A8 || type == LinearType::kW8A8Dynamic ||
+         type == LinearType::kMxFp8 || type == LinearType::kMxFp4 || type == LinearType::kMxFp4Dual;
+}
+
 // What the chosen format cannot hold.
 void check_format(const QuantJob& job) {
   const Selections selections = selections_of(job.plan);
@@ -141,6 +150,10 @@ void check_format(const QuantJob& job) {
     const auto type = linear_type_from_name(step->type);
     if (step->filter.selects_nothing() || !type) continue;
     const std::int64_t group_size = group_size_of(step->weight);
+    if (saves_mindie(job.plan) && !fits_mindie(*type))
+      throw UsageError(fmt::format("the MindIE format of modelslim_v1 cannot hold {}", step->type),
+                       "it holds W8A8, W8A8_DYNAMIC, W8A8_MXFP8, W4A4_MXFP4 and "
+                       "W4A4_MXFP4_DUALSCALE; use ascendv1_saver");
     if (!compressed && !job.plan.v0 && *type == LinearType::kW4A16)
       throw UsageError("the AscendV1 format cannot hold W4A16",
                        "add --save_format compressed_tensors, or save with '- type: "

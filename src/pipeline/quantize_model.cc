@@ -23,6 +23,7 @@
 #include "pipeline/processor.h"
 #include "pipeline/v0_save.h"
 #include "pipeline/v0_statistics.h"
+#include "pipeline/v1_layout.h"
 #include "save/ascendv1_saver.h"
 #include "save/compressed_tensors_saver.h"
 #include "save/copy_files.h"
@@ -63,6 +64,7 @@ class Run {
     if (!job_.recipe_file.empty())
       write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working(), rewrites_ends());
+    if (job_.plan.v0 && job_.plan.v0->mindie) mark_config(*job_.plan.v0, folder.working());
     const std::unique_ptr<Saver> made = make_saver(folder.working());
     Saver& saver = *made;
     if (job_.plan.v0) write_embedding(saver);
@@ -95,6 +97,7 @@ class Run {
       set_v0_options(*job_.plan.v0, &options);
     else if (!job_.plan.saves.empty())
       options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
+    if (!job_.plan.v0) set_v1_layout(job_, model_, &options);
     if (saves_compressed_tensors(job_.plan))
       return std::make_unique<CompressedTensorsSaver>(folder, options.part_bytes, model_.dtype);
     return std::make_unique<AscendV1Saver>(folder, options);

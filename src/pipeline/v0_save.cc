@@ -1,13 +1,58 @@
 #include "pipeline/v0_save.h"
 
+#include "base/files.h"
+#include "base/json.h"
+
 namespace msmodelslim {
+namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+std::string quant_type(const V0Options& v0) {
+  return v0.mindie && v0.type == "W8A8_MIX" ? "W8A8" : v0.type;
+}
+
+}  // namespace
 
 void set_v0_options(const V0Options& v0, AscendV1Options* options) {
   constexpr std::uint64_t kGiB = 1ULL << 30;
   options->layout = v0.mindie ? FolderLayout::kV0MindIE : FolderLayout::kV0;
   options->stem = v0.stem();
-  options->model_quant_type = v0.mindie && v0.type == "W8A8_MIX" ? "W8A8" : v0.type;
+  options->model_quant_type = quant_type(v0);
   options->part_bytes = kGiB * static_cast<std::uint64_t>(v0.part_file_size.value_or(0));
+}
+
+void mark_config(const V0Options& v0, const std::string& folder) {
+  const std::string path = (fs::path(folder) / "config.json").string();
+  Json config = read_json_file(path);
+  config["quantize"] = lower(quant_type(v0));
+  Json& q = config["quantization_config"];
+  q = Json::object();
+  q["group_size"] = v0.weight_group;
+  q["kv_quant_type"] = v0.use_kvcache_quant ? Json(kKvCacheType) : Json();
+  q["fa_quant_type"] = Json();
+  q["w_bit"] = v0.w_bit;
+  q["a_bit"] = v0.a_bit;
+  q["dev_type"] = "cpu";
+  q["fraction"] = v0.fraction;
+  q["act_method"] = v0.act_method;
+  q["co_sparse"] = v0.co_sparse;
+  q["anti_method"] = v0.anti ? v0.anti->method : "";
+  q["disable_level"] = v0.disable_level;
+  q["do_smooth"] = v0.do_smooth;
+  q["use_sigma"] = v0.use_sigma;
+  q["sigma_factor"] = v0.sigma_factor;
+  q["is_lowbit"] = v0.is_lowbit;
+  q["mm_tensor"] = false;
+  q["w_sym"] = v0.w_sym;
+  q["open_outlier"] = v0.open_outlier;
+  q["is_dynamic"] = v0.is_dynamic;
+  if (v0.pdmix) q["pdmix"] = true;
+  write_file_atomic(path, dump_json_python(config, 4));
 }
 
 }  // namespace msmodelslim

@@ -1,11 +1,16 @@
 #pragma once
 // File names and layout of a folder of the traditional way.
 
+#include <string>
+
 #include "recipe/v0_options.h"
 #include "save/ascendv1_saver.h"
 
 namespace msmodelslim {
 
 void set_v0_options(const V0Options& v0, AscendV1Options* options);
+
+// What old MindIE versions look for in config.json: `quantize` and `quantization_config`.
+void mark_config(const V0Options& v0, const std::string& folder);
 
 }  // namespace msmodelslim

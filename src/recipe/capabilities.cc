@@ -132,7 +132,7 @@ const std::vector<NamedInfo>& known_apiversions() {
 
 const std::vector<NamedInfo>& known_savers() {
   static const std::vector<NamedInfo> table = {{"ascendv1_saver", kBuilt},
-                                               {"mindie_format_saver", kLater},
+                                               {"mindie_format_saver", kBuilt},
                                                {"compressed_tensors", kBuilt},
                                                {"ascendv1_saver_distributed", kLater}};
   return table;

@@ -45,6 +45,7 @@ class Check {
     for (const char* key : kKvCacheKeys)
       kv_keys_ += description.value(key, "") == kKvCacheType ? 1 : 0;
     group_size_ = description.value("group_size", std::int64_t{0});
+    v1_mindie_ = mindie_ && description.begin().key() != "model_quant_type";
   }
 
   void contents(const std::vector<WrittenTensor>& written) {
@@ -214,7 +215,8 @@ class Check {
       dtype_fits = view.dtype == DType::kI32;
     } else if (suffix == "deq_scale") {
       expected = {v0_ && view.shape == Shape{1} ? 1 : spec.out};  // 1: a scale per tensor
-      dtype_fits = view.dtype == (model_.dtype == DType::kBF16 ? DType::kF32 : DType::kI64);
+      const bool bits = model_.dtype != DType::kBF16 && !v1_mindie_;
+      dtype_fits = view.dtype == (bits ? DType::kI64 : DType::kF32);
     } else if (suffix == "input_scale" || suffix == "input_offset") {
       expected = {1};
       dtype_fits = v0_ ? msmodelslim::is_float(view.dtype) : dtype_fits;
@@ -315,6 +317,7 @@ class Check {
   std::map<std::string, std::string> types_;
   bool v0_ = false;
   bool mindie_ = false;
+  bool v1_mindie_ = false;  // its model_quant_type comes last
   std::int64_t group_size_ = 0;
   int kv_keys_ = 0;  // global keys that announce an int8 KV cache
   int kv_caches_ = 0;

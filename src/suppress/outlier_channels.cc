@@ -72,13 +72,9 @@ std::vector<float> side_scales(const std::vector<float>& values) {
 
 std::vector<float> outlier_suppression_scales(const SpreadTap::Stats& stats,
                                               const std::vector<float>& weight) {
-  constexpr double kFence = 1.5;
-  const double low = quantile(stats.peak, 0.25);
-  const double high = quantile(stats.peak, 0.75);
-  const double fence = high + kFence * (high - low);
   std::vector<float> scales(stats.peak.size(), 1.0F);
   for (std::size_t j = 0; j < scales.size(); ++j)
-    if (static_cast<double>(stats.peak[j]) > fence)
+    if (static_cast<double>(stats.peak[j]) > stats.std)
       scales[j] = std::max(std::sqrt(stats.peak[j]) / std::sqrt(weight[j]), 1e-5F);
   return scales;
 }

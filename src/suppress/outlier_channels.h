@@ -2,8 +2,8 @@
 // Smoothing of outlier channels only; all other channels keep the scale 1.
 //
 // outlier_suppression_scales: m2 of modelslim_v0, found from what the Python tool's closed library
-// wrote; all but its choice of the channels, for which Tukey's fence stands here. Outliers are the
-// channels whose peak (observe/spread_tap.h) is above q75 + 1.5 (q75 - q25) of all peaks:
+// wrote; all but its choice of the channels, which is not known. Here outliers are the channels
+// whose peak (observe/spread_tap.h) is above the std of all values:
 //   s = max(peak^0.5 / max|w|^0.5, 1e-5)
 //
 // cbq_scales: m5, the outlier detection of CBQ (Ding et al., arXiv 2312.07950). For the channels'

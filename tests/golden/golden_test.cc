@@ -257,7 +257,7 @@ std::map<std::string, Rule> make_rules() {
   rules["flatquant"].flatquant = 1.1;
   rules["bf16-smooth"] = {structure, bf16_smooth};
   // Own ways to a range or a set of channels: the result counts.
-  rules["v0-own"] = {structure, {}, {}, 1.1};
+  rules["v0-own"] = {structure, {}, {}, 1.15};
   Tolerance own_range = structure;
   own_range.code_share = 0;
   rules["v0-own-range"] = {own_range, {}, {}, 1.1};

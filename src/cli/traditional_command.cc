@@ -1,0 +1,71 @@
+#include "cli/traditional_command.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/quant_command.h"
+#include "cli/traditional_args.h"
+#include "recipe/v0_steps.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kLogger = "traditional";
+
+// What the user names, or the default of the family.
+std::vector<std::string> rollback(const TraditionalArgs& args, const ModelSpec& model) {
+  if (args.disable_names) return *args.disable_names;
+  const auto layers = static_cast<int>(model.blocks.size());
+  const int count = args.layer_count > 0 ? std::min(args.layer_count, layers) : layers;
+  std::vector<std::string> names =
+      default_rollback(*args.family, args.model_type, args.model_name, args.options.a_bit, count);
+  if (!names.empty())
+    log_info(kLogger,
+             "{} linears stay float by the default of {}: {} to {}; --disable_names "
+             "chooses others",
+             names.size(), args.family->name, names.front(), names.back());
+  return names;
+}
+
+}  // namespace
+
+int run_traditional(const std::vector<std::string>& words) {
+  const TraditionalArgs args = parse_traditional_args(words);
+  if (args.help) return 0;
+  const ModelConfig config = ModelConfig::read(args.model_path);
+  const CheckpointReader checkpoint(args.model_path);
+  const ModelSpec model = build_model_spec(config, checkpoint);
+  V0Options options = args.options;
+  options.disable_names = rollback(args, model);
+  if (!args.anti_method.empty())
+    options.anti = anti_of(*args.family, args.model_type, args.anti_method, options,
+                           static_cast<int>(model.blocks.size()));
+  options.anti_dataset = args.anti_file;
+  resolve_v0(&options, [](const std::string& field, const std::string& reason) {
+    throw UsageError(fmt::format("--{}: {}", field, reason));
+  });
+  for (const std::string& warning : v0_warnings(options)) log_warning(kLogger, "{}", warning);
+  QuantArgs quant;
+  quant.model_path = args.model_path;
+  quant.save_path = args.save_directory;
+  quant.overwrite = args.overwrite;
+  if (args.device_type == "npu") quant.device = parse_device("npu");
+  QuantJob job;
+  job.model_path = args.model_path;
+  job.save_path = args.save_directory;
+  job.overwrite = args.overwrite;
+  job.plan.apiversion = "modelslim_v0";
+  job.plan.config_id = args.family->name;
+  job.plan.steps = v0_steps(options);
+  job.plan.dataset = args.calib_file;
+  job.plan.v0 = std::move(options);
+  const bool needs = needs_data(job.plan) || job.plan.v0->needs_statistics();
+  if (needs && job.plan.dataset.empty() && args.calib_texts.empty())
+    throw UsageError(fmt::format("{} needs calibration data", job.plan.v0->type),
+                     "give --calib_file FILE or --calib_texts TEXT");
+  if (job.plan.dataset.empty()) quant.calib_texts = args.calib_texts;
+  return carry_out(quant, std::move(job), config);
+}
+
+}  // namespace msmodelslim
