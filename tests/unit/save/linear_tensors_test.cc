@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "save/v0_tensors.h"
 
 namespace msmodelslim {
 namespace {
@@ -172,7 +173,7 @@ TEST(V0Tensors, HaveWeightScalesToo) {
   linear.weight_scale = {0.01F};
   linear.input = {0.05F, 3.0F};
   std::vector<std::string> names;
-  for (const auto& t : v0_tensors(copy_of(linear), DType::kBF16)) {
+  for (const auto& t : v0_tensors(copy_of(linear), DType::kBF16, false)) {
     names.push_back(t.name.substr(t.name.rfind('.') + 1));
     if (names.back() == "weight_scale") {
       EXPECT_EQ(t.tensor.dtype(), DType::kBF16);
