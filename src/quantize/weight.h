@@ -25,7 +25,7 @@ struct WeightConfig {
   double ceil_step = 0.25;
   bool per_tensor = false;        // minmax, co_sparse, lowbit: one scale for all rows
   double fraction = 0.01;         // co_sparse, lowbit: share of the outliers
-  std::optional<double> sigma_factor;  // lowbit: outliers by deviation instead
+  std::optional<double> sigma_factor = {};  // lowbit: outliers by deviation instead
   double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
   std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
   bool act_order = false;         // gptq: columns by falling diagonal of the Hessian

@@ -1,5 +1,6 @@
 // Worked examples of the formats reference, section 3.2, and T-29.
 #include "save/linear_tensors.h"
+#include "save/v0_tensors.h"
 
 #include <gtest/gtest.h>
 
@@ -172,7 +173,7 @@ TEST(V0Tensors, HaveWeightScalesToo) {
   linear.weight_scale = {0.01F};
   linear.input = {0.05F, 3.0F};
   std::vector<std::string> names;
-  for (const auto& t : v0_tensors(copy_of(linear), DType::kBF16)) {
+  for (const auto& t : v0_tensors(copy_of(linear), DType::kBF16, false)) {
     names.push_back(t.name.substr(t.name.rfind('.') + 1));
     if (names.back() == "weight_scale") {
       EXPECT_EQ(t.tensor.dtype(), DType::kBF16);
@@ -181,6 +182,28 @@ TEST(V0Tensors, HaveWeightScalesToo) {
   EXPECT_EQ(names,
             (std::vector<std::string>{"weight", "weight_scale", "weight_offset", "input_scale",
                                       "input_offset", "quant_bias", "deq_scale"}));
+}
+
+TEST(V0Tensors, OneScalePerTensor) {
+  QuantizedLinear linear = linear_of(LinearType::kW8A8, {1, 2, 3, 4}, 2, 2);
+  linear.weight_scale = {0.01F, 0.01F};
+  linear.tensor_scale = true;
+  const auto all = v0_tensors(copy_of(linear), DType::kF32, false);
+  EXPECT_EQ(tensor(all, "weight_scale").shape(), (Shape{1}));
+  EXPECT_EQ(tensor(all, "weight_offset").shape(), (Shape{1}));
+  EXPECT_EQ(tensor(all, "deq_scale").shape(), (Shape{1}));
+  EXPECT_EQ(tensor(all, "quant_bias").shape(), (Shape{2}));
+}
+
+TEST(V0Tensors, Int4WithoutGroupsGoesInPairsOfColumns) {
+  QuantizedLinear linear = linear_of(LinearType::kW4A16, {1, -2, 3, 4}, 1, 4);
+  linear.weight_scale = {0.5F};
+  const auto all = v0_tensors(copy_of(linear), DType::kF32, false);
+  EXPECT_EQ(tensor(all, "weight").shape(), (Shape{1, 2}));
+  EXPECT_EQ(tensor(all, "weight").as<std::int8_t>()[0], static_cast<std::int8_t>(0xe1));
+  EXPECT_EQ(tensor(all, "weight").as<std::int8_t>()[1], 0x43);
+  const auto old = v0_tensors(copy_of(linear), DType::kF32, true);
+  EXPECT_EQ(tensor(old, "weight").shape(), (Shape{1, 4}));
 }
 
 }  // namespace
