@@ -65,10 +65,10 @@ int dispatch(int argc, char** argv) {
     if (command == later)
       throw UsageError(fmt::format("the command {} is not built yet", command),
                        "available: quant, traditional, eval, generate, serve, convert");
-  throw UsageError(
-      fmt::format("unknown command \"{}\"{}", command,
-                  did_you_mean(command, {"quant", "traditional", "eval", "generate", "serve", "convert"})),
-      "see msmodelslim --help");
+  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
+                               did_you_mean(command, {"quant", "traditional", "eval", "generate",
+                                                      "serve", "convert"})),
+                   "see msmodelslim --help");
 }
 
 void report(const Error& error) {

@@ -45,7 +45,9 @@ class Values {
       } else {
         texts_[row.name] = row.fallback;
         app.add_option("--" + row.name, texts_[row.name], text)
-            ->type_name(row.type == "bool" ? "True|False" : row.type == "text" ? "TEXT" : "N")
+            ->type_name(row.type == "bool"   ? "True|False"
+                        : row.type == "text" ? "TEXT"
+                                             : "N")
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
       }
     }
@@ -142,9 +144,8 @@ void check_rest(const Values& values) {
 }
 
 void check_choices(const Family& family, const TraditionalArgs& args) {
-  if (!family.model_types.empty() &&
-      std::find(family.model_types.begin(), family.model_types.end(), args.model_type) ==
-          family.model_types.end())
+  if (!family.model_types.empty() && std::find(family.model_types.begin(), family.model_types.end(),
+                                               args.model_type) == family.model_types.end())
     throw UsageError(fmt::format("--model_type '{}' is unknown", args.model_type),
                      fmt::format("known values: {}", join_words(family.model_types)));
   if (args.device_type != "cpu" && args.device_type != "npu")
@@ -213,9 +214,8 @@ TraditionalArgs parse_traditional_args(const std::vector<std::string>& words) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (lower == "none") args.calib_file.clear();
   args.calib_texts = values.list("calib_texts");
-  args.anti_file = values.text(family.name == "internlm2" || family.name == "glm"
-                                   ? "anti_file"
-                                   : "anti_calib_file");
+  args.anti_file = values.text(
+      family.name == "internlm2" || family.name == "glm" ? "anti_file" : "anti_calib_file");
   args.model_type = values.text("model_type");
   args.model_name = values.text("model_name");
   args.anti_method = values.text("anti_method");

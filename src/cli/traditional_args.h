@@ -23,8 +23,8 @@ struct TraditionalArgs {
   std::optional<std::vector<std::string>> disable_names;  // absent: the family's default
   int layer_count = 0;
   bool overwrite = false;
-  bool help = false;    // printed
-  V0Options options;    // without disable_names and anti
+  bool help = false;  // printed
+  V0Options options;  // without disable_names and anti
 };
 
 // UsageError for everything that is wrong and can be seen without the model.

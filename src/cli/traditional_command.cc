@@ -21,7 +21,8 @@ std::vector<std::string> rollback(const TraditionalArgs& args, const ModelSpec& 
   std::vector<std::string> names =
       default_rollback(*args.family, args.model_type, args.model_name, args.options.a_bit, count);
   if (!names.empty())
-    log_info(kLogger, "{} linears stay float by the default of {}: {} to {}; --disable_names "
+    log_info(kLogger,
+             "{} linears stay float by the default of {}: {} to {}; --disable_names "
              "chooses others",
              names.size(), args.family->name, names.front(), names.back());
   return names;

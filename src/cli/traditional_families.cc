@@ -92,8 +92,9 @@ const std::vector<Family>& traditional_families() {
        1,
        "with a_bit 8: every mlp.down_proj; llama3: all linears of layers 0 to 4 and lm_head; "
        "llama3.1_fp, llama3.1_instruct: both",
-       "W8A8   " + w8a8 + "\n  " + sparse + "\n  W8A16  --w_bit 8 --a_bit 16 --w_sym False "
-                                            "--anti_method m3 --act_method 3"},
+       "W8A8   " + w8a8 + "\n  " + sparse +
+           "\n  W8A16  --w_bit 8 --a_bit 16 --w_sym False "
+           "--anti_method m3 --act_method 3"},
       {"internlm2",
        "example/InternLM2/quant_internlm2.py",
        without(small, {}),
@@ -158,11 +159,11 @@ const Family& find_family(const std::string& name_or_script) {
     if (name_or_script.ends_with(later))
       throw UsageError(fmt::format("the traditional way of {} is not built yet", later),
                        fmt::format("known families: {}", join_words(names)));
-  throw UsageError(fmt::format("unknown family '{}'{}", name_or_script,
-                               did_you_mean(name_or_script, names)),
-                   fmt::format("known families: {}; or the path of their script, for example "
-                               "example/Qwen/quant_qwen.py",
-                               join_words(names)));
+  throw UsageError(
+      fmt::format("unknown family '{}'{}", name_or_script, did_you_mean(name_or_script, names)),
+      fmt::format("known families: {}; or the path of their script, for example "
+                  "example/Qwen/quant_qwen.py",
+                  join_words(names)));
 }
 
 const std::vector<TraditionalArgument>& traditional_arguments() {
@@ -235,8 +236,7 @@ std::vector<std::string> default_rollback(const Family& family, const std::strin
   if (a_bit != 8) return {};
   if (name == "llama") return llama_rollback(model_type, layers);
   if (name == "internlm2") return of_layers("model.layers.", layers, {"feed_forward.w2"});
-  if (name == "glm")
-    return of_layers("transformer.encoder.layers.", layers, {"mlp.dense_4h_to_h"});
+  if (name == "glm") return of_layers("transformer.encoder.layers.", layers, {"mlp.dense_4h_to_h"});
   return {};
 }
 

@@ -37,7 +37,6 @@ struct TraditionalArgument {
 // All arguments of the scripts, in their order.
 const std::vector<TraditionalArgument>& traditional_arguments();
 
-
 // Layers kept float when --disable_names is absent. `layers`: so many, from the first.
 std::vector<std::string> default_rollback(const Family& family, const std::string& model_type,
                                           const std::string& model_name, int a_bit, int layers);

@@ -1,5 +1,6 @@
 #pragma once
-// Running statistics of the inputs of some linears, sample after sample, as modelslim_v0 keeps them:
+// Running statistics of the inputs of some linears, sample after sample, as modelslim_v0 keeps
+// them:
 //
 //   min, max   of every channel up to now
 //   shift      (max + min) * `shift_factor`

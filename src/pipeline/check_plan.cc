@@ -138,8 +138,7 @@ bool saves_mindie(const Plan& plan) {
 
 bool fits_mindie(LinearType type) {
   return type == LinearType::kW8A8 || type == LinearType::kW8A8Dynamic ||
-         type == LinearType::kMxFp8 || type == LinearType::kMxFp4 ||
-         type == LinearType::kMxFp4Dual;
+         type == LinearType::kMxFp8 || type == LinearType::kMxFp4 || type == LinearType::kMxFp4Dual;
 }
 
 // What the chosen format cannot hold.

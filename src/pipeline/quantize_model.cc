@@ -19,8 +19,8 @@
 #include "pipeline/head_quant.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
-#include "pipeline/v0_statistics.h"
 #include "pipeline/v0_save.h"
+#include "pipeline/v0_statistics.h"
 #include "pipeline/v1_layout.h"
 #include "save/ascendv1_saver.h"
 #include "save/compressed_tensors_saver.h"
@@ -144,8 +144,8 @@ class Run {
                     longest, model_.max_position);
       summary_.calibration_tokens = states.rows;
     }
-    longest = std::max(longest, float_streams_.start(model_, checkpoint_, job_.samples,
-                                                     job_.anti_samples));
+    longest = std::max(longest,
+                       float_streams_.start(model_, checkpoint_, job_.samples, job_.anti_samples));
     summary_.calibration_tokens = std::max(summary_.calibration_tokens, float_streams_.tokens());
     const RopeTable rope(model_.rope, longest);
     if (!job_.held_out.empty()) held_out_.emplace(model_, checkpoint_, job_.held_out, ends_);
@@ -170,7 +170,8 @@ class Run {
       write_block(saver, state);
       for (Linear* linear : block.linears()) checkpoint_.dont_need(linear->name() + ".weight");
     }
-    if (head_ != nullptr) head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states);
+    if (head_ != nullptr)
+      head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states);
   }
 
   void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
@@ -183,8 +184,7 @@ class Run {
     }
     state.samples = &states.sequences;
     const std::vector<Tap*> taps = processor.prepare(state);
-    const bool carries =
-        static_cast<int>(index) == last_data_ && (!last_block || head_ != nullptr);
+    const bool carries = static_cast<int>(index) == last_data_ && (!last_block || head_ != nullptr);
     const bool watches = !taps.empty() || !state.active.empty();
     const bool again = carries && processor.runs_again();
     const bool behind = processor.learns_behind();

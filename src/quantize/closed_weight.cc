@@ -143,8 +143,8 @@ void quantize_two_level(const WeightConfig& config, const WeightRows& weight,
       bad = true;
       return;
     }
-    const float scale = round_to_dtype(
-        std::max(std::max(-range.min, range.max) / kGuarded, kEps), config.scale_dtype);
+    const float scale = round_to_dtype(std::max(std::max(-range.min, range.max) / kGuarded, kEps),
+                                       config.scale_dtype);
     out.row_scale[static_cast<std::size_t>(r)] = scale;
     std::vector<float> bytes(static_cast<std::size_t>(width));
     for (std::int64_t g = 0; g < groups; ++g) {

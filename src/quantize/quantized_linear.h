@@ -21,11 +21,11 @@ struct QuantizedLinear {
   // Integer types: I8 [out, in], one code a byte. W16A16S: the values, in the source's dtype.
   // Floating-point formats: as on disk, see ascendv1.h.
   Tensor codes;
-  std::int64_t group_size = 0;          // columns that share a scale; 0: the whole row
-  std::vector<float> weight_scale;      // [out, groups]
-  std::vector<float> weight_offset;     // [out, groups] or empty (zeros)
-  bool tensor_scale = false;            // all rows share one scale
-  bool half_scale = false;              // scales and offsets are stored in half precision
+  std::int64_t group_size = 0;       // columns that share a scale; 0: the whole row
+  std::vector<float> weight_scale;   // [out, groups]
+  std::vector<float> weight_offset;  // [out, groups] or empty (zeros)
+  bool tensor_scale = false;         // all rows share one scale
+  bool half_scale = false;           // scales and offsets are stored in half precision
   // Two levels: weight_scale is their product. [out] and [out, groups], or empty.
   std::vector<float> row_scale;
   std::vector<float> group_scale;

@@ -13,7 +13,7 @@ struct WeightConfig {
   int bits = 8;
   // minmax, ssz; gptq: see gptq.h; hqq, co_sparse, lowbit, two_level: see closed_weight.h
   std::string method = "minmax";
-  int steps = 50;                 // ssz: iterations
+  int steps = 50;  // ssz: iterations
   DType scale_dtype = DType::kF32;
   bool symmetric = true;          // minmax, gptq; the others always are
   std::int64_t group_size = 0;    // minmax, gptq: columns that share a scale; 0: the whole row
@@ -23,14 +23,14 @@ struct WeightConfig {
   double ceil_min = 6;
   double ceil_max = 12;
   double ceil_step = 0.25;
-  bool per_tensor = false;        // minmax, co_sparse, lowbit: one scale for all rows
-  double fraction = 0.01;         // co_sparse, lowbit: share of the outliers
+  bool per_tensor = false;                  // minmax, co_sparse, lowbit: one scale for all rows
+  double fraction = 0.01;                   // co_sparse, lowbit: share of the outliers
   std::optional<double> sigma_factor = {};  // lowbit: outliers by deviation instead
-  double percdamp = 0.01;         // gptq: share of the mean diagonal added to the Hessian
-  std::int64_t block_size = 128;  // gptq: columns between two corrections of the rest
-  bool act_order = false;         // gptq: columns by falling diagonal of the Hessian
-  int refine_sweeps = 0;          // gptq: of coordinate descent behind it
-  bool scale_search = false;      // gptq: scales by least weighted error, not by min and max
+  double percdamp = 0.01;                   // gptq: share of the mean diagonal added to the Hessian
+  std::int64_t block_size = 128;            // gptq: columns between two corrections of the rest
+  bool act_order = false;                   // gptq: columns by falling diagonal of the Hessian
+  int refine_sweeps = 0;                    // gptq: of coordinate descent behind it
+  bool scale_search = false;  // gptq: scales by least weighted error, not by min and max
 };
 
 // Where the rows come from: the checkpoint's bytes, or fp32 values after a rewrite.

@@ -62,8 +62,8 @@ struct SmoothStep {
   double scale_min = 1e-5;               // iter_smooth only
   bool symmetric = true;                 // smooth_quant, iter_smooth
   std::set<std::string> subgraph_types;  // of norm-linear, linear-linear, ov, up-down
-  bool ignore_adapter = false;  // also pairs that the Python tool's adapter of the model lacks
-  NameFilter filter;            // of the subgraph's source module
+  bool ignore_adapter = false;    // also pairs that the Python tool's adapter of the model lacks
+  NameFilter filter;              // of the subgraph's source module
   std::vector<std::string> skip;  // names of linears: a pair with such a target is left alone
 };
 
@@ -143,7 +143,7 @@ struct AwqStep {
   int n_grid = 20;
   std::int64_t search_rows = kSearchRows;
   std::set<std::string> subgraph_types;
-  NameFilter filter;  // of the subgraph's source module
+  NameFilter filter;              // of the subgraph's source module
   std::vector<std::string> skip;  // as SmoothStep's
 };
 
@@ -184,8 +184,8 @@ struct Plan {
   std::string dataset;  // name or path of the calibration set
   Runner runner = Runner::kAuto;
   std::vector<PriorStage> priors;
-  std::vector<Step> steps;            // in recipe order
-  std::vector<SaveStep> saves;        // V1; empty for V0, unless the user chose a format
+  std::vector<Step> steps;      // in recipe order
+  std::vector<SaveStep> saves;  // V1; empty for V0, unless the user chose a format
   // Set for modelslim_v0: `steps` holds the translation, these are the options it was made of.
   std::optional<V0Options> v0;
   std::vector<std::string> warnings;  // what the recipe says without effect

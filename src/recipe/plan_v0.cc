@@ -99,8 +99,8 @@ V0Anti read_anti(const YamlValue& value, ReadContext context) {
   anti.w_bit = static_cast<int>(fields.integer("w_bit", anti.w_bit, 0, kMostInt));
   anti.a_bit = static_cast<int>(fields.integer("a_bit", anti.a_bit, 0, kMostInt));
   anti.w_sym = fields.boolean("w_sym", anti.w_sym);
-  anti.disable_names = fields.texts("disable_anti_names", kLongestName, true)
-                           .value_or(std::vector<std::string>{});
+  anti.disable_names =
+      fields.texts("disable_anti_names", kLongestName, true).value_or(std::vector<std::string>{});
   const YamlValue* flex = fields.get("flex_config");
   if (flex != nullptr && !flex->is(Kind::kNull)) {
     Fields exponents(*flex, fields.path_of("flex_config"), context.problems);

@@ -26,8 +26,8 @@ struct V0Anti {
 struct V0Options {
   int w_bit = 8;
   int a_bit = 8;
-  int act_method = 1;              // 1: minmax, 2: histogram, 3: per linear
-  std::string w_method = "MinMax";  // MinMax, GPTQ, HQQ
+  int act_method = 1;                      // 1: minmax, 2: histogram, 3: per linear
+  std::string w_method = "MinMax";         // MinMax, GPTQ, HQQ
   std::vector<std::string> disable_names;  // exact module names kept float; each must exist
   double pr = 1;
   bool mm_tensor = true;  // one weight scale per tensor, not per output row
@@ -56,11 +56,11 @@ struct V0Options {
   bool mindie = false;                // the layout of old MindIE versions
 
   // Filled in by resolve_v0().
-  std::string type;              // W8A8, W8A8_MIX, W4A16, ...
-  int level = 0;                 // of disable_level: so many linears stay float
-  int weight_group = 0;          // columns that share a weight scale; 0: the row
+  std::string type;      // W8A8, W8A8_MIX, W4A16, ...
+  int level = 0;         // of disable_level: so many linears stay float
+  int weight_group = 0;  // columns that share a weight scale; 0: the row
   // Filled in by the statistics of the calibration set, where act_method or disable_level ask.
-  std::vector<std::string> rolled_back;  // linears that disable_level keeps float
+  std::vector<std::string> rolled_back;                // linears that disable_level keeps float
   std::optional<std::vector<std::string>> histograms;  // act_method 3: linears with a histogram
 
   std::string stem() const;  // of the weight files

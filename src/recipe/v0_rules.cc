@@ -46,12 +46,13 @@ void check_methods(const V0Options& o, const V0Problem& problem) {
             "NF writes files that nobody can read: the scales of its blocks have no place; use "
             "MinMax, GPTQ or HQQ");
   else if (o.w_method != "MinMax" && o.w_method != "GPTQ" && o.w_method != "HQQ")
-    problem("w_method", fmt::format("'{}' is unknown; known values: MinMax, GPTQ, HQQ, NF",
-                                    o.w_method));
+    problem("w_method",
+            fmt::format("'{}' is unknown; known values: MinMax, GPTQ, HQQ, NF", o.w_method));
   else if (o.w_method != "MinMax" && !o.type.empty() &&
            (o.type == "W8A8" || o.type == "W8A8_MIX" || o.type == "W8A8S" ||
             o.type == "W4A8_DYNAMIC"))
-    problem("w_method", fmt::format("{} does not go with {}, only MinMax does", o.w_method, o.type));
+    problem("w_method",
+            fmt::format("{} does not go with {}, only MinMax does", o.w_method, o.type));
   else if (o.w_method != "MinMax" && o.is_lowbit && o.weight_group == 0)
     problem("w_method", fmt::format("{} with is_lowbit needs open_outlier false", o.w_method));
   if (!(o.percdamp >= 0 && o.percdamp <= 1)) problem("percdamp", "must be between 0 and 1");
@@ -88,8 +89,9 @@ void check_mix(const V0Options& o, const V0Problem& problem) {
                                  "w4a8_dynamic",
                                  type));
     else if (type == "w4a8_dynamic" && o.type != "W4A8_DYNAMIC")
-      problem(where, "w4a8_dynamic needs w_bit 4, a_bit 8, is_dynamic, is_lowbit and open_outlier "
-                     "false");
+      problem(where,
+              "w4a8_dynamic needs w_bit 4, a_bit 8, is_dynamic, is_lowbit and open_outlier "
+              "false");
     else if (type != "float" && type != "w4a8_dynamic" && o.w_bit != 8)
       problem(where, fmt::format("{} needs w_bit 8", type));
     else if (type != "float" && type != "w8a16" && !o.w_sym)
@@ -152,8 +154,9 @@ void resolve_v0(V0Options* options, const V0Problem& problem) {
   if (o.use_kvcache_quant && o.use_fa_quant)
     problem("use_fa_quant", "does not go with use_kvcache_quant");
   else if (o.use_fa_quant)
-    problem("use_fa_quant", "quantized attention is written for DeepSeek models only, which are "
-                            "not built yet in this way");
+    problem("use_fa_quant",
+            "quantized attention is written for DeepSeek models only, which are "
+            "not built yet in this way");
   check_methods(o, problem);
   check_sparse(o, problem);
   check_groups(o, problem);
@@ -173,8 +176,8 @@ std::vector<std::string> v0_warnings(const V0Options& o) {
         "mm_tensor is true (its default): one scale for each whole weight, which costs accuracy; "
         "mm_tensor: false gives one per output row");
   if (o.anti && o.a_bit == 16 && o.anti->method != "m3")
-    warnings.push_back(fmt::format(
-        "anti_method {} prepares 8-bit activations, but a_bit is 16", o.anti->method));
+    warnings.push_back(
+        fmt::format("anti_method {} prepares 8-bit activations, but a_bit is 16", o.anti->method));
   if (o.anti && (o.anti->method == "m2" || o.anti->method == "m5"))
     warnings.push_back(o.anti->method == "m2"
                            ? "anti_method m2: Outlier Suppression+ (arXiv 2304.09145), with a "

@@ -180,8 +180,10 @@ void EngineOp::load(const LinearSpec& spec, LinearType type) {
     require_length(entry.weight_scale, spec.out * entry.groups, name_of("weight_scale"));
     if (checkpoint_.has(name_of("weight_scale_second"))) load_second_level(spec, entry);
   }
-  if (type == LinearType::kW8A16 || type == LinearType::kW4A16 || type == LinearType::kW4A4Dynamic || entry.groups > 1) {
-    if (entry.weight_offset.empty()) entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
+  if (type == LinearType::kW8A16 || type == LinearType::kW4A16 ||
+      type == LinearType::kW4A4Dynamic || entry.groups > 1) {
+    if (entry.weight_offset.empty())
+      entry.weight_offset = rounded(at("weight_offset"), model_dtype_);
     if (entry.weight_offset.size() == 1)
       entry.weight_offset.assign(static_cast<std::size_t>(spec.out), entry.weight_offset[0]);
     require_length(entry.weight_offset, spec.out * entry.groups, name_of("weight_offset"));

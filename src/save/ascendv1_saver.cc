@@ -40,8 +40,8 @@ void AscendV1Saver::put_linear(QuantizedLinear linear) {
   const auto tensors =
       options_.is_v0() ? v0_tensors(std::move(linear), options_.model_dtype, options_.is_mindie())
                        : ascendv1_tensors(std::move(linear), options_.is_mindie()
-                                                                  ? DType::kBF16  // deq_scale fp32
-                                                                  : options_.model_dtype);
+                                                                 ? DType::kBF16  // deq_scale fp32
+                                                                 : options_.model_dtype);
   for (const OutputTensor& tensor : tensors) {
     put(tensor.name, tensor.tensor.view(), tensor.type);
     if (svd && tensor.type != LinearType::kFloat)

@@ -25,9 +25,9 @@ struct AscendV1Options {
   }
 };
 
-// quant_model_description.json, or the name that old MindIE versions read for this model_quant_type.
+// quant_model_description.json, or the name that old MindIE versions read for this
+// model_quant_type.
 std::string description_name(const std::string& model_quant_type, bool mindie);
-
 
 class AscendV1Saver : public Saver {
  public:

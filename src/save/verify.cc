@@ -202,9 +202,9 @@ class Check {
                                                                     : DType::kF32;
       dtype_fits = view.dtype == dtype;
     } else if (suffix == "weight") {
-      const bool packed = !mindie_ && (type == LinearType::kW4A8Dynamic ||
-                                       (type == LinearType::kW4A16 && group_size_ > 0 &&
-                                        spec.in > group_size_));
+      const bool packed =
+          !mindie_ && (type == LinearType::kW4A8Dynamic ||
+                       (type == LinearType::kW4A16 && group_size_ > 0 && spec.in > group_size_));
       const bool columns = !mindie_ && !packed && type == LinearType::kW4A16;
       expected = {packed ? spec.out / 2 : spec.out, columns ? spec.in / 2 : spec.in};
       const bool values = type == LinearType::kFloat || type == LinearType::kW16A16S;

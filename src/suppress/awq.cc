@@ -117,8 +117,8 @@ std::vector<Tap*> Awq::prepare(Block& block, const std::vector<Sequence>& sample
     graphs_.push_back(std::move(graph));
   }
   if (graphs_.empty()) return {};
-  const RowChoice choice = config_.v0 ? first_sample(samples)
-                                                : spread_samples(samples, config_.search_rows);
+  const RowChoice choice =
+      config_.v0 ? first_sample(samples) : spread_samples(samples, config_.search_rows);
   samples_ = chosen_samples(samples, choice);
   if (!rope_) {
     std::int64_t longest = 1;
@@ -180,7 +180,8 @@ double Awq::linear_loss(Linear& target, const std::vector<float>& scales, const 
 
 // Mean over each target's outputs, then their sum.
 double Awq::linear_losses(const Subgraph& graph, const std::vector<float>& scales) {
-  if (graph.targets.size() == 1) return linear_loss(*graph.targets.front(), scales, *graph.targets.front());
+  if (graph.targets.size() == 1)
+    return linear_loss(*graph.targets.front(), scales, *graph.targets.front());
   double loss = 0;
   for (Linear* target : graph.targets)
     loss += linear_loss(*target, scales, *graph.targets.front()) /
@@ -191,9 +192,8 @@ double Awq::linear_losses(const Subgraph& graph, const std::vector<float>& scale
 SmoothResult Awq::search(const Subgraph& graph) {
   Linear& first = *graph.targets.front();
   const bool is_ov = graph.kind == SubgraphKind::kOv;
-  std::vector<float> mean = config_.v0
-                                ? mean_size(rows_->rows(first.name()), first.spec().in)
-                                : means_->mean(first.name());
+  std::vector<float> mean = config_.v0 ? mean_size(rows_->rows(first.name()), first.spec().in)
+                                       : means_->mean(first.name());
   check_statistic(graph, mean);
   if (is_ov) mean = mean_over_query_heads(mean, heads_of(model_));
   const bool alone = graph.targets.size() == 1 || config_.v0;

@@ -10,7 +10,8 @@
 // maxima, and mirrored for their minima: q20, q80 their quantiles, outliers above
 // q80 + 1.5 (q80 - q20); of several outliers only those beyond the cut where
 //   gap between its two sides - variance of the smaller side
-// is largest stay outliers. s = (value / largest value of the others)^0.7, of both sides the larger.
+// is largest stay outliers. s = (value / largest value of the others)^0.7, of both sides the
+// larger.
 
 #include <vector>
 

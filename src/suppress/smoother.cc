@@ -109,7 +109,8 @@ std::vector<float> Smoother::scales_of(const Subgraph& graph, const SmoothResult
   }
   std::vector<float> act = activation_of(graph);
   // iter_smooth looks at the signed maximum except behind a norm (as the Python tool does).
-  std::vector<float> weight = column_max(graph.targets, !flex() && !config_.v0 && graph.norm == nullptr);
+  std::vector<float> weight =
+      column_max(graph.targets, !flex() && !config_.v0 && graph.norm == nullptr);
   const bool is_ov = graph.kind == SubgraphKind::kOv;
   if (is_ov && flex()) {
     act = max_over_query_heads(act, heads_of(model_));

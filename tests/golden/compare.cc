@@ -100,9 +100,7 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
   return "";
 }
 
-bool has_description(const std::string& folder) {
-  return !find_description(folder).empty();
-}
+bool has_description(const std::string& folder) { return !find_description(folder).empty(); }
 
 // compared as text: the order of the keys counts
 std::vector<std::string> compare_configs(const std::string& expected, const std::string& actual) {

@@ -114,10 +114,9 @@ TEST(PlanV0, AntiMethodsBecomeSmoothing) {
 }
 
 TEST(PlanV0, MixedPlansTakeExactNamesFirst) {
-  const Plan plan =
-      plan_of(v0_recipe("mm_tensor: false",
-                        "  calib_params:\n    mix_cfg: {'*.mlp.*': w8a8_dynamic, "
-                        "a.mlp.up: float, '*': w8a16}\n"));
+  const Plan plan = plan_of(v0_recipe("mm_tensor: false",
+                                      "  calib_params:\n    mix_cfg: {'*.mlp.*': w8a8_dynamic, "
+                                      "a.mlp.up: float, '*': w8a16}\n"));
   const auto& group = std::get<GroupStep>(plan.steps.front().value);
   ASSERT_EQ(group.steps.size(), 3U);
   const auto& dynamic = std::get<LinearQuantStep>(group.steps[0].value);
@@ -151,10 +150,10 @@ TEST(PlanV0, StatisticsDecideHistogramsAndLevels) {
   EXPECT_FALSE(minmax.filter.selects("c"));
   EXPECT_TRUE(minmax.filter.selects("d"));
   for (const char* level : {"L", "L01", "5", "Lx"})
-    EXPECT_THAT(problems_of(v0_recipe("mm_tensor: false",
-                                      std::string("  calib_params: {disable_level: ") + level +
-                                          "}\n")),
-                HasSubstr("disable_level"))
+    EXPECT_THAT(
+        problems_of(v0_recipe("mm_tensor: false",
+                              std::string("  calib_params: {disable_level: ") + level + "}\n")),
+        HasSubstr("disable_level"))
         << level;
 }
 

@@ -1,12 +1,12 @@
 // Worked examples of the formats reference, section 3.2, and T-29.
 #include "save/linear_tensors.h"
-#include "save/v0_tensors.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "base/error.h"
+#include "save/v0_tensors.h"
 
 namespace msmodelslim {
 namespace {
