@@ -184,5 +184,27 @@ TEST(V0Tensors, HaveWeightScalesToo) {
                                       "input_offset", "quant_bias", "deq_scale"}));
 }
 
+TEST(V0Tensors, OneScalePerTensor) {
+  QuantizedLinear linear = linear_of(LinearType::kW8A8, {1, 2, 3, 4}, 2, 2);
+  linear.weight_scale = {0.01F, 0.01F};
+  linear.tensor_scale = true;
+  const auto all = v0_tensors(copy_of(linear), DType::kF32, false);
+  EXPECT_EQ(tensor(all, "weight_scale").shape(), (Shape{1}));
+  EXPECT_EQ(tensor(all, "weight_offset").shape(), (Shape{1}));
+  EXPECT_EQ(tensor(all, "deq_scale").shape(), (Shape{1}));
+  EXPECT_EQ(tensor(all, "quant_bias").shape(), (Shape{2}));
+}
+
+TEST(V0Tensors, Int4WithoutGroupsGoesInPairsOfColumns) {
+  QuantizedLinear linear = linear_of(LinearType::kW4A16, {1, -2, 3, 4}, 1, 4);
+  linear.weight_scale = {0.5F};
+  const auto all = v0_tensors(copy_of(linear), DType::kF32, false);
+  EXPECT_EQ(tensor(all, "weight").shape(), (Shape{1, 2}));
+  EXPECT_EQ(tensor(all, "weight").as<std::int8_t>()[0], static_cast<std::int8_t>(0xe1));
+  EXPECT_EQ(tensor(all, "weight").as<std::int8_t>()[1], 0x43);
+  const auto old = v0_tensors(copy_of(linear), DType::kF32, true);
+  EXPECT_EQ(tensor(old, "weight").shape(), (Shape{1, 4}));
+}
+
 }  // namespace
 }  // namespace msmodelslim
