@@ -19,6 +19,7 @@ QuantizedLinear copy_of(const QuantizedLinear& linear) {
   copy.codes = Tensor::copy_of(linear.codes.view());
   copy.weight_scale = linear.weight_scale;
   copy.input = linear.input;
+  copy.tensor_scale = linear.tensor_scale;
   copy.bias = linear.bias;
   return copy;
 }
