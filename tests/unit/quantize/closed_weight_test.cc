@@ -15,7 +15,7 @@ WeightRows rows_of(const std::vector<float>& values) {
 
 QuantizedLinear quantized(const WeightConfig& config, LinearType type) {
   QuantizedLinear linear;
-  linear.spec.name = "l";
+  linear.spec.name = std::string("linear");
   linear.spec.out = 2;
   linear.spec.in = 4;
   linear.type = type;
