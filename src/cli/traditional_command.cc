@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/quant_command.h"
 #include "cli/traditional_args.h"
+#include "recipe/nearest.h"
 #include "recipe/v0_steps.h"
 
 namespace msmodelslim {
@@ -13,9 +14,26 @@ namespace {
 
 constexpr const char* kLogger = "traditional";
 
+void check_names(const std::vector<std::string>& names, const ModelSpec& model) {
+  std::vector<std::string> linears = {model.head.name};
+  for (const BlockSpec& block : model.blocks)
+    for (const LinearSpec* linear : block.linears()) linears.push_back(linear->name);
+  for (const std::string& name : names)
+    if (std::find(linears.begin(), linears.end(), name) == linears.end())
+      throw UsageError(
+          fmt::format("--disable_names: the model has no linear '{}'{}", name,
+                      did_you_mean(name, linears)),
+          fmt::format("write whole names, for example {}; --help says what is kept float by "
+                      "default",
+                      linears.back()));
+}
+
 // What the user names, or the default of the family.
 std::vector<std::string> rollback(const TraditionalArgs& args, const ModelSpec& model) {
-  if (args.disable_names) return *args.disable_names;
+  if (args.disable_names) {
+    check_names(*args.disable_names, model);
+    return *args.disable_names;
+  }
   const auto layers = static_cast<int>(model.blocks.size());
   const int count = args.layer_count > 0 ? std::min(args.layer_count, layers) : layers;
   std::vector<std::string> names =

@@ -250,6 +250,10 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
               HasSubstr("unknown field; did you mean block_size"));
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
               HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
+  EXPECT_THAT(
+      problems_of("apiversion: modelslim_v1\nspec:\n  process:\n" + std::string(kStaticLinear) +
+                  "  save: [{type: ascendv1_saver_distributed}]\n"),
+      HasSubstr("the saver ascendv1_saver_distributed is not built yet"));
 }
 
 std::string with_prior(const std::string& prior) {

@@ -189,7 +189,7 @@ TEST(V0Tensors, OneScalePerTensor) {
   QuantizedLinear linear = linear_of(LinearType::kW8A8, {1, 2, 3, 4}, 2, 2);
   linear.weight_scale = {0.01F, 0.01F};
   linear.tensor_scale = true;
-  const auto all = v0_tensors(copy_of(linear), DType::kF32, false);
+  const auto all = v0_tensors(std::move(linear), DType::kF32, false);
   EXPECT_EQ(tensor(all, "weight_scale").shape(), (Shape{1}));
   EXPECT_EQ(tensor(all, "weight_offset").shape(), (Shape{1}));
   EXPECT_EQ(tensor(all, "deq_scale").shape(), (Shape{1}));
