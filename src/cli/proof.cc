@@ -95,6 +95,10 @@ std::vector<std::vector<std::int32_t>> held_out_sequences(const QuantArgs& args,
                                                           const ModelSpec& model,
                                                           const QuantJob& job) {
   if (args.verify == Verify::kNone) return {};
+  // What --verify full needs afterwards must not be found missing then.
+  const bool certain = args.verify == Verify::kFull || args.max_kl;
+  std::vector<std::int32_t> ids;
+  if (certain) ids = held_out_ids(args.model_path);
   std::int64_t tokens = affordable_tokens(model, job);
   if (args.max_kl) tokens = std::max(tokens, kAskedTokens);
   if (tokens < kFewestTokens) {
@@ -104,7 +108,7 @@ std::vector<std::vector<std::int32_t>> held_out_sequences(const QuantArgs& args,
                "--verify full does it afterwards");
     return {};
   }
-  const std::vector<std::int32_t> ids = held_out_ids(args.model_path);
+  if (ids.empty()) ids = held_out_ids(args.model_path);
   const auto most = static_cast<std::int64_t>(ids.size());
   const std::int64_t length = std::min({kLength, tokens, most, model.max_position});
   if (length < 2) return {};

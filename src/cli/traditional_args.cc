@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command_line.h"
@@ -209,10 +210,7 @@ TraditionalArgs parse_traditional_args(const std::vector<std::string>& words) {
   args.model_path = values.text("model_path");
   args.save_directory = values.text("save_directory");
   args.calib_file = values.text("calib_file");
-  std::string lower = args.calib_file;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (lower == "none") args.calib_file.clear();
+  if (ascii_lower(args.calib_file) == "none") args.calib_file.clear();
   args.calib_texts = values.list("calib_texts");
   args.anti_file = values.text(
       family.name == "internlm2" || family.name == "glm" ? "anti_file" : "anti_calib_file");

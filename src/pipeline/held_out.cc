@@ -17,6 +17,42 @@ std::int64_t longest(const std::vector<std::vector<std::int32_t>>& sequences) {
   return static_cast<std::int64_t>(most);
 }
 
+// Linears as `state` leaves them. What is quantized only when it is written is quantized here for
+// this one product, so that not all experts of a block are in memory at once.
+class QuantizedOp : public LinearOp {
+ public:
+  QuantizedOp(BlockState& state, DType dtype) : state_(state), dtype_(dtype) {}
+  void apply(Linear& linear, const float* x, std::int64_t rows,
+             const std::vector<Sequence>& sequences, float* y) override {
+    CalibrationOp op(dtype_);
+    QuantizedLinear made;
+    if (const auto later = state_.later.find(linear.name()); later != state_.later.end()) {
+      made = later->second();
+      op.add(linear.name(), &made);
+    } else if (const auto done = state_.done.find(linear.name()); done != state_.done.end()) {
+      op.add(linear.name(), &done->second);
+    }
+    op.apply(linear, x, rows, sequences, y);
+  }
+
+ private:
+  BlockState& state_;
+  DType dtype_;
+};
+
+// The checkpoint's linears, without copies that stay.
+class OriginalOp : public LinearOp {
+ public:
+  explicit OriginalOp(DType dtype) : dtype_(dtype) {}
+  void apply(Linear& linear, const float* x, std::int64_t rows,
+             const std::vector<Sequence>& sequences, float* y) override {
+    FloatLinearOp(dtype_).apply(linear, x, rows, sequences, y);
+  }
+
+ private:
+  DType dtype_;
+};
+
 }  // namespace
 
 HeldOutStreams::HeldOutStreams(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -34,10 +70,9 @@ HeldOutStreams::HeldOutStreams(const ModelSpec& model, const CheckpointReader& c
 
 void HeldOutStreams::run(BlockState& state) {
   Block original(*state.block->spec, checkpoint_);
-  FloatLinearOp float_op(model_.dtype);
+  OriginalOp float_op(model_.dtype);
   run_block_on(model_, original, float_states_, true, rope_, float_op, {}, workspace_);
-  CalibrationOp op(model_.dtype);
-  for (auto& [name, linear] : state.done) op.add(name, &linear);
+  QuantizedOp op(state, model_.dtype);
   std::optional<Int8KvOp> kv_op;
   if (state.kv_cache) kv_op.emplace(*state.kv_cache);
   run_block_on(model_, *state.block, states_, true, rope_, op, {}, workspace_,

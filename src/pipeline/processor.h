@@ -28,7 +28,7 @@ struct BlockState {
   // Of linears in `done` that are quantized only when they are written, so that not all experts of
   // a block are in memory at once.
   std::map<std::string, std::function<QuantizedLinear()>> later;
-  bool no_more_passes = false;                   // nobody will run the block again
+  bool no_more_passes = false;                   // of the calibration set through the block
   std::map<std::string, std::int64_t> low_rank;  // rank of the branch that linear_quant has to add
   std::optional<KvCacheParams> kv_cache;         // the cache is int8 from here on
   std::vector<ModuleTensor> extras;              // what the entries leave besides linears and norms

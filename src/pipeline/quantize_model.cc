@@ -183,8 +183,7 @@ class Run {
       return;
     }
     state.samples = &states.sequences;
-    state.no_more_passes =
-        static_cast<int>(index) > last_data_ && (!held_out_ || state.block->mtp != nullptr);
+    state.no_more_passes = static_cast<int>(index) > last_data_;
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && (!last_block || head_ != nullptr);
     const bool watches = !taps.empty() || !state.active.empty();

@@ -1,35 +1,22 @@
 #include "pipeline/v0_save.h"
 
+#include "base/ascii.h"
 #include "base/files.h"
 #include "base/json.h"
 
 namespace msmodelslim {
-namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
-std::string quant_type(const V0Options& v0) {
-  return v0.mindie && v0.type == "W8A8_MIX" ? "W8A8" : v0.type;
-}
-
-}  // namespace
-
 void set_v0_options(const V0Options& v0, AscendV1Options* options) {
   constexpr std::uint64_t kGiB = 1ULL << 30;
   options->layout = v0.mindie ? FolderLayout::kV0MindIE : FolderLayout::kV0;
   options->stem = v0.stem();
-  options->model_quant_type = quant_type(v0);
+  options->model_quant_type = v0.written_type();
   options->part_bytes = kGiB * static_cast<std::uint64_t>(v0.part_file_size.value_or(0));
 }
 
 void mark_config(const V0Options& v0, const std::string& folder) {
   const std::string path = (fs::path(folder) / "config.json").string();
   Json config = read_json_file(path);
-  config["quantize"] = lower(quant_type(v0));
+  config["quantize"] = ascii_lower(v0.written_type());
   Json& q = config["quantization_config"];
   q = Json::object();
   q["group_size"] = v0.weight_group;

@@ -1,5 +1,6 @@
 #include "pipeline/v1_layout.h"
 
+#include "base/ascii.h"
 #include "pipeline/planned_linears.h"
 
 namespace msmodelslim {
@@ -13,9 +14,8 @@ void set_v1_layout(const QuantJob& job, const ModelSpec& model, AscendV1Options*
   options->model_quant_type = type.name();
   options->stem = "quant_model_weight";
   if (options->part_bytes > 0) return;
-  options->stem += "_";
-  for (const char c : type.name())
-    options->stem += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  options->stem += '_';
+  options->stem += ascii_lower(type.name());
 }
 
 }  // namespace msmodelslim

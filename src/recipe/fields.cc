@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "recipe/nearest.h"
 
@@ -17,9 +18,7 @@ using Kind = YamlValue::Kind;
 std::string trimmed_lower(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t\n\r");
   if (begin == std::string::npos) return "";
-  std::string result = text.substr(begin, text.find_last_not_of(" \t\n\r") + 1 - begin);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
+  return ascii_lower(text.substr(begin, text.find_last_not_of(" \t\n\r") + 1 - begin));
 }
 
 std::optional<std::int64_t> whole(double value) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "recipe/fields.h"
 #include "recipe/join_words.h"
@@ -50,7 +51,7 @@ const std::vector<std::string>& quant_type_names() {
 
 QuantType parse_quant_type(std::string_view text) {
   QuantType type;
-  for (char c : text) type.name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  type.name = ascii_lower(std::string(text));
   const auto& names = quant_type_names();
   if (std::find(names.begin(), names.end(), type.name) == names.end())
     throw UsageError(

@@ -63,7 +63,8 @@ struct V0Options {
   std::vector<std::string> rolled_back;                // linears that disable_level keeps float
   std::optional<std::vector<std::string>> histograms;  // act_method 3: linears with a histogram
 
-  std::string stem() const;  // of the weight files
+  std::string written_type() const;  // as the files name it: old MindIE has no W8A8_MIX
+  std::string stem() const;          // of the weight files
   bool needs_statistics() const { return level > 0 || act_method == 3; }
 };
 

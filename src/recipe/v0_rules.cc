@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "base/ascii.h"
 #include "recipe/v0_options.h"
 
 namespace msmodelslim {
@@ -125,12 +126,11 @@ int level_of(const std::string& text) {
 
 }  // namespace
 
+std::string V0Options::written_type() const { return mindie && type == "W8A8_MIX" ? "W8A8" : type; }
+
 std::string V0Options::stem() const {
   if (!safetensors_name.empty()) return safetensors_name;
-  std::string name = mindie && type == "W8A8_MIX" ? "W8A8" : type;
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return "quant_model_weight_" + name;
+  return "quant_model_weight_" + ascii_lower(written_type());
 }
 
 void resolve_v0(V0Options* options, const V0Problem& problem) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace msmodelslim {
 namespace {
 
@@ -48,12 +50,6 @@ QConfig weight_of(const V0Options& o, const std::string& type) {
   return weight;
 }
 
-std::string upper(std::string text) {
-  for (char& c : text)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  return text;
-}
-
 class LinearSteps {
  public:
   LinearSteps(const V0Options& options, int line) : o_(options), line_(line) {
@@ -72,7 +68,7 @@ class LinearSteps {
 
  private:
   void add(const std::string& pattern, const std::string& written) {
-    std::string type = upper(written);
+    std::string type = ascii_upper(written);
     if (type == "W8A8" && o_.type == "W8A8_MIX") type = "W8A8_MIX";
     if (type != "FLOAT" && has_static_input(type) && o_.histograms) {
       // The linears of the list, then the others.
