@@ -13,6 +13,9 @@ namespace {
 class ProofOnTheWay : public QuantizedFolder {
  protected:
   ProofOnTheWay() : QuantizedFolder(130) { prove_on_the_way(); }
+  explicit ProofOnTheWay(const std::string& model) : QuantizedFolder(130, model, 60) {
+    prove_on_the_way();
+  }
 
   // Quantizes; the figures of the way must be those of the folder.
   HeldOutProof agreed(const std::string& process) {
@@ -67,6 +70,18 @@ TEST_F(ProofOnTheWay, RotationAndSmoothingCostNothing) {
 }
 
 TEST_F(ProofOnTheWay, WeightOnlyCountsToo) { EXPECT_GT(agreed(kWeightOnly).kl.mean, 0); }
+
+class ProofOfExperts : public ProofOnTheWay {
+ protected:
+  ProofOfExperts()
+      : ProofOnTheWay(std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/qwen2_moe") {}
+};
+
+TEST_F(ProofOfExperts, AgreesWithTheFolder) {
+  const HeldOutProof dynamic = agreed(kDynamic);
+  EXPECT_GT(dynamic.kl.mean, 0);
+  EXPECT_GT(agreed(kStatic).kl.mean, dynamic.kl.mean);
+}
 
 class ProofCommand : public testing::Test {
  protected:

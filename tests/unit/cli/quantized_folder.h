@@ -20,11 +20,13 @@ namespace msmodelslim {
 class QuantizedFolder : public testing::Test {
  protected:
   // The first `calibration` of 130 random tokens, which all count in kl().
-  explicit QuantizedFolder(std::ptrdiff_t calibration) {
+  explicit QuantizedFolder(std::ptrdiff_t calibration,
+                           const std::string& model = golden_dir() + "/models/qwen2",
+                           std::int32_t last_token = 300) {
     std::mt19937 generator(5);
-    std::uniform_int_distribution<std::int32_t> token(0, 300);
+    std::uniform_int_distribution<std::int32_t> token(0, last_token);
     for (int i = 0; i < 130; ++i) ids_.push_back(token(generator));
-    job_.model_path = golden_dir() + "/models/qwen2";
+    job_.model_path = model;
     job_.save_path = temp_path("quantized_folder");
     job_.quiet = true;
     job_.overwrite = true;
