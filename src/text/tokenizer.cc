@@ -109,6 +109,9 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, const std::strin
 Tokenizer Tokenizer::load(const std::string& model_folder) {
   const fs::path path = fs::path(model_folder) / "tokenizer.json";
   std::error_code ec;
+  if (!fs::is_directory(model_folder, ec))
+    throw DataError(fmt::format("{}: there is no such folder", model_folder),
+                    "check the path; a model is a folder with config.json and *.safetensors");
   if (!fs::exists(path, ec))
     throw DataError(fmt::format("{}: the model folder has no tokenizer.json", model_folder),
                     "write it with AutoTokenizer.from_pretrained(folder).save_pretrained(folder), "

@@ -192,6 +192,15 @@ class TokenizerFolder : public ::testing::Test {
   fs::path folder_;
 };
 
+TEST_F(TokenizerFolder, MissingFolderSaysSo) {
+  try {
+    Tokenizer::load((folder_ / "no").string());
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("there is no such folder"));
+  }
+}
+
 TEST_F(TokenizerFolder, MissingFileSaysWhatToDo) {
   try {
     load();
