@@ -51,6 +51,14 @@ void SequenceCache::copy_prefix(const SequenceCache& other, std::int64_t tokens)
   length_ = tokens;
 }
 
+void SequenceCache::shrink() {
+  for (std::vector<Values>* all : {&keys_, &values_})
+    for (Values& values : *all) {
+      values.f32.shrink_to_fit();
+      values.bf16.shrink_to_fit();
+    }
+}
+
 std::size_t SequenceCache::bytes() const {
   return keys_.size() * static_cast<std::size_t>(length_ * (key_width_ + value_width_)) *
          dtype_size(dtype_);

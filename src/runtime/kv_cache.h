@@ -20,6 +20,7 @@ class SequenceCache {
   void commit(std::int64_t rows) { length_ += rows; }
   // Becomes the first `tokens` tokens of another cache of the same model.
   void copy_prefix(const SequenceCache& other, std::int64_t tokens);
+  void shrink();              // gives room for more rows back
   std::size_t bytes() const;  // of keys and values
 
  private:

@@ -17,6 +17,7 @@ void PrefixStore::keep(std::vector<std::int32_t> ids, SequenceCache cache) {
     bytes_ -= old.cache.bytes();
     return true;
   });
+  cache.shrink();
   bytes_ += cache.bytes();
   entries_.push_back({std::move(ids), std::move(cache)});
   for (; bytes_ > most_bytes_; entries_.pop_front()) bytes_ -= entries_.front().cache.bytes();

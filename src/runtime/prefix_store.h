@@ -27,6 +27,7 @@ class PrefixStore {
     std::int64_t tokens = 0;
   };
   Match find(std::span<const std::int32_t> ids);
+  std::size_t bytes() const { return bytes_; }
 
  private:
   struct Entry {

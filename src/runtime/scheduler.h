@@ -47,6 +47,7 @@ class Scheduler {
   std::int64_t add(std::vector<std::int32_t> prompt, const SamplingParams& params);
   void cancel(std::int64_t request);
   bool idle() const { return requests_.empty(); }
+  std::size_t kept_bytes() const { return kept_.bytes(); }  // of ended requests
 
   struct Progress {
     std::vector<Sampled> sampled;

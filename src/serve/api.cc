@@ -128,6 +128,8 @@ std::string Api::metrics() const {
       &WorkerCounts::prompt_tokens);
   add("generation_tokens_total", "counter", "Tokens that were sampled.",
       &WorkerCounts::answer_tokens);
+  add("prefix_cache_bytes", "gauge", "Keys and values that later prompts may share.",
+      &WorkerCounts::kept_bytes);
   return text;
 }
 

@@ -97,6 +97,7 @@ void Worker::run_once() {
   counts_.requests += ended;
   counts_.prompt_tokens += progress.prompt_tokens;
   counts_.answer_tokens += static_cast<std::int64_t>(progress.sampled.size());
+  counts_.kept_bytes = static_cast<std::int64_t>(scheduler_.kept_bytes());
 }
 
 void Worker::fail_all(const std::string& why) {

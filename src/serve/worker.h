@@ -29,6 +29,7 @@ struct WorkerCounts {
   std::int64_t requests = 0;  // finished, one way or the other
   std::int64_t prompt_tokens = 0;
   std::int64_t answer_tokens = 0;
+  std::int64_t kept_bytes = 0;  // keys and values of ended requests
 };
 
 // All functions are thread-safe.
