@@ -82,6 +82,16 @@ std::string read_file(const std::string& path, std::uint64_t max_bytes) {
   return text;
 }
 
+void sync_path(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool done = fd >= 0 && ::fsync(fd) == 0;
+  const std::string why = errno_text();
+  if (fd >= 0) ::close(fd);
+  if (!done)
+    throw ResourceError(fmt::format("{}: cannot be written: {}", path, why),
+                        "check the disk and the free space");
+}
+
 void write_file_atomic(const std::string& path, std::string_view text) {
   const std::string temporary = path + ".tmp";
   {
@@ -96,6 +106,7 @@ void write_file_atomic(const std::string& path, std::string_view text) {
                           "check the free space and the permissions of the folder");
     }
   }
+  sync_path(temporary);
   std::error_code ec;
   fs::rename(temporary, path, ec);
   if (ec) throw ResourceError(fmt::format("{}: cannot be written: {}", path, ec.message()));

@@ -16,7 +16,11 @@ namespace fs = std::filesystem;
 // Reads a whole regular file (links are followed). Throws when larger than `max_bytes`.
 std::string read_file(const std::string& path, std::uint64_t max_bytes = 4ULL << 30);
 
-// Writes `text` to `path` through a temporary file in the same folder and a rename.
+// Makes what was written to a file or into a folder survive a power cut.
+void sync_path(const std::string& path);
+
+// Writes `text` to `path` through a temporary file in the same folder and a rename; a power cut
+// leaves the old file or the new one.
 void write_file_atomic(const std::string& path, std::string_view text);
 
 // Read-only memory map of a file. A file that shrinks while mapped would raise SIGBUS on access;

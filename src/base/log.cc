@@ -7,14 +7,19 @@
 #include <cctype>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
+#include "base/warnings.h"
 
 namespace msmodelslim {
 namespace {
 
 LogLevel g_level = LogLevel::kInfo;
+std::mutex g_warnings_mutex;
+std::vector<std::string> g_warnings;
 
 spdlog::logger& logger() {
   static std::shared_ptr<spdlog::logger> instance = [] {
@@ -62,7 +67,16 @@ void init_logging() {
 void set_log_level(LogLevel level) { g_level = level; }
 LogLevel log_level() { return g_level; }
 
+std::vector<std::string> logged_warnings() {
+  const std::lock_guard lock(g_warnings_mutex);
+  return g_warnings;
+}
+
 void log_message(LogLevel level, std::string_view name, std::string_view message) {
+  if (level == LogLevel::kWarning) {
+    const std::lock_guard lock(g_warnings_mutex);
+    g_warnings.emplace_back(message);
+  }
   if (level < g_level) return;
   std::string line(message);
   for (char& c : line) {

@@ -1,9 +1,12 @@
 #include "base/output_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
@@ -71,22 +74,45 @@ void check_output_path(const std::string& path, const std::string& source, bool 
                      "--overwrite replaces only folders with a config.json; choose another folder");
 }
 
-OutputFolder::OutputFolder(const std::string& path, const std::string& source, bool overwrite) {
+std::string unfinished_folder(const std::string& working) {
+  return (fs::path(working) / "unfinished").string();
+}
+
+OutputFolder::OutputFolder(const std::string& path, const std::string& source, bool overwrite,
+                           const WantsLeft& wants_left) {
   check_output_path(path, source, overwrite);
   target_ = resolved(path);
   working_ = working_folder(target_);
   std::error_code ec;
-  fs::remove_all(working_, ec);
   fs::create_directories(working_, ec);
   if (ec || ::access(working_.c_str(), W_OK | X_OK) != 0)
     throw ResourceError(fmt::format("{}: cannot be written: {}", target_.string(),
                                     ec ? ec.message() : std::string(std::strerror(errno))),
                         "choose another --save_path, or change the permissions");
+  lock();
+  try {
+    if (wants_left && wants_left(working_.string())) return;
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+  for (const auto& item : fs::directory_iterator(working_)) fs::remove_all(item.path(), ec);
+}
+
+void OutputFolder::lock() {
+  lock_ = ::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  const bool busy = errno == EWOULDBLOCK;
+  if (!busy) return;  // a file system without locks
+  ::close(lock_);
+  throw UsageError(fmt::format("another process is writing {}", target_.string()),
+                   "wait for its end, or choose another --save_path");
 }
 
 OutputFolder::~OutputFolder() {
   std::error_code ignored;
-  if (!published_) fs::remove_all(working_, ignored);
+  if (!published_ && !kept_) fs::remove_all(working_, ignored);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 void OutputFolder::require_space(std::uint64_t bytes) const {
@@ -100,6 +126,7 @@ void OutputFolder::require_space(std::uint64_t bytes) const {
 
 void OutputFolder::publish() {
   try {
+    fs::remove_all(unfinished_folder(working_.string()));
     if (working_.parent_path() == target_) {
       move_into_place();
     } else {

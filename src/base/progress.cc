@@ -9,10 +9,12 @@
 
 namespace msmodelslim {
 
-Progress::Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet)
+Progress::Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet,
+                   std::int64_t first)
     : logger_(std::move(logger)),
       blocks_(blocks),
       tokens_(tokens),
+      first_(first),
       quiet_(quiet),
       terminal_(::isatty(STDERR_FILENO) == 1),
       start_(std::chrono::steady_clock::now()) {}
@@ -29,12 +31,12 @@ void Progress::at(std::int64_t index, const std::string& what) {
   if (quiet_) return;
   const double seconds = elapsed();
   std::string text = fmt::format("block {}/{}  {}", index + 1, blocks_, what);
-  if (index > 0) {
+  if (const std::int64_t done = index - first_; done > 0) {
     if (tokens_ > 0)
-      text += fmt::format("  {:.0f} tokens/s", static_cast<double>(tokens_ * index) /
+      text += fmt::format("  {:.0f} tokens/s", static_cast<double>(tokens_ * done) /
                                                    static_cast<double>(blocks_) / seconds);
-    text += fmt::format("  ETA {:.0f} s", seconds / static_cast<double>(index) *
-                                              static_cast<double>(blocks_ - index));
+    text += fmt::format("  ETA {:.0f} s",
+                        seconds / static_cast<double>(done) * static_cast<double>(blocks_ - index));
   }
   text += fmt::format("  peak {:.2f} GB", static_cast<double>(peak_private_bytes()) / 1e9);
   if (terminal_)

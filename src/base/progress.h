@@ -9,8 +9,10 @@ namespace msmodelslim {
 
 class Progress {
  public:
-  // `tokens`: calibration tokens that pass through each block (0: data-free).
-  Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet);
+  // `tokens`: calibration tokens that pass through each block (0: data-free). `first`: the block
+  // that is begun with.
+  Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet,
+           std::int64_t first = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -22,6 +24,7 @@ class Progress {
   std::string logger_;
   std::int64_t blocks_;
   std::int64_t tokens_;
+  std::int64_t first_;
   bool quiet_;
   bool terminal_;
   std::chrono::steady_clock::time_point start_;

@@ -42,6 +42,8 @@ void return_freed_memory() {
 
 std::uint64_t peak_resident_bytes() { return status_bytes("VmHWM"); }
 
+std::uint64_t private_bytes() { return status_bytes("RssAnon"); }
+
 std::uint64_t peak_private_bytes() {
   const std::uint64_t peak = peak_resident_bytes();
   return peak - std::min(peak, status_bytes("RssFile"));

@@ -98,6 +98,9 @@ inline constexpr const char* kV1Stem = "quant_model_weights";
 // in.
 class ModelQuantType {
  public:
+  ModelQuantType() = default;
+  explicit ModelQuantType(int rank) : rank_(rank) {}  // as rank() gave it
+  int rank() const { return rank_; }
   void propose(LinearType type, bool svd = false);
   std::string name() const;  // "Unknown" before any proposal
 

@@ -4,7 +4,8 @@
 //
 // A shard is closed before a tensor when payload + tensor >= limit (msModelSlim's rule), so a shard
 // payload is always < limit, except for one tensor that is larger by itself. More than 99999 shards
-// lose the zero padding. At most a few MiB are held in memory.
+// lose the zero padding. Nothing of a tensor is held in memory. Shards are made in
+// unfinished_folder() (base/output_folder.h), where a killed run can go on, see state().
 
 #include <cstdint>
 #include <map>
@@ -34,8 +35,15 @@ class ShardWriter {
 
   // Throws DataError when `name` was already added, ResourceError when the disk is full.
   void add(const std::string& name, const TensorView& tensor);
-  // Writes headers, gives the files their final names, writes the index. Call once.
+  // Writes headers, gives the files their names in the folder, writes the index, and makes all
+  // survive a power cut. Call once.
   void finish();
+
+  // What is on the disk now, after it has been made to survive a power cut: for resume() of a new
+  // writer with the same folder, stem and limit. What was written behind it is cut off then.
+  Json state();
+  // DataError when a file is missing or too short.
+  void resume(const Json& state);
 
   const std::vector<WrittenTensor>& written() const { return written_; }
   std::uint64_t total_bytes() const { return total_bytes_; }
@@ -43,11 +51,14 @@ class ShardWriter {
  private:
   class Shard;
   void close_shard();
+  std::string next_path() const;
+  void sync();
   std::string folder_;
   std::string stem_;
   std::uint64_t limit_bytes_;
   std::unique_ptr<Shard> shard_;
-  std::vector<std::string> shard_files_;  // temporary names, in order
+  std::vector<std::string> shards_;  // closed ones, in order: paths without an ending
+  std::size_t synced_ = 0;           // of them, so many
   std::vector<WrittenTensor> written_;
   std::map<std::string, std::size_t> shard_of_;
   std::uint64_t total_bytes_ = 0;

@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/usage.h"
 #include "cli/convert_command.h"
+#include "cli/diff_command.h"
 #include "cli/eval_command.h"
 #include "cli/generate_command.h"
+#include "cli/inspect_command.h"
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
 #include "cli/traditional_command.h"
@@ -38,6 +40,9 @@ constexpr const char* kHelp =
     "API\n"
     "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model "
     "folder\n"
+    "  msmodelslim inspect Q [TENSOR]                                     what is in a folder or "
+    "file\n"
+    "  msmodelslim diff A B                                               how two of them differ\n"
     "  msmodelslim --version\n"
     "\n"
     "`msmodelslim COMMAND --help` explains each. Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO,\n"
@@ -61,13 +66,16 @@ int dispatch(int argc, char** argv) {
   if (command == "generate") return run_generate(words);
   if (command == "serve") return run_serve(words);
   if (command == "traditional") return run_traditional(words);
-  for (const char* later : {"analyze", "tune", "diff", "inspect", "models", "doctor"})
+  if (command == "inspect") return run_inspect(words);
+  if (command == "diff") return run_diff(words);
+  for (const char* later : {"analyze", "tune", "models", "doctor"})
     if (command == later)
-      throw UsageError(fmt::format("the command {} is not built yet", command),
-                       "available: quant, traditional, eval, generate, serve, convert");
+      throw UsageError(
+          fmt::format("the command {} is not built yet", command),
+          "available: quant, traditional, eval, generate, serve, convert, inspect, diff");
   throw UsageError(fmt::format("unknown command \"{}\"{}", command,
                                did_you_mean(command, {"quant", "traditional", "eval", "generate",
-                                                      "serve", "convert"})),
+                                                      "serve", "convert", "inspect", "diff"})),
                    "see msmodelslim --help");
 }
 

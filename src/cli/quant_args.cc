@@ -173,6 +173,9 @@ class Parser {
         "exit code 1 when the mean KL to the float model is above X; the folder stays")
         ->check(CLI::Range(0.0, 1e6).description(""));
     app_.add_flag("--overwrite", args_.overwrite, "replace what is in --save_path");
+    app_.add_flag("--restart", args_.restart,
+                  "begin anew; without it a command that is repeated after it was killed goes on\n"
+                  "where it was (not with --debug)");
     app_.add_flag("--debug", args_.debug,
                   "write what the algorithms chose to SAVE_PATH/debug_info");
     app_.add_flag("--quiet", args_.quiet, "warnings and errors only");

@@ -37,6 +37,7 @@ struct QuantArgs {
   Verify verify = Verify::kQuick;
   std::optional<double> max_kl;  // a worse result ends with exit code 1
   bool overwrite = false;
+  bool restart = false;  // an unfinished run of another command is thrown away
   bool strict = false;
   std::optional<int> threads;
   std::uint64_t seed = 42;

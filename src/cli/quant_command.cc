@@ -10,6 +10,7 @@
 #include "cli/estimate.h"
 #include "cli/model_choice.h"
 #include "cli/proof.h"
+#include "cli/quant_report.h"
 #include "pipeline/expert_fallback.h"
 #include "recipe/practice_search.h"
 #include "text/dataset.h"
@@ -121,6 +122,9 @@ void print_summary(const QuantSummary& summary) {
   const double before = static_cast<double>(summary.bytes_before) / 1e6;
   const double after = static_cast<double>(summary.bytes_after) / 1e6;
   std::printf("folder             %s\n", summary.folder.c_str());
+  if (summary.resumed_blocks > 0)
+    std::printf("resumed            behind block %lld\n",
+                static_cast<long long>(summary.resumed_blocks));
   std::printf("weights            %.1f MB -> %.1f MB (%.2fx smaller)\n", before, after,
               before / after);
   std::printf("linears            %lld of %lld quantized\n",
@@ -150,9 +154,14 @@ int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& sum
     report_proof(*summary.proof, model, args.quiet);
     kl = summary.proof->kl.mean;
   }
-  if (args.verify == Verify::kFull) kl = full_proof(summary.folder, args.model_path).kl.mean;
+  std::optional<Proof> full;
+  if (args.verify == Verify::kFull) {
+    full = full_proof(summary.folder, args.model_path);
+    kl = full->kl.mean;
+  }
+  if (kl) advise(*kl, job.plan);
+  write_quant_report(quant_report(job, summary, model, full), summary.folder);
   if (!kl) return 0;
-  advise(*kl, job.plan);
   if (!args.max_kl || *kl <= *args.max_kl) return 0;
   log_error(kLogger, "mean KL {:.5f} is above --max_kl {}; the folder {} stays for a look", *kl,
             *args.max_kl, summary.folder);
@@ -190,6 +199,8 @@ int run_quant(const std::vector<std::string>& words) {
   job.debug = args.debug;
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));
   job.recipe_text = recipe_to_yaml(recipe);
+  job.request = args.save_format.value_or("");
+  job.restart = args.restart;
   return carry_out(args, std::move(job), config);
 }
 

@@ -202,6 +202,7 @@ TraditionalArgs parse_traditional_args(const std::vector<std::string>& words) {
                "msmodelslim traditional " + family.name);
   values.add_to(app);
   app.add_flag("--overwrite", args.overwrite, "replace what is in --save_directory");
+  app.add_flag("--restart", args.restart, "begin anew instead of going on with a killed run");
   app.footer(usage_of(family));
   if (!parse_words(app, {words.begin() + 1, words.end()})) {
     args.help = true;

@@ -23,6 +23,7 @@ struct TraditionalArgs {
   std::optional<std::vector<std::string>> disable_names;  // absent: the family's default
   int layer_count = 0;
   bool overwrite = false;
+  bool restart = false;
   bool help = false;  // printed
   V0Options options;  // without disable_names and anti
 };

@@ -73,6 +73,9 @@ int run_traditional(const std::vector<std::string>& words) {
   job.model_path = args.model_path;
   job.save_path = args.save_directory;
   job.overwrite = args.overwrite;
+  job.restart = args.restart;
+  for (const std::string& word : words)
+    if (word != "--restart" && word != "--overwrite") job.request += word + "\n";
   job.plan.apiversion = "modelslim_v0";
   job.plan.config_id = args.family->name;
   job.plan.steps = v0_steps(options);

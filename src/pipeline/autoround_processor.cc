@@ -36,6 +36,7 @@ class AutoroundProcessor : public Processor {
   bool needs_data() const override { return true; }
   bool learns() const override { return !mine_.empty(); }
   bool learns_behind() const override { return step_.quantized_inputs; }
+  std::mt19937* generator() override { return &order_.generator(); }
 
   std::vector<Tap*> prepare(BlockState& state) override {
     mine_.clear();

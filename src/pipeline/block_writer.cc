@@ -14,12 +14,13 @@ namespace {
 class Writer {
  public:
   Writer(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends, DType dtype,
-         Saver& saver, QuantSummary& summary)
+         Saver& saver, bool measure, QuantSummary& summary)
       : state_(state),
         checkpoint_(checkpoint),
         ends_(ends),
         dtype_(dtype),
         saver_(saver),
+        measure_(measure),
         summary_(summary) {}
 
   void write() {
@@ -48,16 +49,28 @@ class Writer {
     extras(linear.name(), true);
     const auto done = state_.done.find(linear.name());
     if (done == state_.done.end()) {
+      note(linear, nullptr);
       write_float(linear);
     } else {
       ++summary_.quantized;
       const auto later = state_.later.find(linear.name());
-      saver_.write(later == state_.later.end() ? std::move(done->second) : later->second());
+      QuantizedLinear made =
+          later == state_.later.end() ? std::move(done->second) : later->second();
+      note(linear, &made);
+      saver_.write(std::move(made));
       state_.done.erase(done);
       linear.release();
     }
     extras(linear.name());
     checkpoint_.dont_need(linear.name() + ".weight");
+  }
+
+  // `made`: what it was quantized to, or null.
+  void note(Linear& linear, const QuantizedLinear* made) {
+    LinearNote note{
+        linear.name(), linear_type_name(made == nullptr ? LinearType::kFloat : made->type), {}};
+    if (made != nullptr && measure_) note.error = weight_error(linear, *made);
+    summary_.notes.push_back(std::move(note));
   }
 
   void write(Mla& mla) {
@@ -133,14 +146,15 @@ class Writer {
   const ModelEnds& ends_;
   DType dtype_;
   Saver& saver_;
+  bool measure_;
   QuantSummary& summary_;
 };
 
 }  // namespace
 
 void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
-                 DType model_dtype, Saver& saver, QuantSummary& summary) {
-  Writer(state, checkpoint, ends, model_dtype, saver, summary).write();
+                 DType model_dtype, Saver& saver, bool measure, QuantSummary& summary) {
+  Writer(state, checkpoint, ends, model_dtype, saver, measure, summary).write();
 }
 
 Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites) {

@@ -6,9 +6,10 @@
 
 namespace msmodelslim {
 
-// Takes the quantized linears out of `state` and counts in `summary`.
+// Takes the quantized linears out of `state`, counts and notes them in `summary`. `measure`: with
+// the error of their weights.
 void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
-                 DType model_dtype, Saver& saver, QuantSummary& summary);
+                 DType model_dtype, Saver& saver, bool measure, QuantSummary& summary);
 
 // A table of rows after all rewrites, in its own dtype.
 Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites);

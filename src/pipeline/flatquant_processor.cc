@@ -36,6 +36,7 @@ class FlatQuantProcessor : public Processor {
   }
 
   void finish(BlockState&) override {}
+  std::mt19937* generator() override { return &generator_; }
 
  private:
   void report(const std::string& block, const FlatQuantResult& result) const {

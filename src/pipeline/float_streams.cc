@@ -35,6 +35,13 @@ void FloatStreams::step(Processor& processor, bool last_block, BlockState& state
   processor.finish(state);
 }
 
+std::vector<NamedValues> FloatStreams::values() {
+  std::vector<NamedValues> all;
+  for (auto& [stream, states] : states_)
+    all.push_back({stream == Stream::kFloat ? "float" : "anti", &states.values});
+  return all;
+}
+
 std::int64_t FloatStreams::tokens() const {
   std::int64_t most = 0;
   for (const auto& [stream, states] : states_) most = std::max(most, states.rows);

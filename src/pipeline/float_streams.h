@@ -6,6 +6,7 @@
 #include <map>
 
 #include "forward/run.h"
+#include "pipeline/journal.h"
 #include "pipeline/processor.h"
 
 namespace msmodelslim {
@@ -23,6 +24,7 @@ class FloatStreams {
   void step(Processor& processor, bool last_block, BlockState& state, const RopeTable& rope,
             Workspace& workspace);
   std::int64_t tokens() const;
+  std::vector<NamedValues> values();
 
  private:
   const ModelSpec* model_ = nullptr;

@@ -80,6 +80,10 @@ void HeldOutStreams::run(BlockState& state) {
   errors_.push_back(block_error());
 }
 
+std::vector<NamedValues> HeldOutStreams::values() {
+  return {{"held_out.float", &float_states_.values}, {"held_out", &states_.values}};
+}
+
 double HeldOutStreams::block_error() const {
   std::vector<float> h = float_states_.values;
   for (const auto& rewrite : ends_.embedding) rewrite(h.data(), float_states_.rows);

@@ -13,6 +13,7 @@
 #include "base/statistics.h"
 #include "forward/run.h"
 #include "kernels/prediction_scores.h"
+#include "pipeline/journal.h"
 #include "pipeline/processor.h"
 
 namespace msmodelslim {
@@ -37,6 +38,9 @@ class HeldOutStreams {
   void run(BlockState& state);
   // `quantized`: the head of the quantized model.
   HeldOutProof finish(Head& quantized);
+  // What run() has made so far.
+  std::vector<NamedValues> values();
+  std::vector<double>& block_errors() { return errors_; }
 
  private:
   double block_error() const;

@@ -49,12 +49,17 @@ std::vector<std::int32_t> NextTokenPass::predictions(const PackedStates& states)
 
 void NextTokenPass::begin(const std::vector<std::vector<std::int32_t>>& samples,
                           const PackedStates& states) {
-  const std::vector<std::int32_t> next = predictions(states);
+  begin(samples, predictions(states));
+}
+
+void NextTokenPass::begin(const std::vector<std::vector<std::int32_t>>& samples,
+                          std::vector<std::int32_t> next) {
+  next_ = std::move(next);
   std::vector<std::vector<std::int32_t>> shifted = samples;
   for (std::size_t i = 0; i < shifted.size(); ++i) {
     if (shifted[i].empty()) continue;
     shifted[i].erase(shifted[i].begin());
-    shifted[i].push_back(next[i]);
+    shifted[i].push_back(next_[i]);
   }
   embedded_ = embed_samples(model_, checkpoint_, shifted);
   for (const auto& rewrite : ends_.embedding) rewrite(embedded_.values.data(), embedded_.rows);

@@ -17,7 +17,10 @@ class NextTokenPass {
 
   // `states`: behind the last decoder, of `samples`.
   void begin(const std::vector<std::vector<std::int32_t>>& samples, const PackedStates& states);
-  bool begun() const { return embedded_.rows > 0; }
+  bool begun() const { return !next_.empty(); }
+  // The token behind each sample, empty before begin(); and begin() with what next() gave.
+  const std::vector<std::int32_t>& next() const { return next_; }
+  void begin(const std::vector<std::vector<std::int32_t>>& samples, std::vector<std::int32_t> next);
   // What the layer's block reads.
   PackedStates enter(Mtp& mtp, const PackedStates& states, LinearOp& op,
                      const std::vector<Tap*>& taps, Workspace& workspace) const;
@@ -27,6 +30,7 @@ class NextTokenPass {
   const ModelSpec& model_;
   const CheckpointReader& checkpoint_;
   const ModelEnds& ends_;
+  std::vector<std::int32_t> next_;
   PackedStates embedded_;  // of the next tokens
 };
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,8 @@ class Processor {
                      const RopeTable&) {}
   // After it (or at once, when no data is needed).
   virtual void finish(BlockState& state) = 0;
+  // The only thing that may live on from block to block, or null.
+  virtual std::mt19937* generator() { return nullptr; }
 };
 
 struct ProcessorContext {

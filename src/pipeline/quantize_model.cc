@@ -2,22 +2,25 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/output_folder.h"
 #include "base/progress.h"
 #include "base/usage.h"
 #include "forward/run.h"
-#include "observe/expert_coverage.h"
 #include "pipeline/block_writer.h"
+#include "pipeline/calibration_pass.h"
+#include "pipeline/end_writer.h"
 #include "pipeline/engine_keys.h"
-#include "pipeline/expert_fallback.h"
+#include "pipeline/fingerprint.h"
 #include "pipeline/float_streams.h"
 #include "pipeline/head_quant.h"
+#include "pipeline/journal.h"
 #include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
@@ -32,6 +35,24 @@
 namespace msmodelslim {
 namespace {
 
+Json notes_json(const std::vector<LinearNote>& notes) {
+  Json json = Json::array();
+  for (const LinearNote& note : notes) {
+    json.push_back({note.name, note.type});
+    if (note.error) json.back().insert(json.back().end(), {note.error->snr_db, note.error->cosine});
+  }
+  return json;
+}
+
+std::vector<LinearNote> notes_from_json(const Json& json) {
+  std::vector<LinearNote> notes;
+  for (const Json& item : json) {
+    notes.push_back({item.at(0), item.at(1), {}});
+    if (item.size() > 2) notes.back().error = WeightError{item.at(2), item.at(3)};
+  }
+  return notes;
+}
+
 class Run {
  public:
   explicit Run(const QuantJob& job)
@@ -40,10 +61,11 @@ class Run {
         checkpoint_(job.model_path),
         model_(build_model_spec(config_, checkpoint_)),
         ends_(Norm(model_.final_norm, checkpoint_)),
-        next_token_(model_, checkpoint_, ends_) {
+        end_writer_(model_, checkpoint_, ends_),
+        next_token_(model_, checkpoint_, ends_),
+        pass_(job, model_, next_token_) {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
-    find_extra_tensors();
     prior_ = run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet);
     ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr,
                              &prior_, job.seed};
@@ -59,36 +81,64 @@ class Run {
   }
 
   QuantSummary run() {
-    const auto start = std::chrono::steady_clock::now();
-    OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite);
-    if (!job_.recipe_file.empty())
-      write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
-    copy_model_files(job_.model_path, folder.working(), rewrites_ends());
-    if (job_.plan.v0 && job_.plan.v0->mindie) mark_config(*job_.plan.v0, folder.working());
-    const std::unique_ptr<Saver> made = make_saver(folder.working());
-    Saver& saver = *made;
-    if (job_.plan.v0) write_embedding(saver);
-    run_blocks(saver);
-    if (!job_.plan.v0) write_embedding(saver);
-    write_end(saver);
-    write_extra_tensors(saver);
-    saver.finish();
-    note_engine_keys(job_, model_, folder.working());
-    if (job_.debug) debug_.write(folder.working());
-    if (job_.read_back) require_sound(folder.working(), saver.problems(model_, mixed_groups_));
-    check_interrupted();
-    folder.publish();
+    const Json print = fingerprint(job_);
+    OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite,
+                        [&](const std::string& working) {
+                          return !job_.restart && Journal(working, print, 0).found();
+                        });
+    Journal journal(folder.working(), print, job_.journal_pause);
+    try {
+      write(folder, journal);
+      check_interrupted();
+      folder.publish();
+    } catch (const ResourceError& error) {
+      if (!journal.saved()) throw;
+      folder.keep();
+      throw ResourceError(
+          fmt::format("{}. What was done is kept in {}", error.what(), folder.working()),
+          fmt::format("{}{}start the same command again to go on, or with --restart to begin anew",
+                      error.remedy(), error.remedy().empty() ? "" : "; then "));
+    }
     summary_.folder = folder.final_path();
     summary_.bytes_before = checkpoint_.total_bytes();
-    summary_.bytes_after = saver.total_bytes();
-    summary_.wall_seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    summary_.wall_seconds = seconds();
     summary_.cpu_seconds = cpu_seconds();
     summary_.peak_bytes = peak_private_bytes();
     return summary_;
   }
 
  private:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+  // Makes the whole folder.
+  void write(OutputFolder& folder, Journal& journal) {
+    if (!job_.recipe_file.empty())
+      write_file_atomic(folder.file(job_.recipe_file), job_.recipe_text);
+    copy_model_files(job_.model_path, folder.working(), rewrites_ends());
+    if (job_.plan.v0 && job_.plan.v0->mindie) mark_config(*job_.plan.v0, folder.working());
+    const std::unique_ptr<Saver> made = make_saver(folder.working());
+    Saver& saver = *made;
+    start_states();
+    if (job_.debug || !journal.found())
+      begin(saver);
+    else
+      resume(journal, saver);
+    run_blocks(saver, journal);
+    if (!job_.plan.v0) end_writer_.write_embedding(saver);
+    write_head(saver);
+    end_writer_.write_extra_tensors(saver);
+    saver.finish();
+    note_engine_keys(job_, model_, folder.working());
+    if (job_.debug) debug_.write(folder.working());
+    if (job_.read_back) require_sound(folder.working(), saver.problems(model_, mixed_groups_));
+    summary_.bytes_after = saver.total_bytes();
+    std::vector<std::uint64_t> hashes;
+    for (const WrittenTensor& tensor : saver.written()) hashes.push_back(tensor.hash);
+    summary_.tensors_hash = hash_bytes(hashes.data(), hashes.size() * sizeof(hashes[0]));
+  }
+
   std::unique_ptr<Saver> make_saver(const std::string& folder) const {
     constexpr std::uint64_t kGiB = 1ULL << 30;
     AscendV1Options options;
@@ -103,227 +153,151 @@ class Run {
     return std::make_unique<AscendV1Saver>(folder, options);
   }
 
-  // Everything in the checkpoint is written: tensors that no module of the model has, too.
-  void find_extra_tensors() {
-    std::set<std::string> known = {model_.embedding + ".weight", model_.head.name + ".weight",
-                                   model_.final_norm.name + ".weight"};
-    for (const std::string& name : module_names(model_)) {
-      known.insert(name + ".weight");
-      known.insert(name + ".bias");
-    }
-    for (const BlockSpec& block : model_.blocks)
-      for (const std::string& name : block.float_tensors()) known.insert(name);
-    for (const std::string& name : checkpoint_.names())
-      if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq"))
-        extra_tensors_.push_back(name);
-    if (!extra_tensors_.empty())
-      log_warning("quant",
-                  "{} tensors are no part of {} and are copied as they are, the first is {}",
-                  extra_tensors_.size(), model_.architecture, extra_tensors_.front());
-  }
-
-  void write_extra_tensors(Saver& saver) {
-    for (const std::string& name : extra_tensors_) {
-      check_finite(name, checkpoint_.at(name));
-      saver.copy(name, checkpoint_.at(name));
-      checkpoint_.dont_need(name);
-    }
-  }
-
-  void run_blocks(Saver& saver) {
-    PackedStates states;
-    std::int64_t longest = 1;
+  // Embeds what passes through the blocks.
+  void start_states() {
     if (last_data_ >= 0) {
-      states = embed_samples(model_, checkpoint_, job_.samples);
-      for (const auto& rewrite : ends_.embedding) rewrite(states.values.data(), states.rows);
-      for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
-      if (longest > model_.max_position)
+      states_ = embed_samples(model_, checkpoint_, job_.samples);
+      for (const auto& rewrite : ends_.embedding) rewrite(states_.values.data(), states_.rows);
+      for (const Sequence& s : states_.sequences) longest_ = std::max(longest_, s.rows);
+      if (longest_ > model_.max_position)
         log_warning("quant", "a calibration sample has {} tokens, the model was made for {}",
-                    longest, model_.max_position);
-      summary_.calibration_tokens = states.rows;
+                    longest_, model_.max_position);
+      summary_.calibration_tokens = states_.rows;
     }
-    longest = std::max(longest,
-                       float_streams_.start(model_, checkpoint_, job_.samples, job_.anti_samples));
+    longest_ = std::max(longest_,
+                        float_streams_.start(model_, checkpoint_, job_.samples, job_.anti_samples));
     summary_.calibration_tokens = std::max(summary_.calibration_tokens, float_streams_.tokens());
-    const RopeTable rope(model_.rope, longest);
     if (!job_.held_out.empty()) held_out_.emplace(model_, checkpoint_, job_.held_out, ends_);
-    Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), states.rows,
-                      job_.quiet);
-    for (std::size_t i = 0; i < model_.blocks.size(); ++i) {
+    const bool behind = std::any_of(processors_.begin(), processors_.end(),
+                                    [](const auto& p) { return p->learns_behind(); });
+    if (behind) behind_ = states_;
+  }
+
+  void begin(Saver& saver) {
+    if (job_.plan.v0) end_writer_.write_embedding(saver);
+  }
+
+  std::vector<NamedValues> live_values() {
+    std::vector<NamedValues> values = {{"states", &states_.values}};
+    if (behind_) values.push_back({"behind", &behind_->values});
+    for (const NamedValues& value : float_streams_.values()) values.push_back(value);
+    if (held_out_)
+      for (const NamedValues& value : held_out_->values()) values.push_back(value);
+    return values;
+  }
+
+  Json state(std::size_t next_block, Saver& saver) {
+    Json generators = Json::array();
+    for (const auto& processor : processors_) {
+      std::ostringstream text;
+      if (processor->generator() != nullptr) text << *processor->generator();
+      generators.push_back(text.str());
+    }
+    return {{"next_block", next_block},
+            {"saver", saver.state()},
+            {"generators", std::move(generators)},
+            {"next_tokens", next_token_.next()},
+            {"block_errors", held_out_ ? held_out_->block_errors() : std::vector<double>()},
+            {"linears", summary_.linears},
+            {"quantized", summary_.quantized},
+            {"kv_caches", summary_.kv_caches},
+            {"expert_tokens", summary_.expert_tokens},
+            {"notes", notes_json(summary_.notes)}};
+  }
+
+  // Goes on where the run of the journal was.
+  void resume(Journal& journal, Saver& saver) {
+    const Json state = journal.read(live_values());
+    saver.resume(state.at("saver"));
+    for (std::size_t i = 0; i < processors_.size(); ++i) {
+      std::istringstream text(state.at("generators").at(i).get<std::string>());
+      if (processors_[i]->generator() != nullptr) text >> *processors_[i]->generator();
+    }
+    if (const auto next = state.at("next_tokens").get<std::vector<std::int32_t>>(); !next.empty())
+      next_token_.begin(job_.samples, next);
+    if (held_out_) held_out_->block_errors() = state.at("block_errors").get<std::vector<double>>();
+    summary_.linears = state.at("linears");
+    summary_.quantized = state.at("quantized");
+    summary_.kv_caches = state.at("kv_caches");
+    summary_.expert_tokens = state.at("expert_tokens").get<std::vector<std::int64_t>>();
+    summary_.notes = notes_from_json(state.at("notes"));
+    summary_.resumed_blocks = state.at("next_block");
+    log_info("quant", "an earlier run of this command has done {} of {} blocks; going on there",
+             summary_.resumed_blocks, model_.blocks.size());
+  }
+
+  void run_blocks(Saver& saver, Journal& journal) {
+    const RopeTable rope(model_.rope, longest_);
+    const auto first = static_cast<std::size_t>(summary_.resumed_blocks);
+    Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), states_.rows,
+                      job_.quiet, summary_.resumed_blocks);
+    for (std::size_t i = first; i < model_.blocks.size(); ++i) {
       Block block(model_.blocks[i], checkpoint_);
       if (block.mtp && last_data_ >= 0 && !next_token_.begun())
-        next_token_.begin(job_.samples, states);
+        next_token_.begin(job_.samples, states_);
       BlockState state;
       state.block = &block;
       state.index = static_cast<std::int64_t>(i);
       for (std::size_t p = 0; p < processors_.size(); ++p) {
         check_interrupted();
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());
-        step(p, i + 1 == model_.blocks.size(), state, states, rope);
+        step(p, i + 1 == model_.blocks.size(), state, rope);
       }
-      std::string reasons;
-      for (const std::string& reason : passes_) reasons += (reasons.empty() ? "" : ", ") + reason;
-      log_debug("quant", "{}: {} forward passes ({})", model_.blocks[i].name, passes_.size(),
-                reasons);
-      passes_.clear();
       note_coverage(block);
       if (held_out_ && !block.mtp) held_out_->run(state);
-      write_block(state, checkpoint_, ends_, model_.dtype, saver, summary_);
+      write_block(state, checkpoint_, ends_, model_.dtype, saver, job_.read_back, summary_);
+      summary_.timeline.push_back({seconds(), private_bytes()});
+      if (!job_.debug && journal.due())
+        journal.save(state.index, this->state(i + 1, saver), live_values());
     }
     if (head_ != nullptr)
-      head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states);
+      head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states_);
   }
 
-  void step(std::size_t index, bool last_block, BlockState& state, PackedStates& states,
-            const RopeTable& rope) {
+  void step(std::size_t index, bool last_block, BlockState& state, const RopeTable& rope) {
     Processor& processor = *processors_[index];
     if (processor.stream() != Stream::kQuantized) {
-      passes_.emplace_back(processor.name());
-      float_streams_.step(processor, last_block, state, rope, workspace_);
+      pass_.note(processor.name());
+      float_streams_.step(processor, last_block, state, rope, pass_.workspace());
       return;
     }
-    state.samples = &states.sequences;
+    state.samples = &states_.sequences;
     state.no_more_passes = static_cast<int>(index) > last_data_;
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && (!last_block || head_ != nullptr);
     const bool watches = !taps.empty() || !state.active.empty();
     const bool again = carries && processor.runs_again();
-    const bool behind = processor.learns_behind();
-    if (behind && !behind_) behind_ = states;
     if (processor.learns()) {
-      PackedStates outputs = states;
-      run_once(processor, state, outputs, true, taps, rope);
-      processor.learn(state, behind ? *behind_ : states, outputs, rope);
-      if (carries) states = std::move(outputs);
+      PackedStates outputs = states_;
+      pass_.run(processor, state, outputs, true, taps, rope);
+      processor.learn(state, processor.learns_behind() ? *behind_ : states_, outputs, rope);
+      if (carries) states_ = std::move(outputs);
     } else if (processor.needs_data() && (carries || watches)) {
-      run_once(processor, state, states, carries && !again, taps, rope);
+      pass_.run(processor, state, states_, carries && !again, taps, rope);
     }
     processor.finish(state);
-    if (again) run_once(processor, state, states, true, {}, rope);
-    if (behind_ && carries) run_once(processor, state, *behind_, true, {}, rope);
-  }
-
-  void run_once(const Processor& reason, BlockState& state, PackedStates& states, bool update,
-                const std::vector<Tap*>& taps, const RopeTable& rope) {
-    passes_.emplace_back(reason.name());
-    std::vector<Tap*> all = taps;
-    ExpertCoverage coverage;
-    if (state.block->moe && coverage_.empty()) all.push_back(&coverage);
-    run_pass(state, states, update, all, rope, nullptr);
-    if (state.block->moe && coverage_.empty()) coverage_ = coverage.tokens();
-    if (state.block->moe) complete_experts(reason, state, states, taps, rope);
-  }
-
-  // `completion`: only its experts are watched.
-  void run_pass(BlockState& state, PackedStates& states, bool update, const std::vector<Tap*>& taps,
-                const RopeTable& rope, const ExpertCompletion* completion) {
-    std::vector<std::string> watched;
-    if (completion != nullptr) watched = linears_of(*state.block->moe, completion->experts);
-    CalibrationOp op(model_.dtype);
-    for (auto& [name, quantizer] : state.active)
-      if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end())
-        op.add(name, quantizer.get());
-    for (auto& [name, linear] : state.done) op.add(name, &linear);
-    std::optional<Int8KvOp> kv_op;
-    if (state.kv_cache) kv_op.emplace(*state.kv_cache);
-    PackedStates entered;
-    if (state.block->mtp)
-      entered = next_token_.enter(*state.block->mtp, states, op, taps, workspace_);
-    PackedStates& in = state.block->mtp ? entered : states;
-    run_block_on(model_, *state.block, in, update, rope, op, taps, workspace_,
-                 kv_op ? &*kv_op : nullptr, completion);
-    if (state.block->mtp && update) states = std::move(entered);
-  }
-
-  void complete_experts(const Processor& reason, BlockState& state, PackedStates& states,
-                        const std::vector<Tap*>& taps, const RopeTable& rope) {
-    ExpertCompletion completion;
-    completion.experts = starved_experts(state, coverage_, taps, job_.expert_min_tokens);
-    const auto count = std::count(completion.experts.begin(), completion.experts.end(), true);
-    if (count == 0) return;
-    const std::string problem =
-        fmt::format("{}: {} of {} experts get fewer than {} calibration tokens, which {} needs",
-                    state.block->moe->spec->name, count, coverage_.size(), job_.expert_min_tokens,
-                    reason.name());
-    if (job_.expert_fallback == ExpertFallback::kError)
-      throw DataError(problem,
-                      "use a larger calibration set, or --expert_fallback all_tokens, nearest or "
-                      "dynamic");
-    if (job_.expert_fallback == ExpertFallback::kDynamic) {
-      log_warning("quant", "{}; they go on without data", problem);
-      go_without_data(state, completion.experts);
-      return;
-    }
-    completion.all_rows = job_.expert_fallback == ExpertFallback::kAllTokens;
-    log_warning("quant", "{}; they are shown {}", problem,
-                completion.all_rows ? "all tokens" : "the tokens nearest to them");
-    std::vector<OnlyTap> only;
-    only.reserve(taps.size());
-    std::vector<Tap*> watchers;
-    for (Tap* tap : taps) {
-      only.emplace_back(*tap, linears_of(*state.block->moe, completion.experts));
-      watchers.push_back(&only.back());
-    }
-    passes_.emplace_back("experts without tokens");
-    run_pass(state, states, false, watchers, rope, &completion);
+    if (again) pass_.run(processor, state, states_, true, {}, rope);
+    if (behind_ && carries) pass_.run(processor, state, *behind_, true, {}, rope);
   }
 
   void note_coverage(const Block& block) {
-    if (coverage_.empty()) return;
-    log_info("quant", "{}", coverage_text(block.moe->spec->name, coverage_));
-    if (job_.debug)
+    const std::vector<std::int64_t> coverage = pass_.end_block(block);
+    if (!coverage.empty() && job_.debug)
       debug_.add("expert_coverage", {{"layer", block.moe->spec->name}}, "tokens",
-                 {coverage_.begin(), coverage_.end()});
-    summary_.expert_tokens.insert(summary_.expert_tokens.end(), coverage_.begin(), coverage_.end());
-    coverage_.clear();
-  }
-
-  void write_embedding(Saver& saver) {
-    const std::string name = model_.embedding + ".weight";
-    check_finite(name, checkpoint_.at(name));
-    if (ends_.embedding.empty())
-      saver.write_float(name, checkpoint_.at(name));
-    else
-      saver.write_float(name, rewritten(checkpoint_.at(name), ends_.embedding).view());
-    checkpoint_.dont_need(name);
+                 {coverage.begin(), coverage.end()});
+    summary_.expert_tokens.insert(summary_.expert_tokens.end(), coverage.begin(), coverage.end());
   }
 
   bool rewrites_ends() const {
     return !ends_.embedding.empty() || !ends_.head.empty() || head_ != nullptr;
   }
 
-  void write_end(Saver& saver) {
-    Head head(model_, checkpoint_);
+  void write_head(Saver& saver) {
     ++summary_.linears;
-    if (!model_.tied) check_finite(model_.head.name + ".weight", head.linear().source());
-    if (ends_.head.empty()) {
-      if (ends_.final_norm.bias.empty())
-        saver.write_float(model_.final_norm.name + ".weight",
-                          checkpoint_.at(model_.final_norm.name + ".weight"));
-      else
-        saver.write(ends_.final_norm, model_.dtype);
-      Tensor weight;  // of the head as it is written
-      if (head_result_) {
-        ++summary_.quantized;
-        weight = dequantized_head(*head_result_);
-        head.linear() = Linear(model_.head, weight.view());
-        saver.write(std::move(*head_result_));
-      } else {
-        saver.write(head.linear());
-      }
-      head.norm() = ends_.final_norm;
+    summary_.quantized += head_result_ ? 1 : 0;
+    end_writer_.write_head(std::move(head_result_), saver, [&](Head& head) {
       if (held_out_) summary_.proof = held_out_->finish(head);
-    } else {
-      saver.write(ends_.final_norm, checkpoint_.at(model_.final_norm.name + ".weight").dtype);
-      const Tensor weight = rewritten(head.linear().source(), ends_.head);
-      saver.write_linear(model_.head.name, weight.view());
-      head.norm() = ends_.final_norm;
-      head.linear() = Linear(model_.head, weight.view());
-      if (held_out_) summary_.proof = held_out_->finish(head);
-    }
-    if (ends_.global_rotation) saver.write_global_rotation(*ends_.global_rotation);
-    saver.set_metadata(ends_.metadata);
-    checkpoint_.dont_need((model_.tied ? model_.embedding : model_.head.name) + ".weight");
+    });
   }
 
   const QuantJob& job_;
@@ -331,22 +305,23 @@ class Run {
   CheckpointReader checkpoint_;
   ModelSpec model_;
   ModelEnds ends_;
+  EndWriter end_writer_;
   PriorResult prior_;
   std::vector<std::unique_ptr<Processor>> processors_;
-  std::vector<std::string> extra_tensors_;
   int last_data_ = -1;
   FloatStreams float_streams_;
   const LinearQuantStep* head_ = nullptr;  // how the head is quantized; null: it stays float
   std::optional<QuantizedLinear> head_result_;
   bool mixed_groups_ = false;
   DebugInfo debug_;
-  Workspace workspace_;
+  PackedStates states_;       // the calibration set in front of the block at work
+  std::int64_t longest_ = 1;  // sample, in tokens
   // What the quantized blocks so far make of the calibration set, where a processor learns on it.
   std::optional<PackedStates> behind_;
   NextTokenPass next_token_;
+  CalibrationPass pass_;
   std::optional<HeldOutStreams> held_out_;
-  std::vector<std::int64_t> coverage_;  // tokens of each expert of the block at work
-  std::vector<std::string> passes_;     // of the block at work: who asked for each
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   QuantSummary summary_;
 };
 

@@ -11,6 +11,7 @@
 #include "checkpoint/reader.h"
 #include "model/build.h"
 #include "pipeline/held_out.h"
+#include "pipeline/weight_error.h"
 #include "recipe/plan.h"
 
 namespace msmodelslim {
@@ -40,6 +41,20 @@ struct QuantJob {
   bool debug = false;       // keep what the processors decided, see DebugInfo
   std::string recipe_file;  // "<model_type>_best_practice.yaml", or "" for none
   std::string recipe_text;
+  std::string request;   // what else decides about the result: a run goes on only with the same one
+  bool restart = false;  // an unfinished run in the way is thrown away
+  double journal_pause = 2;  // seconds between two notes of what is done, see Journal
+};
+
+struct LinearNote {
+  std::string name;
+  std::string type;                  // as the description names it
+  std::optional<WeightError> error;  // not measured without QuantJob::read_back
+};
+
+struct BlockTime {
+  double seconds = 0;       // since the start of the run, when the block was done
+  std::uint64_t bytes = 0;  // resident then, less mapped file pages
 };
 
 struct QuantSummary {
@@ -50,11 +65,15 @@ struct QuantSummary {
   std::int64_t quantized = 0;
   std::int64_t kv_caches = 0;  // blocks with an int8 KV cache
   std::int64_t calibration_tokens = 0;
+  std::int64_t resumed_blocks = 0;          // that an earlier, unfinished run had done
   std::vector<std::int64_t> expert_tokens;  // of every expert of every layer, where data was used
   double wall_seconds = 0;
   double cpu_seconds = 0;
   std::optional<HeldOutProof> proof;
-  std::uint64_t peak_bytes = 0;  // resident, less mapped file pages
+  std::uint64_t peak_bytes = 0;     // resident, less mapped file pages
+  std::vector<LinearNote> notes;    // of every linear inside the blocks, in order of writing
+  std::vector<BlockTime> timeline;  // of the blocks of this run
+  std::uint64_t tensors_hash = 0;   // XXH3 over the hashes of all tensors written
 };
 
 // Checks the plan against the model before any work: patterns that match nothing, fused groups with

@@ -30,6 +30,7 @@ class SampleOrder {
   explicit SampleOrder(std::uint64_t seed) : generator_(static_cast<std::uint32_t>(seed)) {}
   // Indices below `count`, at most `wanted`, rising.
   std::vector<std::size_t> draw(std::size_t count, std::size_t wanted);
+  std::mt19937& generator() { return generator_; }
 
  private:
   std::mt19937 generator_;

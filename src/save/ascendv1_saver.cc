@@ -80,6 +80,22 @@ void AscendV1Saver::put_extra(const ModuleTensor& extra) {
   model_type_.propose(*extra.type);
 }
 
+Json AscendV1Saver::format_state() const {
+  Json types = Json::array();  // pairs: a name may come twice
+  for (const auto& [name, type] : types_) types.push_back({name, type});
+  return {{"types", std::move(types)},
+          {"model_type", model_type_.rank()},
+          {"kv_cache", has_kv_cache_},
+          {"group_size", group_size_}};
+}
+
+void AscendV1Saver::resume_format(const Json& state) {
+  for (const Json& item : state.at("types")) types_.emplace_back(item.at(0), item.at(1));
+  model_type_ = ModelQuantType(state.at("model_type").get<int>());
+  has_kv_cache_ = state.at("kv_cache").get<bool>();
+  group_size_ = state.at("group_size").get<std::int64_t>();
+}
+
 void AscendV1Saver::write_global_rotation(const Tensor& rotation) {
   constexpr const char* kFile = "optional/quarot.safetensors";
   fs::create_directory(fs::path(folder()) / "optional");

@@ -44,6 +44,8 @@ class AscendV1Saver : public Saver {
   void put_extra(const ModuleTensor& extra) override;
   void put(const std::string& name, const TensorView& view, LinearType type) override;
   void put_norm(const Norm& norm, DType dtype) override;
+  Json format_state() const override;
+  void resume_format(const Json& state) override;
   std::string quant_type() const;
   void put_transform(const std::string& linear, const InputRotation& transform,
                      std::size_t tensors) override;

@@ -84,6 +84,28 @@ void CompressedTensorsSaver::put_extra(const ModuleTensor& extra) {
       "drop --save_format compressed_tensors, or the recipe's entry that makes this tensor");
 }
 
+Json CompressedTensorsSaver::format_state() const {
+  Json groups = Json::array();
+  for (const CompressedGroup& group : groups_) {
+    const CompressedScheme& s = group.scheme;
+    groups.push_back({{"scheme",
+                       {s.bits, s.symmetric, s.group_size, s.packed, static_cast<int>(s.input),
+                        s.input_symmetric}},
+                      {"names", group.names}});
+  }
+  return {{"groups", std::move(groups)}, {"ignore", ignore_}};
+}
+
+void CompressedTensorsSaver::resume_format(const Json& state) {
+  for (const Json& group : state.at("groups")) {
+    const Json& s = group.at("scheme");
+    groups_.push_back({{s.at(0), s.at(1), s.at(2), s.at(3),
+                        static_cast<CompressedScheme::Input>(s.at(4).get<int>()), s.at(5)},
+                       group.at("names").get<std::vector<std::string>>()});
+  }
+  ignore_ = state.at("ignore").get<std::vector<std::string>>();
+}
+
 void CompressedTensorsSaver::finish() {
   finish_weights();
   if (groups_.empty()) return;

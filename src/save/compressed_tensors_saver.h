@@ -24,6 +24,8 @@ class CompressedTensorsSaver : public Saver {
   void put_linear(QuantizedLinear linear) override;
   void put_extra(const ModuleTensor& extra) override;
   void saw_float_linear(const std::string& name) override { ignore_.push_back(name); }
+  Json format_state() const override;
+  void resume_format(const Json& state) override;
 
   DType model_dtype_;
   std::vector<CompressedGroup> groups_;

@@ -9,6 +9,16 @@ void Saver::put(const std::string& name, const TensorView& view, LinearType) {
   writer_.add(name, view);
 }
 
+Json Saver::state() {
+  return {{"weights", writer_.state()}, {"copied", copied_}, {"format", format_state()}};
+}
+
+void Saver::resume(const Json& state) {
+  writer_.resume(state.at("weights"));
+  copied_ = state.at("copied").get<std::set<std::string>>();
+  resume_format(state.at("format"));
+}
+
 void Saver::write(Linear& linear) {
   const LinearSpec& spec = linear.spec();
   const DType dtype = linear.source().dtype;

@@ -52,6 +52,11 @@ class Saver {
   virtual void write_global_rotation(const Tensor&) {}
   virtual void set_metadata(Json) {}
 
+  // What was written so far, made to survive a power cut: for resume() of a new saver of the same
+  // folder and options.
+  Json state();
+  void resume(const Json& state);
+
   // Closes the weight files and writes the description or configuration (last). Call once.
   virtual void finish() = 0;
   // Reads the finished folder back; what an engine would stumble over, empty when it is sound.
@@ -67,6 +72,9 @@ class Saver {
   virtual void put(const std::string& name, const TensorView& view, LinearType type);
   virtual void put_norm(const Norm& norm, DType dtype);
   virtual void saw_float_linear(const std::string&) {}
+  // Of the format itself, for state() and resume().
+  virtual Json format_state() const = 0;
+  virtual void resume_format(const Json& state) = 0;
   // Writes a FlatQuant transform behind the last `tensors` tensors, which are those of its linear.
   // Formats without a place for it are refused before any work.
   virtual void put_transform(const std::string& /*linear*/, const InputRotation& /*transform*/,

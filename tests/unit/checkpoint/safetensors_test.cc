@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <map>
 
 #include "base/error.h"
 #include "checkpoint/reader.h"
@@ -136,6 +137,53 @@ TEST_F(ShardWriterTest, LargeShardsAreStreamedAndStayAligned) {
   EXPECT_EQ(std::memcmp(reader.at("odd").bytes, odd.bytes(), odd.byte_size()), 0);
   EXPECT_EQ(std::memcmp(reader.at("scale").bytes, scale.bytes(), scale.byte_size()), 0);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(reader.at("scale").bytes) % 4, 0U);
+}
+
+// A writer that goes on at a state writes what one writer writes: with shards that are closed,
+// small (laid out anew) and large (kept as streamed), and an open one with too much in it.
+TEST_F(ShardWriterTest, GoesOnWhereAnotherWasKilled) {
+  const Tensor large = filled(DType::kF32, {9, 1024 * 1024}, 1);  // 36 MiB
+  const Tensor small = filled(DType::kI8, {777}, 2);
+  const Tensor other = filled(DType::kF16, {31}, 3);
+  const std::vector<std::pair<std::string, const Tensor*>> all = {
+      {"a", &small}, {"b", &large}, {"c", &other}, {"d", &small}, {"e", &large}, {"f", &other}};
+  const auto write = [&](ShardWriter& writer, std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) writer.add(all[i].first, all[i].second->view());
+  };
+  const auto files = [](const std::string& folder) {
+    std::map<std::string, std::string> found;
+    for (const auto& item : fs::directory_iterator(folder))
+      if (item.is_regular_file())
+        found[item.path().filename().string()] = read_file(item.path().string());
+    return found;
+  };
+  const std::string whole = folder_ + "/whole";
+  fs::create_directories(whole);
+  {
+    ShardWriter writer(whole, "w", 36ULL << 20);
+    write(writer, 0, all.size());
+    writer.finish();
+  }
+  using Moments = std::pair<std::size_t, std::size_t>;  // of the state, of the end
+  for (const auto& [at, killed] : {Moments{1, 3}, Moments{3, 6}, Moments{5, 6}}) {
+    const std::string folder = fmt::format("{}/{}-{}", folder_, at, killed);
+    fs::create_directories(folder);
+    Json state;
+    {
+      ShardWriter writer(folder, "w", 36ULL << 20);
+      write(writer, 0, at);
+      state = writer.state();
+      write(writer, at, killed);
+      if (killed == all.size()) writer.finish();
+    }
+    ShardWriter writer(folder, "w", 36ULL << 20);
+    writer.resume(parse_json(state.dump(), "state"));
+    write(writer, at, all.size());
+    writer.finish();
+    EXPECT_TRUE(files(folder) == files(whole)) << at << " " << killed;
+    EXPECT_EQ(writer.written().size(), all.size());
+    fs::remove_all(folder);
+  }
 }
 
 TEST_F(ShardWriterTest, ReaderNamesWhatIsMissing) {

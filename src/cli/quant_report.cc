@@ -1,0 +1,120 @@
+#include "cli/quant_report.h"
+
+#include <fmt/chrono.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "base/files.h"
+#include "base/threads.h"
+#include "base/warnings.h"
+#include "report/report_page.h"
+
+namespace msmodelslim {
+namespace {
+
+// The processor's own name, where the system tells it.
+std::string cpu_name() {
+  std::error_code ec;
+  if (!fs::exists("/proc/cpuinfo", ec)) return "unknown";
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("model name") && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
+  return "unknown";
+}
+
+Json linears_json(const QuantSummary& summary) {
+  Json linears = Json::array();
+  for (const LinearNote& note : summary.notes) {
+    Json linear = {
+        {"name", note.name}, {"type", note.type}, {"snr_db", nullptr}, {"cosine", nullptr}};
+    if (note.error) {
+      linear["snr_db"] = note.error->snr_db;
+      linear["cosine"] = note.error->cosine;
+    }
+    linears.push_back(std::move(linear));
+  }
+  return linears;
+}
+
+// Tokens of all experts of all layers that saw data, one layer behind the other.
+Json experts_json(const QuantSummary& summary, const ModelSpec& model) {
+  Json experts = Json::array();
+  std::size_t at = 0;
+  for (const BlockSpec& block : model.blocks) {
+    if (!block.moe || at >= summary.expert_tokens.size()) continue;
+    Json tokens = Json::array();
+    for (std::size_t e = 0; e < block.moe->experts.size() && at < summary.expert_tokens.size(); ++e)
+      tokens.push_back(summary.expert_tokens[at++]);
+    experts.push_back({{"layer", block.moe->name}, {"tokens", std::move(tokens)}});
+  }
+  return experts;
+}
+
+Json proof_json(const QuantSummary& summary, const std::optional<Proof>& full) {
+  if (!full && !summary.proof) return nullptr;
+  Json json = Json::object();
+  const auto fill = [&](const auto& proof) {
+    json["kl"] = proof.kl.mean;
+    json["kl_error"] = proof.kl.error;
+    json["perplexity"] = proof.perplexity;
+    json["float_perplexity"] = proof.float_perplexity;
+    json["top1_agreement"] = proof.top1_agreement;
+  };
+  if (summary.proof) {
+    json["tokens"] = summary.proof->tokens;
+    fill(*summary.proof);
+    json["block_errors"] = summary.proof->block_errors;
+  }
+  if (full) fill(*full);
+  return json;
+}
+
+}  // namespace
+
+Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelSpec& model,
+                  const std::optional<Proof>& full_proof) {
+  Json blocks = Json::array();
+  for (const BlockTime& time : summary.timeline)
+    blocks.push_back({{"seconds", time.seconds}, {"bytes", time.bytes}});
+  const fs::path path = fs::absolute(job.model_path).lexically_normal();
+  return {{"version", MSMODELSLIM_VERSION},
+          {"date", fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::time(nullptr)))},
+          {"model",
+           {{"name", path.has_filename() ? path.filename().string()
+                                         : path.parent_path().filename().string()},
+            {"path", job.model_path},
+            {"architecture", model.architecture},
+            {"dtype", dtype_name(model.dtype)},
+            {"bytes", summary.bytes_before}}},
+          {"recipe",
+           {{"config_id", job.plan.config_id},
+            {"text", job.recipe_text.empty() ? job.request : job.recipe_text}}},
+          {"output",
+           {{"folder", summary.folder},
+            {"bytes", summary.bytes_after},
+            {"tensors_xxh3", fmt::format("{:016x}", summary.tensors_hash)}}},
+          {"environment",
+           {{"cpu", cpu_name()}, {"threads", thread_count()}, {"peak_bytes", summary.peak_bytes}}},
+          {"time",
+           {{"wall_seconds", summary.wall_seconds},
+            {"cpu_seconds", summary.cpu_seconds},
+            {"blocks", std::move(blocks)}}},
+          {"calibration_tokens", summary.calibration_tokens},
+          {"resumed_blocks", summary.resumed_blocks},
+          {"quantized", summary.quantized},
+          {"linears_total", summary.linears},
+          {"linears", linears_json(summary)},
+          {"experts", experts_json(summary, model)},
+          {"proof", proof_json(summary, full_proof)},
+          {"warnings", logged_warnings()}};
+}
+
+void write_quant_report(const Json& report, const std::string& folder) {
+  const auto path = [&](const char* file) { return (fs::path(folder) / file).string(); };
+  write_file_atomic(path("quant_report.json"), report.dump(2));
+  write_file_atomic(path("quant_report.html"), report_page(report));
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,88 @@
+#include "pipeline/calibration_pass.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "forward/run.h"
+#include "observe/expert_coverage.h"
+
+namespace msmodelslim {
+
+void CalibrationPass::run(const Processor& reason, BlockState& state, PackedStates& states,
+                          bool update, const std::vector<Tap*>& taps, const RopeTable& rope) {
+  passes_.emplace_back(reason.name());
+  std::vector<Tap*> all = taps;
+  ExpertCoverage coverage;
+  if (state.block->moe && coverage_.empty()) all.push_back(&coverage);
+  pass(state, states, update, all, rope, nullptr);
+  if (state.block->moe && coverage_.empty()) coverage_ = coverage.tokens();
+  if (state.block->moe) complete_experts(reason, state, states, taps, rope);
+}
+
+// `completion`: only its experts are watched.
+void CalibrationPass::pass(BlockState& state, PackedStates& states, bool update,
+                           const std::vector<Tap*>& taps, const RopeTable& rope,
+                           const ExpertCompletion* completion) {
+  std::vector<std::string> watched;
+  if (completion != nullptr) watched = linears_of(*state.block->moe, completion->experts);
+  CalibrationOp op(model_.dtype);
+  for (auto& [name, quantizer] : state.active)
+    if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end())
+      op.add(name, quantizer.get());
+  for (auto& [name, linear] : state.done) op.add(name, &linear);
+  std::optional<Int8KvOp> kv_op;
+  if (state.kv_cache) kv_op.emplace(*state.kv_cache);
+  PackedStates entered;
+  if (state.block->mtp)
+    entered = next_token_.enter(*state.block->mtp, states, op, taps, workspace_);
+  PackedStates& in = state.block->mtp ? entered : states;
+  run_block_on(model_, *state.block, in, update, rope, op, taps, workspace_,
+               kv_op ? &*kv_op : nullptr, completion);
+  if (state.block->mtp && update) states = std::move(entered);
+}
+
+void CalibrationPass::complete_experts(const Processor& reason, BlockState& state,
+                                       PackedStates& states, const std::vector<Tap*>& taps,
+                                       const RopeTable& rope) {
+  ExpertCompletion completion;
+  completion.experts = starved_experts(state, coverage_, taps, job_.expert_min_tokens);
+  const auto count = std::count(completion.experts.begin(), completion.experts.end(), true);
+  if (count == 0) return;
+  const std::string problem = fmt::format(
+      "{}: {} of {} experts get fewer than {} calibration tokens, which {} needs",
+      state.block->moe->spec->name, count, coverage_.size(), job_.expert_min_tokens, reason.name());
+  if (job_.expert_fallback == ExpertFallback::kError)
+    throw DataError(problem,
+                    "use a larger calibration set, or --expert_fallback all_tokens, nearest or "
+                    "dynamic");
+  if (job_.expert_fallback == ExpertFallback::kDynamic) {
+    log_warning("quant", "{}; they go on without data", problem);
+    go_without_data(state, completion.experts);
+    return;
+  }
+  completion.all_rows = job_.expert_fallback == ExpertFallback::kAllTokens;
+  log_warning("quant", "{}; they are shown {}", problem,
+              completion.all_rows ? "all tokens" : "the tokens nearest to them");
+  std::vector<OnlyTap> only;
+  only.reserve(taps.size());
+  std::vector<Tap*> watchers;
+  for (Tap* tap : taps) {
+    only.emplace_back(*tap, linears_of(*state.block->moe, completion.experts));
+    watchers.push_back(&only.back());
+  }
+  passes_.emplace_back("experts without tokens");
+  pass(state, states, false, watchers, rope, &completion);
+}
+
+std::vector<std::int64_t> CalibrationPass::end_block(const Block& block) {
+  std::string reasons;
+  for (const std::string& reason : passes_) reasons += (reasons.empty() ? "" : ", ") + reason;
+  log_debug("quant", "{}: {} forward passes ({})", block.spec->name, passes_.size(), reasons);
+  passes_.clear();
+  if (!coverage_.empty()) log_info("quant", "{}", coverage_text(block.moe->spec->name, coverage_));
+  return std::exchange(coverage_, {});
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,45 @@
+#pragma once
+// Passes of the calibration set through the block at work, as it is up to now: linears that are
+// quantized already compute so. Experts with too few tokens are seen to (expert_fallback.h).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/expert_fallback.h"
+#include "pipeline/next_token_pass.h"
+#include "pipeline/processor.h"
+#include "pipeline/quantize_model.h"
+
+namespace msmodelslim {
+
+class CalibrationPass {
+ public:
+  CalibrationPass(const QuantJob& job, const ModelSpec& model, const NextTokenPass& next_token)
+      : job_(job), model_(model), next_token_(next_token) {}
+
+  // A pass that `reason` asks for; `update`: `states` becomes the block's output.
+  void run(const Processor& reason, BlockState& state, PackedStates& states, bool update,
+           const std::vector<Tap*>& taps, const RopeTable& rope);
+  // A pass that is run elsewhere, for the log.
+  void note(const char* reason) { passes_.emplace_back(reason); }
+  // The block is done: logs the passes and how its experts were used, of which it returns the
+  // tokens (empty: no pass, or no experts).
+  std::vector<std::int64_t> end_block(const Block& block);
+  Workspace& workspace() { return workspace_; }
+
+ private:
+  void pass(BlockState& state, PackedStates& states, bool update, const std::vector<Tap*>& taps,
+            const RopeTable& rope, const ExpertCompletion* completion);
+  void complete_experts(const Processor& reason, BlockState& state, PackedStates& states,
+                        const std::vector<Tap*>& taps, const RopeTable& rope);
+
+  const QuantJob& job_;
+  const ModelSpec& model_;
+  const NextTokenPass& next_token_;
+  Workspace workspace_;
+  std::vector<std::int64_t> coverage_;  // tokens of each expert of the block at work
+  std::vector<std::string> passes_;     // of the block at work: who asked for each
+};
+
+}  // namespace msmodelslim

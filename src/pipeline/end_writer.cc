@@ -1,0 +1,79 @@
+#include "pipeline/end_writer.h"
+
+#include <set>
+
+#include "base/log.h"
+#include "pipeline/block_writer.h"
+#include "pipeline/head_quant.h"
+
+namespace msmodelslim {
+
+EndWriter::EndWriter(const ModelSpec& model, const CheckpointReader& checkpoint,
+                     const ModelEnds& ends)
+    : model_(model), checkpoint_(checkpoint), ends_(ends) {
+  std::set<std::string> known = {model_.embedding + ".weight", model_.head.name + ".weight",
+                                 model_.final_norm.name + ".weight"};
+  for (const std::string& name : module_names(model_)) {
+    known.insert(name + ".weight");
+    known.insert(name + ".bias");
+  }
+  for (const BlockSpec& block : model_.blocks)
+    for (const std::string& name : block.float_tensors()) known.insert(name);
+  for (const std::string& name : checkpoint_.names())
+    if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq"))
+      extra_tensors_.push_back(name);
+  if (!extra_tensors_.empty())
+    log_warning("quant", "{} tensors are no part of {} and are copied as they are, the first is {}",
+                extra_tensors_.size(), model_.architecture, extra_tensors_.front());
+}
+
+void EndWriter::write_embedding(Saver& saver) const {
+  const std::string name = model_.embedding + ".weight";
+  check_finite(name, checkpoint_.at(name));
+  if (ends_.embedding.empty())
+    saver.write_float(name, checkpoint_.at(name));
+  else
+    saver.write_float(name, rewritten(checkpoint_.at(name), ends_.embedding).view());
+  checkpoint_.dont_need(name);
+}
+
+void EndWriter::write_head(std::optional<QuantizedLinear> quantized, Saver& saver,
+                           const std::function<void(Head&)>& use) const {
+  Head head(model_, checkpoint_);
+  if (!model_.tied) check_finite(model_.head.name + ".weight", head.linear().source());
+  Tensor weight;  // of the head as it is written, where it is not the source's
+  if (!ends_.head.empty()) {
+    saver.write(ends_.final_norm, checkpoint_.at(model_.final_norm.name + ".weight").dtype);
+    weight = rewritten(head.linear().source(), ends_.head);
+    saver.write_linear(model_.head.name, weight.view());
+    head.linear() = Linear(model_.head, weight.view());
+  } else {
+    if (ends_.final_norm.bias.empty())
+      saver.write_float(model_.final_norm.name + ".weight",
+                        checkpoint_.at(model_.final_norm.name + ".weight"));
+    else
+      saver.write(ends_.final_norm, model_.dtype);
+    if (quantized) {
+      weight = dequantized_head(*quantized);
+      head.linear() = Linear(model_.head, weight.view());
+      saver.write(std::move(*quantized));
+    } else {
+      saver.write(head.linear());
+    }
+  }
+  head.norm() = ends_.final_norm;
+  use(head);
+  if (ends_.global_rotation) saver.write_global_rotation(*ends_.global_rotation);
+  saver.set_metadata(ends_.metadata);
+  checkpoint_.dont_need((model_.tied ? model_.embedding : model_.head.name) + ".weight");
+}
+
+void EndWriter::write_extra_tensors(Saver& saver) const {
+  for (const std::string& name : extra_tensors_) {
+    check_finite(name, checkpoint_.at(name));
+    saver.copy(name, checkpoint_.at(name));
+    checkpoint_.dont_need(name);
+  }
+}
+
+}  // namespace msmodelslim

@@ -1,0 +1,114 @@
+// What `inspect`, `diff` and the report of `quant` tell about folders.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "cli/diff_command.h"
+#include "cli/inspect_command.h"
+#include "cli/quant_command.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class LookCommands : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = temp_path("look");
+    quant("a", {"--quant_type", "w8a8", "--calib_dataset", "boolq.jsonl", "--calib_samples", "2",
+                "--max_kl", "100"});
+    quant("b", {"--quant_type", "w8a8", "--calib_dataset", "boolq.jsonl", "--calib_samples", "2",
+                "--exclude", "*.0.mlp.down_proj", "--verify", "none"});
+  }
+  static void TearDownTestSuite() { fs::remove_all(folder_); }
+  static void quant(const std::string& name, std::vector<std::string> words) {
+    for (const char* word : {"--yes", "--quiet", "--save_path"}) words.emplace_back(word);
+    words.push_back(folder_ + "/" + name);
+    words.push_back("--model_path");
+    words.push_back(golden_dir() + "/models/qwen2");
+    ASSERT_EQ(run_quant(words), 0);
+  }
+  static std::string a() { return folder_ + "/a"; }
+  static std::string b() { return folder_ + "/b"; }
+
+  template <typename Body>
+  std::string printed(const Body& body, int code = 0) {
+    testing::internal::CaptureStdout();
+    const int got = body();
+    std::string text = testing::internal::GetCapturedStdout();
+    EXPECT_EQ(got, code);
+    return text;
+  }
+
+  static std::string folder_;
+};
+std::string LookCommands::folder_;
+
+TEST_F(LookCommands, InspectPutsLayersTogether) {
+  const std::string text = printed([] { return run_inspect({a()}); });
+  EXPECT_THAT(text, HasSubstr("model.layers.*.mlp.down_proj.weight"));
+  EXPECT_THAT(text, HasSubstr("W8A8_DYNAMIC"));
+  EXPECT_THAT(text, Not(HasSubstr("layers.0.")));
+  EXPECT_THAT(printed([] {
+                return run_inspect({a(), "--all"});
+              }),
+              HasSubstr("model.layers.0.mlp.down_proj.weight_scale"));
+  const Json json = parse_json(printed([] { return run_inspect({a(), "--json"}); }), "output");
+  EXPECT_GT(json["tensors"].get<int>(), 10);
+}
+
+TEST_F(LookCommands, InspectShowsValues) {
+  const std::string text = printed([] {
+    return run_inspect({a(), "model.layers.0.mlp.down_proj.weight"});
+  });
+  EXPECT_THAT(text, HasSubstr("max 127"));
+  EXPECT_THAT(text, Not(HasSubstr("weight_scale")));
+  EXPECT_THROW(run_inspect({a(), "*.9.*"}), UsageError);
+  EXPECT_THROW(run_inspect({}), UsageError);
+}
+
+TEST_F(LookCommands, DiffFindsWhatDiffers) {
+  EXPECT_THAT(printed([] { return run_diff({a(), a()}); }), HasSubstr("tensors are equal"));
+  const std::string text = printed([] { return run_diff({a(), b()}); }, 1);
+  EXPECT_THAT(text, HasSubstr("model.layers.0.mlp.down_proj.weight_scale  only in A"));
+  EXPECT_THAT(text, HasSubstr("model.layers.0.mlp.down_proj.weight  I8["));
+  EXPECT_THAT(text, HasSubstr("description: model.layers.0.mlp.down_proj.weight  "
+                              "\"W8A8_DYNAMIC\" and \"FLOAT\""));
+  EXPECT_THROW(run_diff({a()}), UsageError);
+  const Json json = parse_json(printed([] { return run_diff({a(), b(), "--json"}); }, 1), "output");
+  EXPECT_FALSE(json["tensors"].empty());
+}
+
+TEST_F(LookCommands, ReportSaysHowGoodTheResultIs) {
+  const Json report = read_json_file(a() + "/quant_report.json");
+  EXPECT_EQ(report["recipe"]["config_id"], "default-w8a8");
+  EXPECT_GT(report["proof"]["kl"].get<double>(), 0);
+  EXPECT_FALSE(report["proof"]["block_errors"].empty());
+  EXPECT_EQ(report["linears"].size() + 1, report["linears_total"].get<std::size_t>());
+  EXPECT_GT(report["linears"][0]["snr_db"].get<double>(), 25);
+  EXPECT_GT(report["linears"][0]["cosine"].get<double>(), 0.99);
+  EXPECT_FALSE(report["time"]["blocks"].empty());
+  const Json other = read_json_file(b() + "/quant_report.json");
+  EXPECT_TRUE(other["proof"].is_null());
+  EXPECT_TRUE(other["linears"][0]["snr_db"].is_null());
+}
+
+TEST_F(LookCommands, ReportPageHoldsTheReportAndAsksForNothing) {
+  const std::string page = read_file(a() + "/quant_report.html");
+  const std::string open = R"(<script type="application/json" id="data">)";
+  const std::size_t begin = page.find(open) + open.size();
+  EXPECT_EQ(parse_json(page.substr(begin, page.find("</script>", begin) - begin), "page"),
+            read_json_file(a() + "/quant_report.json"));
+  for (const char* request : {"src=", "href=", "fetch(", "import ", "url("})
+    EXPECT_THAT(page, Not(HasSubstr(request)));
+}
+
+}  // namespace
+}  // namespace msmodelslim

@@ -1,0 +1,170 @@
+// A run that was killed, or found the disk full, goes on when it is repeated; the result has the
+// bytes of a run that was not disturbed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <map>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/threads.h"
+#include "unit/pipeline/recipes.h"
+
+namespace msmodelslim {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kDataFree = R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_token, symmetric: true, method: minmax}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+  save: [{type: compressed_tensors}]
+)";
+
+// What a child process came to.
+enum Outcome { kDone = 0, kFull = 1, kOther = 2, kKilled = 3 };
+
+class Resume : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    root_ = temp_path("resume");
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    job_ = small_job(GetParam(), {3, 90, 41});
+    job_.held_out = {job_.samples[1]};
+    job_.save_path = root_ + "/q";
+    job_.journal_pause = 0;
+    set_thread_count(1);  // a child has no other threads
+    QuantJob whole = job_;
+    whole.save_path = root_ + "/whole";
+    const auto start = std::chrono::steady_clock::now();
+    quantize_model(whole);
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  void TearDown() override {
+    set_thread_count(available_threads());
+    fs::remove_all(root_);
+  }
+
+  // The run in a process of its own: killed after so many seconds, or with files of so many bytes
+  // at most (0: no bound).
+  Outcome run(double killed_after, rlim_t most_bytes) const {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (most_bytes > 0) {
+        ::signal(SIGXFSZ, SIG_IGN);
+        const rlimit limit{most_bytes, most_bytes};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+      }
+      if (killed_after > 0) {
+        itimerval timer{};
+        timer.it_value.tv_sec = static_cast<time_t>(killed_after);
+        timer.it_value.tv_usec = static_cast<suseconds_t>(
+            1 + 1e6 * (killed_after - static_cast<double>(timer.it_value.tv_sec)));
+        ::setitimer(ITIMER_REAL, &timer, nullptr);  // SIGALRM ends the process where it is
+      }
+      try {
+        quantize_model(job_);
+      } catch (const ResourceError& error) {
+        ::_exit(std::string(error.what()).find("cannot be written") != std::string::npos ? kFull
+                                                                                         : kOther);
+      } catch (...) {
+        ::_exit(kOther);
+      }
+      ::_exit(kDone);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGALRM ? kKilled : kOther;
+    return static_cast<Outcome>(WEXITSTATUS(status));
+  }
+
+  static std::map<std::string, std::string> files_of(const std::string& folder) {
+    std::map<std::string, std::string> files;
+    for (const auto& item : fs::recursive_directory_iterator(folder))
+      files[fs::relative(item.path(), folder).string()] =
+          item.is_directory() ? "folder" : read_file(item.path().string());
+    return files;
+  }
+  void expect_whole() const {
+    EXPECT_TRUE(files_of(root_ + "/q") == files_of(root_ + "/whole"));
+    std::size_t left = 0;
+    for ([[maybe_unused]] const auto& item : fs::directory_iterator(root_)) ++left;
+    EXPECT_EQ(left, 2U) << "something is left beside q and whole";
+  }
+
+  std::string root_;
+  QuantJob job_;
+  double seconds_ = 0;  // of a whole run
+};
+
+INSTANTIATE_TEST_SUITE_P(Recipes, Resume,
+                         testing::Values(kDataFree, kRecipe, kLearned, kRotated, kFlat));
+
+TEST_P(Resume, GoesOnAfterBeingKilled) {
+  std::mt19937 generator(5);
+  std::uniform_real_distribution<double> delay(0, seconds_);
+  for (int kills = 0; kills < 12;) {
+    fs::remove_all(root_ + "/q");
+    Outcome outcome = kKilled;
+    for (; (outcome = run(delay(generator), 0)) == kKilled; ++kills)
+      if (fs::exists(root_ + "/q")) break;  // killed after the end
+    ASSERT_TRUE(outcome == kDone || outcome == kKilled) << outcome;
+    expect_whole();
+  }
+}
+
+// Every file may grow up to a bound, which is raised after each failure.
+TEST_P(Resume, GoesOnAfterTheDiskWasFull) {
+  constexpr rlim_t kHeader = 4 << 20;
+  rlim_t payload = 0;
+  for (const auto& item : fs::directory_iterator(root_ + "/whole"))
+    if (item.path().extension() == ".safetensors") payload = fs::file_size(item.path());
+  bool gone_on = false;
+  for (int i = 1; i <= 20; ++i) {
+    const Outcome outcome = run(0, kHeader + payload * static_cast<rlim_t>(i) / 20);
+    if (outcome == kDone) break;
+    ASSERT_EQ(outcome, kFull) << i;
+    ASSERT_FALSE(fs::exists(root_ + "/q"));
+  }
+  if (!fs::exists(root_ + "/q")) gone_on = quantize_model(job_).resumed_blocks > 0;
+  EXPECT_TRUE(gone_on || fs::exists(root_ + "/q"));
+  expect_whole();
+}
+
+class ResumeOther : public Resume {};
+INSTANTIATE_TEST_SUITE_P(Recipes, ResumeOther, testing::Values(kDataFree));
+
+TEST_P(ResumeOther, RefusesAnotherCommandsRunUntilRestart) {
+  constexpr rlim_t kHeader = 4 << 20;
+  for (rlim_t more = 1000; run(0, kHeader + more) == kFull; more += 1000)
+    if (fs::exists(root_ + "/.q.msmodelslim-partial/unfinished/journal.json")) break;
+  ASSERT_TRUE(fs::exists(root_ + "/.q.msmodelslim-partial/unfinished/journal.json"));
+  QuantJob other = job_;
+  other.exclude = {"*.0.*"};
+  try {
+    quantize_model(other);
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("options differ"));
+    EXPECT_THAT(error.remedy(), HasSubstr("--restart"));
+  }
+  EXPECT_GT(quantize_model(job_).resumed_blocks, 0);
+  expect_whole();
+  fs::remove_all(root_ + "/q");
+  other.restart = true;
+  EXPECT_EQ(quantize_model(other).resumed_blocks, 0);
+}
+
+}  // namespace
+}  // namespace msmodelslim
