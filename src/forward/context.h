@@ -36,6 +36,10 @@ class Tap {
   // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
   virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
                       std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
+  // Of latent attention before a KvOp, both after RoPE: q [rows, heads*(nope+rope)] and what the
+  // cache keeps, [rows, latent+rope].
+  virtual void see_latent(const Block& /*block*/, const float* /*q*/, const float* /*latent*/,
+                          std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
   // Which experts of the block the rows of a chunk go to.
   virtual void see_routing(const Block& /*block*/, const Routing&) {}
 };
@@ -44,7 +48,7 @@ class Tap {
 class KvOp {
  public:
   virtual ~KvOp() = default;
-  // k, v [rows, kv_heads*head_dim], in place.
+  // k, v [rows, kv_heads*head_dim], in place; latent attention: k [rows, latent+rope], v null.
   virtual void apply(const Block& block, float* k, float* v, std::int64_t rows) = 0;
 };
 
