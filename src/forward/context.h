@@ -52,6 +52,12 @@ class KvOp {
   virtual void apply(const Block& block, float* k, float* v, std::int64_t rows) = 0;
 };
 
+// What a gated delta net keeps of the tokens so far; empty before the first.
+struct DeltaState {
+  std::vector<float> inputs;  // of the convolution, the last kernel - 1 tokens [., conv_width]
+  std::vector<float> memory;  // [value_heads, key_dim, value_dim]
+};
+
 // Keys (after RoPE and KvOp) and values of the tokens so far, by block and sequence.
 class KvCache {
  public:
@@ -61,6 +67,8 @@ class KvCache {
   // and sequence.
   virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                          std::int64_t rows) = 0;
+  // That of the context's sequence `index`, for rewriting.
+  virtual DeltaState& delta_state(const Block& block, std::size_t index) = 0;
 };
 
 // Computes y = x W^T + b its own way: float, fake-quantized, integer.
@@ -97,12 +105,15 @@ class RopeTable {
   std::int64_t length() const { return length_; }
   const float* cos() const { return cos_.data(); }  // [length, half]
   const float* sin() const { return sin_.data(); }
+  // That of layers with a window, which may have frequencies of their own.
+  const RopeTable& local() const { return local_ ? *local_ : *this; }
 
  private:
   std::int64_t half_;
   std::int64_t length_;
   std::vector<float> cos_;
   std::vector<float> sin_;
+  std::shared_ptr<const RopeTable> local_;
 };
 
 // A pass for observers only: of a layer's experts just these run, and on more rows than those that

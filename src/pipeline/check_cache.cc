@@ -95,6 +95,18 @@ bool has_step(const std::vector<Step>& steps) {
 
 void check_cache_order(const QuantJob& job, const ModelSpec& model) {
   const NameFilter kept_float(job.exclude, {}, false);
+  const auto any = [&](auto&& wanted) {
+    return std::any_of(model.blocks.begin(), model.blocks.end(), wanted);
+  };
+  if (has_step<KvSmoothStep>(job.plan.steps) && !model.blocks.front().mla &&
+      (model.rope_pairs || any([](const BlockSpec& b) { return !b.smooths_keys() && !b.delta; })))
+    throw UsageError(
+        fmt::format("kv_smooth knows no way to smooth the keys of {}", model.architecture),
+        "drop the entry");
+  if (has_step<DynamicCacheStep>(job.plan.steps) && job.plan.v0 &&
+      any([](const BlockSpec& b) { return b.qkv.has_value(); }))
+    throw UsageError("modelslim_v0 measures k_proj and v_proj, which this model has as qkv_proj",
+                     "use dynamic_cache of modelslim_v1");
   if (model.blocks.front().mla && has_step<DynamicCacheStep, KvSmoothStep>(job.plan.steps))
     throw UsageError(
         "dynamic_cache and kv_smooth are for keys and values of heads; this model's cache holds "

@@ -56,7 +56,7 @@ EngineKvOp::EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoin
         latents_[block.name] = read_latent_scale(checkpoint, block.attention_name() + ".fa_k.");
   if (description.value(kKvCacheKeys[0], Json()) != kKvCacheType) return;
   for (const BlockSpec& block : model.blocks)
-    if (checkpoint.has(block.k.name + ".kv_cache_scale"))
+    if (block.has_keys() && checkpoint.has(block.k.name + ".kv_cache_scale"))
       caches_[block.name] = {read_params(checkpoint, block.k), read_params(checkpoint, block.v)};
 }
 

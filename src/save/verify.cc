@@ -68,14 +68,13 @@ class Check {
     linear(model_.head);
     for (const BlockSpec& block : model_.blocks) {
       for (const LinearSpec* l : block.linears()) linear(*l);
-      is_float(block.input_norm.name + ".weight");
-      is_float(block.post_attention_norm.name + ".weight");
+      for (const NormSpec* norm : block.norms()) is_float(norm->name + ".weight");
       if (block.q_norm) is_float(block.q_norm->name + ".weight");
       if (block.k_norm) is_float(block.k_norm->name + ".weight");
       for (const auto& members : block.fused_groups()) group(members);
       if (block.moe) experts(*block.moe);
       for (const std::string& name : block.float_tensors()) is_float(name);
-      kv_cache(block);
+      if (block.has_keys()) kv_cache(block);
       if (block.mla) latent_attention(block);
     }
     if (fa_key_ != has_fa_scales_)

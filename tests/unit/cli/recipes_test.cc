@@ -28,7 +28,8 @@ void PrintTo(const LibraryRecipe& recipe, std::ostream* out) { *out << recipe.fi
 
 std::vector<LibraryRecipe> recipes() {
   std::vector<LibraryRecipe> found;
-  for (const char* pedigree : {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite"})
+  for (const char* pedigree : {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite",
+                               "minimax_m2", "qwen3_next"})
     for (const auto& item : fs::directory_iterator(kSource + "/recipes/" + pedigree))
       found.push_back({pedigree, item.path().filename().string()});
   std::sort(found.begin(), found.end(),
@@ -96,7 +97,9 @@ TEST_P(LibraryRecipes, RunsAndGenerates) {
   const Json description = read_description(job.save_path);
   for (const auto& [name, type] : description.items())
     if (name.ends_with(".weight")) got.insert(type.get<std::string>());
-  EXPECT_EQ(description.contains("model.layers.1.self_attn.fa_k.scale"),
+  const bool latent = pedigree == "deepseek_v3";
+  EXPECT_EQ(description.contains(latent ? "model.layers.1.self_attn.fa_k.scale"
+                                        : "model.layers.1.self_attn.k_proj.kv_cache_scale"),
             file.find("c8") != std::string::npos);
   EXPECT_EQ(got, wanted);
   EXPECT_GE(got.size(), 2U);
