@@ -44,6 +44,7 @@ const std::vector<Row>& rows() {
       {LinearType::kW8A8S,
        "W8A8S",
        {"weight", "quant_bias", "input_scale", "input_offset", "deq_scale"}},
+      {LinearType::kFaQuant, "FAQuant", {}},
   };
   return table;
 }
@@ -87,7 +88,8 @@ const char* linear_type_name(LinearType type) {
 
 std::optional<LinearType> linear_type_from_name(const std::string& name) {
   for (const Row& row : rows())
-    if (name == row.name && row.type != LinearType::kC8) return row.type;
+    if (name == row.name && row.type != LinearType::kC8 && row.type != LinearType::kFaQuant)
+      return row.type;
   return std::nullopt;
 }
 

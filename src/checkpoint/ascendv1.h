@@ -31,6 +31,9 @@
 // clip_ratio F32 [1] come last, with the type of the tensor before them. a b = k.
 // C8, of an attention A: A.k_proj.kv_cache_scale, A.k_proj.kv_cache_offset, the same of A.v_proj,
 //   each [kv_heads*head_dim] in the model's dtype; then kv_cache_type and kv_quant_type are "C8"
+// FAQuant, of an attention A with latent vectors: A.fa_q.scale F32 [heads,1], A.fa_q.offset zeros
+//   (I8, F32 for fp8), the same of A.fa_k and A.fa_v with [1,1]; "A.quant_type" in the description
+//   says which of the three are quantized and how; with such scales fa_quant_type is "FAKQuant"
 // V0 folders order differently, keep scales in the model's dtype and have more types, see
 // save/v0_tensors.h.
 
@@ -56,9 +59,10 @@ enum class LinearType {
   kMxFp4,       // W4A4_MXFP4
   kMxFp4Dual,   // W4A4_MXFP4_DUALSCALE
   kW16A16S,
-  kC8,     // no linear: scales and offsets of an int8 KV cache
-  kW4A16,  // int4 weights alone: in V0 folders and other formats, see compressed_config.h
-  kW8A8S,  // V0 only
+  kC8,       // no linear: scales and offsets of an int8 KV cache
+  kW4A16,    // int4 weights alone: in V0 folders and other formats, see compressed_config.h
+  kW8A8S,    // V0 only
+  kFaQuant,  // no linear: what attention reads of a latent cache
 };
 
 // Weights in blocks of 32 that share a power of two.
@@ -93,6 +97,11 @@ inline constexpr const char* kKvCacheType = "C8";
 
 inline constexpr const char* kDescriptionFile = "quant_model_description.json";
 inline constexpr const char* kV1Stem = "quant_model_weights";
+
+// The same of one whose attention reads quantized latent vectors.
+inline constexpr const char* kFaQuantKey = "fa_quant_type";
+inline constexpr const char* kFaQuantType = "FAKQuant";
+inline constexpr const char* kAttentionQuantType = ".quant_type";
 
 // The type that represents the whole model: msModelSlim's priority list, which W4A8_DYNAMIC is not
 // in.

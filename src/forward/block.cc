@@ -68,9 +68,22 @@ void Linear::release() {
   if (!changed_) weight_ = Tensor();
 }
 
-Norm::Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint)
-    : spec(norm_spec), weight(read_vector(checkpoint, norm_spec.name + ".weight")) {
+Norm::Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint) : spec(norm_spec) {
+  if (!exists()) return;
+  weight = read_vector(checkpoint, norm_spec.name + ".weight");
+  if (spec.one_plus) {
+    source_ = weight;
+    for (float& value : weight) value += 1;
+  }
   if (checkpoint.has(spec.name + ".bias")) bias = read_vector(checkpoint, spec.name + ".bias");
+}
+
+// A weight that nobody changed keeps its bits, which 1 + w - 1 would not.
+std::vector<float> Norm::file_weight() const {
+  std::vector<float> values = weight;
+  for (std::size_t i = 0; i < source_.size(); ++i)
+    values[i] = weight[i] == source_[i] + 1 ? source_[i] : weight[i] - 1;
+  return values;
 }
 
 Mlp::Mlp(const MlpSpec& spec, const CheckpointReader& checkpoint)
@@ -117,6 +130,15 @@ std::vector<Linear*> Mla::linears() {
   return all;
 }
 
+Delta::Delta(const DeltaSpec& delta_spec, const CheckpointReader& checkpoint)
+    : spec(&delta_spec),
+      conv(read_vector(checkpoint, delta_spec.conv)),
+      a_log(read_vector(checkpoint, delta_spec.a_log)),
+      dt_bias(read_vector(checkpoint, delta_spec.dt_bias)),
+      norm(delta_spec.norm, checkpoint) {
+  for (const LinearSpec& input : delta_spec.inputs) inputs.emplace_back(input, checkpoint);
+}
+
 Mtp::Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint)
     : spec(&mtp_spec),
       embedding_norm(mtp_spec.embedding_norm, checkpoint),
@@ -131,6 +153,10 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
       o(block_spec.o, checkpoint) {
   if (block_spec.mla) {
     mla = std::make_unique<Mla>(*block_spec.mla, checkpoint);
+  } else if (block_spec.delta) {
+    delta = std::make_unique<Delta>(*block_spec.delta, checkpoint);
+  } else if (block_spec.qkv) {
+    qkv = std::make_unique<Linear>(*block_spec.qkv, checkpoint);
   } else {
     q = Linear(block_spec.q, checkpoint);
     k = Linear(block_spec.k, checkpoint);
@@ -139,23 +165,49 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
   if (block_spec.mtp) mtp = std::make_unique<Mtp>(*block_spec.mtp, checkpoint);
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
   if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);
+  const auto out_norm = [&](const std::optional<NormSpec>& norm, std::unique_ptr<Norm>& to) {
+    if (norm) to = std::make_unique<Norm>(*norm, checkpoint);
+  };
+  out_norm(block_spec.attention_out_norm, attention_out_norm);
+  out_norm(block_spec.mlp_out_norm, mlp_out_norm);
   if (block_spec.moe) {
     moe = std::make_unique<Moe>(*block_spec.moe, checkpoint);
     return;
   }
+  down = Linear(block_spec.down, checkpoint);
+  if (block_spec.gate_up) {
+    gate_up = std::make_unique<Linear>(*block_spec.gate_up, checkpoint);
+    return;
+  }
   gate = Linear(block_spec.gate, checkpoint);
   up = Linear(block_spec.up, checkpoint);
-  down = Linear(block_spec.down, checkpoint);
+}
+
+std::vector<Linear*> Block::attention_inputs() {
+  if (mla) return mla->linears();
+  if (qkv) return {qkv.get()};
+  if (!delta) return {&q, &k, &v};
+  std::vector<Linear*> all;
+  for (Linear& input : delta->inputs) all.push_back(&input);
+  return all;
 }
 
 std::vector<Linear*> Block::attention_linears() {
-  std::vector<Linear*> all = mla ? mla->linears() : std::vector<Linear*>{&q, &k, &v};
+  std::vector<Linear*> all = attention_inputs();
   all.push_back(&o);
   return all;
 }
 
+std::vector<Linear*> Block::mlp_inputs() {
+  if (gate_up) return {gate_up.get()};
+  return {&gate, &up};
+}
+
 std::vector<Linear*> Block::mlp_linears() {
-  return moe ? moe->linears() : std::vector<Linear*>{&gate, &up, &down};
+  if (moe) return moe->linears();
+  std::vector<Linear*> all = mlp_inputs();
+  all.push_back(&down);
+  return all;
 }
 
 std::vector<Linear*> Block::linears() {

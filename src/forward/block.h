@@ -50,12 +50,18 @@ class Linear {
 };
 
 struct Norm {
+  // A norm without a name leaves what it reads as it is, and has no weight.
   Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint);
   NormSpec spec;
-  std::vector<float> weight;  // [size]
+  std::vector<float> weight;  // [size], the factor itself
   std::vector<float> bias;    // [size] or empty; no family has one, smoothing may add it
   bool changed = false;
   const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
+  bool exists() const { return !spec.name.empty(); }
+  std::vector<float> file_weight() const;  // as the file holds it
+
+ private:
+  std::vector<float> source_;  // one_plus: what the file held
 };
 
 struct Mlp {
@@ -89,6 +95,16 @@ struct Mla {
   std::vector<Linear*> linears();  // as MlaSpec's
 };
 
+struct Delta {
+  Delta(const DeltaSpec& delta_spec, const CheckpointReader& checkpoint);
+  const DeltaSpec* spec;
+  std::vector<Linear> inputs;
+  std::vector<float> conv;     // [conv_width, kernel]
+  std::vector<float> a_log;    // [value_heads]
+  std::vector<float> dt_bias;  // [value_heads]
+  Norm norm;
+};
+
 struct Mtp {
   Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint);
   const MtpSpec* spec;
@@ -103,14 +119,21 @@ struct Block {
   Norm post_attention_norm;
   std::unique_ptr<Norm> q_norm;
   std::unique_ptr<Norm> k_norm;
-  Linear q, k, v;  // unused where there is latent attention
+  std::unique_ptr<Norm> attention_out_norm;
+  std::unique_ptr<Norm> mlp_out_norm;
+  Linear q, k, v;  // unused where others are in their place
+  std::unique_ptr<Linear> qkv;
   Linear o;
   Linear gate, up, down;  // unused where there are experts
+  std::unique_ptr<Linear> gate_up;
   std::unique_ptr<Moe> moe;
   std::unique_ptr<Mla> mla;
+  std::unique_ptr<Delta> delta;
   std::unique_ptr<Mtp> mtp;
 
+  std::vector<Linear*> attention_inputs();  // those that read what input_norm gives; MLA: all
   std::vector<Linear*> attention_linears();
+  std::vector<Linear*> mlp_inputs();  // of a block without experts
   std::vector<Linear*> mlp_linears();
   std::vector<Linear*> linears();
 };

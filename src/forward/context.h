@@ -36,6 +36,10 @@ class Tap {
   // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
   virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
                       std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
+  // Of latent attention before a KvOp, both after RoPE: q [rows, heads*(nope+rope)] and what the
+  // cache keeps, [rows, latent+rope].
+  virtual void see_latent(const Block& /*block*/, const float* /*q*/, const float* /*latent*/,
+                          std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}
   // Which experts of the block the rows of a chunk go to.
   virtual void see_routing(const Block& /*block*/, const Routing&) {}
 };
@@ -44,8 +48,14 @@ class Tap {
 class KvOp {
  public:
   virtual ~KvOp() = default;
-  // k, v [rows, kv_heads*head_dim], in place.
+  // k, v [rows, kv_heads*head_dim], in place; latent attention: k [rows, latent+rope], v null.
   virtual void apply(const Block& block, float* k, float* v, std::int64_t rows) = 0;
+};
+
+// What a gated delta net keeps of the tokens so far; empty before the first.
+struct DeltaState {
+  std::vector<float> inputs;  // of the convolution, the last kernel - 1 tokens [., conv_width]
+  std::vector<float> memory;  // [value_heads, key_dim, value_dim]
 };
 
 // Keys (after RoPE and KvOp) and values of the tokens so far, by block and sequence.
@@ -57,6 +67,8 @@ class KvCache {
   // and sequence.
   virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                          std::int64_t rows) = 0;
+  // That of the context's sequence `index`, for rewriting.
+  virtual DeltaState& delta_state(const Block& block, std::size_t index) = 0;
 };
 
 // Computes y = x W^T + b its own way: float, fake-quantized, integer.
@@ -93,12 +105,15 @@ class RopeTable {
   std::int64_t length() const { return length_; }
   const float* cos() const { return cos_.data(); }  // [length, half]
   const float* sin() const { return sin_.data(); }
+  // That of layers with a window, which may have frequencies of their own.
+  const RopeTable& local() const { return local_ ? *local_ : *this; }
 
  private:
   std::int64_t half_;
   std::int64_t length_;
   std::vector<float> cos_;
   std::vector<float> sin_;
+  std::shared_ptr<const RopeTable> local_;
 };
 
 // A pass for observers only: of a layer's experts just these run, and on more rows than those that

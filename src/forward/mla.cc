@@ -27,7 +27,9 @@ class LatentAttention {
 
   void run(const float* normed) {
     const float* q = queries(normed);
-    const float* joined = latents(normed);
+    float* joined = latents(normed);
+    for (Tap* tap : context_.taps) tap->see_latent(block_, q, joined, rows_, context_.sequences);
+    if (context_.kv_op != nullptr) context_.kv_op->apply(block_, joined, nullptr, rows_);
     float* out = sized(ws_.attention, rows_ * out_width());
     if (context_.cache != nullptr) {
       run_cached(q, joined, out);
@@ -84,7 +86,7 @@ class LatentAttention {
   }
 
   // [rows, latent + rope]: normalized and rotated, as a cache keeps them.
-  const float* latents(const float* normed) {
+  float* latents(const float* normed) {
     float* joined = sized(ws_.joined, rows_ * joined_width());
     apply(context_, mla_.kv_a, normed, rows_, joined, ws_);
     const Norm& norm = mla_.kv_a_norm;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "forward/delta_net.h"
 #include "forward/mla.h"
 #include "forward/moe.h"
 #include "forward/scratch.h"
@@ -16,14 +17,62 @@
 namespace msmodelslim {
 namespace {
 
-void rotate(const ModelSpec& model, const Context& context, float* x, std::int64_t heads) {
-  const RopeTable& rope = *context.rope;
+void rotate(const ModelSpec& model, const Block& block, const Context& context, float* x,
+            std::int64_t heads) {
+  if (!block.spec->rope) return;
+  const RopeTable& rope = block.spec->window > 0 ? context.rope->local() : *context.rope;
   for (const Sequence& s : context.sequences) {
     parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-      rotate_half(x + (s.begin + begin) * heads * model.head_dim, end - begin, heads,
-                  model.head_dim, rope.half(), rope.cos(), rope.sin(), s.position + begin);
+      const auto turn = model.rope_pairs ? rotate_pairs : rotate_half;
+      turn(x + (s.begin + begin) * heads * model.head_dim, end - begin, heads, model.head_dim,
+           rope.half(), rope.cos(), rope.sin(), s.position + begin);
     });
   }
+}
+
+// Queries, keys and values as the linears give them, in the workspace; query_gate: the gates are
+// in workspace.latent.
+void project(const ModelSpec& model, Block& block, const float* normed, std::int64_t rows,
+             Context& context, Workspace& ws) {
+  const std::int64_t q_width = model.heads * model.head_dim;
+  const std::int64_t kv_width = model.kv_heads * model.head_dim;
+  float* q = sized(ws.q, rows * q_width);
+  float* k = sized(ws.k, rows * kv_width);
+  float* v = sized(ws.v, rows * kv_width);
+  if (block.qkv) {
+    const std::int64_t width = block.qkv->spec().out;
+    float* all = sized(ws.joined, rows * width);
+    apply(context, *block.qkv, normed, rows, all, ws);
+    take_columns(all, rows, width, 0, q_width, q);
+    take_columns(all, rows, width, q_width, kv_width, k);
+    take_columns(all, rows, width, q_width + kv_width, kv_width, v);
+    return;
+  }
+  if (block.spec->query_gate) {
+    float* both = sized(ws.joined, rows * 2 * q_width);
+    apply(context, block.q, normed, rows, both, ws);
+    take_columns(both, rows * model.heads, 2 * model.head_dim, 0, model.head_dim, q);
+    take_columns(both, rows * model.heads, 2 * model.head_dim, model.head_dim, model.head_dim,
+                 sized(ws.latent, rows * q_width));
+  } else {
+    apply(context, block.q, normed, rows, q, ws);
+  }
+  apply(context, block.k, normed, rows, k, ws);
+  apply(context, block.v, normed, rows, v, ws);
+}
+
+void apply_gate(const float* gate, float* x, std::int64_t rows, std::int64_t width) {
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin * width; i < end * width; ++i) x[i] /= 1 + std::exp(-gate[i]);
+  });
+}
+
+// What a part of the block adds to the stream.
+void add_part(const ModelSpec& model, const Norm* out_norm, float* part, std::int64_t rows,
+              float* hidden) {
+  if (out_norm != nullptr) normalize(*out_norm, part, part, rows);
+  if (model.residual_scale != 1) scale_rows(part, rows, model.hidden, model.residual_scale);
+  add_rows(hidden, part, rows, model.hidden);
 }
 
 // Cached keys or values as fp32, in `buffer` if they are not.
@@ -45,18 +94,20 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
     run_latent_attention(model, block, normed, rows, context, ws);
     return;
   }
+  if (block.delta) {
+    run_delta_net(block, normed, rows, context, ws);
+    return;
+  }
   const std::int64_t q_width = model.heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
-  float* q = sized(ws.q, rows * q_width);
-  float* k = sized(ws.k, rows * kv_width);
-  float* v = sized(ws.v, rows * kv_width);
-  apply(context, block.q, normed, rows, q, ws);
-  apply(context, block.k, normed, rows, k, ws);
-  apply(context, block.v, normed, rows, v, ws);
-  if (block.q_norm) normalize(*block.q_norm, q, q, rows * model.heads);
-  if (block.k_norm) normalize(*block.k_norm, k, k, rows * model.kv_heads);
-  rotate(model, context, q, model.heads);
-  rotate(model, context, k, model.kv_heads);
+  project(model, block, normed, rows, context, ws);
+  float* q = ws.q.data();
+  float* k = ws.k.data();
+  float* v = ws.v.data();
+  if (block.q_norm) normalize(*block.q_norm, q, q, rows * q_width / block.q_norm->spec.size);
+  if (block.k_norm) normalize(*block.k_norm, k, k, rows * kv_width / block.k_norm->spec.size);
+  rotate(model, block, context, q, model.heads);
+  rotate(model, block, context, k, model.kv_heads);
   for (Tap* tap : context.taps) tap->see_kv(block, k, v, rows, context.sequences);
   if (context.kv_op != nullptr) context.kv_op->apply(block, k, v, rows);
   float* out = sized(ws.attention, rows * q_width);
@@ -64,7 +115,8 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   shape.heads = model.heads;
   shape.kv_heads = model.kv_heads;
   shape.head_dim = model.head_dim;
-  shape.scale = 1.0F / std::sqrt(static_cast<float>(model.head_dim));
+  shape.scale = static_cast<float>(model.score_scale);
+  shape.cap = static_cast<float>(model.score_cap);
   shape.window = block.spec->window;
   std::vector<DecodeItem> single;  // sequences with one new token
   for (std::size_t i = 0; i < context.sequences.size(); ++i) {
@@ -84,6 +136,7 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
               floats_of(all.v, all, kv_width, ws.cached_v), to);
   }
   decode_attention(shape, single);
+  if (block.spec->query_gate) apply_gate(ws.latent.data(), out, rows, q_width);
 }
 
 }  // namespace
@@ -102,28 +155,32 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
     return;
   }
   float* hidden = sized(ws.hidden, rows * h);
-  apply(context, block.o, ws.attention.data(), rows, hidden, ws);
-  add_rows(hidden, in, rows, h);
-  normalize(block.post_attention_norm, hidden, normed, rows);
+  float* part = sized(ws.part, rows * h);
+  std::copy_n(in, rows * h, hidden);
+  apply(context, block.o, ws.attention.data(), rows, part, ws);
+  add_part(model, block.attention_out_norm.get(), part, rows, hidden);
+  if (!block.spec->parallel) normalize(block.post_attention_norm, hidden, normed, rows);
   if (block.moe) {
     run_moe(*block.moe, block, normed, hidden, rows, context, ws);
     if (out != nullptr) std::copy_n(hidden, rows * h, out);
     return;
   }
-  if (out == nullptr && !wanted(context, block.down) && !context.linear_op->wants(block.gate) &&
-      !context.linear_op->wants(block.up)) {
-    for (const Linear* linear : {&block.gate, &block.up})
+  const std::vector<Linear*> inputs = block.mlp_inputs();
+  if (out == nullptr && !wanted(context, block.down) &&
+      std::none_of(inputs.begin(), inputs.end(),
+                   [&](const Linear* linear) { return context.linear_op->wants(*linear); })) {
+    for (const Linear* linear : inputs)
       show(context, *linear, turned(*linear, normed, rows, ws), rows);
     return;
   }
-  float* gate = gated(block.gate, block.up, normed, rows, context, ws);
+  float* gate = gated(model, block, normed, rows, context, ws);
   if (out == nullptr && !context.linear_op->wants(block.down)) {
     show(context, block.down, turned(block.down, gate, rows, ws), rows);
     return;
   }
-  apply(context, block.down, gate, rows, normed, ws);
+  apply(context, block.down, gate, rows, part, ws);
   if (out == nullptr) return;
-  add_rows(hidden, normed, rows, h);
+  add_part(model, block.mlp_out_norm.get(), part, rows, hidden);
   std::copy_n(hidden, rows * h, out);
 }
 
@@ -133,9 +190,9 @@ void run_attention(const ModelSpec& model, Block& block, const float* normed, fl
   apply(context, block.o, ws.attention.data(), rows, out, ws);
 }
 
-void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
-             Workspace& ws) {
-  apply(context, block.down, gated(block.gate, block.up, normed, rows, context, ws), rows, out, ws);
+void run_mlp(const ModelSpec& model, Block& block, const float* normed, float* out,
+             std::int64_t rows, Context& context, Workspace& ws) {
+  apply(context, block.down, gated(model, block, normed, rows, context, ws), rows, out, ws);
 }
 
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -150,16 +207,28 @@ void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
     const std::byte* row = table.bytes + static_cast<std::size_t>(ids[i]) * row_bytes;
     to_f32(TensorView{table.dtype, {model.hidden}, row}, out + i * model.hidden);
   }
+  if (model.embedding_scale != 1)
+    scale_rows(out, static_cast<std::int64_t>(ids.size()), model.hidden, model.embedding_scale);
 }
 
 Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
     : norm_(model.final_norm, checkpoint),
       linear_(model.tied ? Linear(model.head, checkpoint.at(model.embedding + ".weight"))
-                         : Linear(model.head, checkpoint)) {}
+                         : Linear(model.head, checkpoint)),
+      scale_(model.logit_scale),
+      cap_(model.logit_cap) {}
 
 void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits) {
   normalize(norm_, hidden, normed, rows);
   op.apply(linear_, normed, rows, {{0, rows, 0}}, logits);
+  const std::int64_t vocab = linear_.spec().out;
+  if (scale_ != 1) scale_rows(logits, rows, vocab, scale_);
+  if (cap_ <= 0) return;
+  const auto cap = static_cast<float>(cap_);
+  parallel_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin * vocab; i < end * vocab; ++i)
+      logits[i] = cap * std::tanh(logits[i] / cap);
+  });
 }
 
 PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& checkpoint,

@@ -13,9 +13,10 @@ namespace msmodelslim {
 
 // Buffers that are kept between calls.
 struct Workspace {
-  std::vector<float> normed, q, k, v, attention, hidden, gate, up, turned, cached_k, cached_v;
+  std::vector<float> normed, q, k, v, attention, hidden, part, gate, up, turned, cached_k, cached_v;
   std::vector<float> router, gathered, expert;        // of the experts
-  std::vector<float> latent, joined, expanded, keys;  // of latent attention
+  std::vector<float> latent, joined, expanded, keys;  // of latent attention, fused linears
+  std::vector<float> delta_in, delta_mixed, delta_z, delta_ba;  // of delta nets
 };
 
 // One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs
@@ -28,8 +29,8 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
 void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,
                    std::int64_t rows, Context& context, Workspace& workspace);
 // The MLP alone, of a block without experts.
-void run_mlp(Block& block, const float* normed, float* out, std::int64_t rows, Context& context,
-             Workspace& workspace);
+void run_mlp(const ModelSpec& model, Block& block, const float* normed, float* out,
+             std::int64_t rows, Context& context, Workspace& workspace);
 
 // Rows of the embedding, fp32 [ids, hidden]. Throws DataError for an id outside the vocabulary.
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -47,6 +48,8 @@ class Head {
  private:
   Norm norm_;
   Linear linear_;
+  double scale_;  // of the logits
+  double cap_;
 };
 
 // A calibration set as one packed matrix of hidden states, cut into chunks of whole samples.

@@ -1,6 +1,9 @@
 #include "forward/steps.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
 
 #include "base/threads.h"
 #include "forward/scratch.h"
@@ -8,11 +11,53 @@
 
 namespace msmodelslim {
 
+namespace {
+
+// Takes the mean off every row.
+void center(const float* x, std::int64_t rows, std::int64_t width, float* out) {
+  for (std::int64_t r = 0; r < rows; ++r, x += width, out += width) {
+    const double sum = std::accumulate(x, x + width, 0.0);
+    const auto mean = static_cast<float>(sum / static_cast<double>(width));
+    std::transform(x, x + width, out, [mean](float value) { return value - mean; });
+  }
+}
+
+void gelu_mul(const float* gate, const float* up, float* out, std::int64_t count) {
+  const float root = std::sqrt(2.0F * std::numbers::inv_pi_v<float>);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float x = gate[i];
+    out[i] = 0.5F * x * (1 + std::tanh(root * (x + 0.044715F * x * x * x))) * up[i];
+  }
+}
+
+void activate(Activation activation, float* gate, const float* up, std::int64_t rows,
+              std::int64_t inner) {
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    float* at = gate + begin * inner;
+    const std::int64_t count = (end - begin) * inner;
+    if (activation == Activation::kSilu)
+      silu_mul(at, up + begin * inner, at, count);
+    else
+      gelu_mul(at, up + begin * inner, at, count);
+  });
+}
+
+}  // namespace
+
 void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) {
   const std::int64_t width = norm.spec.size;
+  if (!norm.exists()) {
+    if (out != x) std::copy_n(x, rows * width, out);
+    return;
+  }
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    rms_norm(x + begin * width, norm.weight.data(), norm.bias_or_null(),
-             static_cast<float>(norm.spec.eps), out + begin * width, end - begin, width);
+    const float* from = x + begin * width;
+    if (norm.spec.centered) {
+      center(from, end - begin, width, out + begin * width);
+      from = out + begin * width;
+    }
+    rms_norm(from, norm.weight.data(), norm.bias_or_null(), static_cast<float>(norm.spec.eps),
+             out + begin * width, end - begin, width);
   });
 }
 
@@ -49,10 +94,41 @@ float* gated(Linear& gate_proj, Linear& up_proj, const float* x, std::int64_t ro
   float* up = sized(ws.up, rows * inner);
   apply(context, gate_proj, x, rows, gate, ws);
   apply(context, up_proj, x, rows, up, ws);
-  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    silu_mul(gate + begin * inner, up + begin * inner, gate + begin * inner, (end - begin) * inner);
-  });
+  activate(Activation::kSilu, gate, up, rows, inner);
   return gate;
+}
+
+float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t rows,
+             Context& context, Workspace& ws) {
+  const std::int64_t inner = block.down.spec().in;
+  float* gate = sized(ws.gate, rows * inner);
+  float* up = sized(ws.up, rows * inner);
+  if (block.gate_up) {
+    float* both = sized(ws.joined, rows * 2 * inner);
+    apply(context, *block.gate_up, x, rows, both, ws);
+    take_columns(both, rows, 2 * inner, 0, inner, gate);
+    take_columns(both, rows, 2 * inner, inner, inner, up);
+  } else {
+    apply(context, block.gate, x, rows, gate, ws);
+    apply(context, block.up, x, rows, up, ws);
+  }
+  activate(model.activation, gate, up, rows, inner);
+  return gate;
+}
+
+void take_columns(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t first,
+                  std::int64_t width, float* to) {
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r)
+      std::copy_n(from + r * stride + first, width, to + r * width);
+  });
+}
+
+void scale_rows(float* x, std::int64_t rows, std::int64_t width, double factor) {
+  const auto scale = static_cast<float>(factor);
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin * width; i < end * width; ++i) x[i] *= scale;
+  });
 }
 
 void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width) {

@@ -18,6 +18,13 @@ void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, 
 // silu(gate(x)) * up(x): workspace.gate [rows, intermediate].
 float* gated(Linear& gate, Linear& up, const float* x, std::int64_t rows, Context& context,
              Workspace& ws);
+// The same of a dense block, whatever its activation; gate and up may be one linear.
+float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t rows,
+             Context& context, Workspace& ws);
+// Columns [first, first + width) of `from` [rows, stride] -> `to` [rows, width].
+void take_columns(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t first,
+                  std::int64_t width, float* to);
+void scale_rows(float* x, std::int64_t rows, std::int64_t width, double factor);
 void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width);
 
 }  // namespace msmodelslim

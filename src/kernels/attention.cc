@@ -1,6 +1,7 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "base/threads.h"
@@ -10,6 +11,16 @@
 namespace msmodelslim {
 namespace {
 constexpr std::int64_t kQueryTile = 128;
+}
+
+void score_softmax(const AttentionShape& shape, float* scores, std::int64_t count) {
+  if (shape.cap <= 0) {
+    softmax(scores, shape.scale, count);
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i)
+    scores[i] = shape.cap * std::tanh(scores[i] * shape.scale / shape.cap);
+  softmax(scores, 1, count);
 }
 
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
@@ -44,7 +55,7 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
       const std::int64_t last = past + row + i - key_begin;  // index of the newest visible key
       const std::int64_t first =
           shape.window > 0 ? std::max<std::int64_t>(0, last - shape.window + 1) : 0;
-      softmax(line + first, shape.scale, last - first + 1);
+      score_softmax(shape, line + first, last - first + 1);
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);
     }

@@ -14,7 +14,11 @@ struct AttentionShape {
   float scale = 0;             // scores are multiplied by it
   std::int64_t window = 0;     // > 0: a query sees the last `window` keys, itself included
   std::int64_t value_dim = 0;  // of v and out; 0: head_dim
+  float cap = 0;               // > 0: scaled scores become cap * tanh(score / cap)
 };
+
+// Softmax of the shape's scaled and capped scores, in place.
+void score_softmax(const AttentionShape& shape, float* scores, std::int64_t count);
 
 // q [query_rows, heads*head_dim], k [key_rows, kv_heads*head_dim], v [key_rows,
 // kv_heads*value_dim], out [query_rows, heads*value_dim]. All threads; the result does not depend

@@ -1,11 +1,15 @@
 #include "model/build.h"
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/log.h"
+#include "model/build_delta.h"
 #include "model/build_mla.h"
 #include "model/build_moe.h"
 #include "model/families/families.h"
 #include "model/rope.h"
+#include "tensor/codec.h"
 
 namespace msmodelslim {
 namespace {
@@ -19,71 +23,138 @@ bool holds(Rule rule, const ModelConfig& config, const char* key) {
 }
 
 std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::int64_t layer) {
-  const bool windowed = config.has("sliding_window");
+  if (!config.has("sliding_window")) return 0;
   if (config.has("layer_types")) {
     const Json& types = config.json().at("layer_types");
     if (types.is_array() && static_cast<std::size_t>(layer) < types.size())
-      return types[static_cast<std::size_t>(layer)] == "sliding_attention" && windowed
+      return types[static_cast<std::size_t>(layer)] == "sliding_attention"
                  ? config.size("sliding_window")
                  : 0;
   }
+  bool windowed = false;
   switch (family.window) {
     case WindowRule::kNever:
-      return 0;
+      break;
     case WindowRule::kAllLayers:
-      return windowed ? config.size("sliding_window") : 0;
+      windowed = true;
+      break;
     case WindowRule::kUseSlidingWindow:
+      windowed = config.flag_or("use_sliding_window", false) &&
+                 layer >= config.size_or("max_window_layers", 28);
+      break;
+    case WindowRule::kEvenLayers:
+      windowed = layer % 2 == 0;
+      break;
+    case WindowRule::kPattern:
+      windowed = (layer + 1) % config.size_or("sliding_window_pattern", 6) != 0;
       break;
   }
-  const bool used = config.flag_or("use_sliding_window", false) && windowed;
-  return used && layer >= config.size_or("max_window_layers", 28) ? config.size("sliding_window")
-                                                                  : 0;
+  return windowed ? config.size("sliding_window") : 0;
+}
+
+// SmolLM3: layers of a 0 in this list have no positions.
+bool has_rope(const ModelConfig& config, std::int64_t layer) {
+  if (!config.has("no_rope_layers") || !config.json().at("no_rope_layers").is_array()) return true;
+  const Json& list = config.json().at("no_rope_layers");
+  return static_cast<std::size_t>(layer) >= list.size() ||
+         list[static_cast<std::size_t>(layer)] != 0;
 }
 
 void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config, double eps,
              BlockSpec& block) {
+  const FamilyTraits& traits = family.traits;
   const std::string attention = block.attention_name();
   const std::int64_t h = spec.hidden;
+  const std::int64_t q_width = spec.heads * spec.head_dim;
   const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
   const bool bias = holds(family.qkv_bias, config, "attention_bias");
   const std::string qkv = attention + ".qkv_proj";
   if (holds(family.qk_norm, config, "use_qk_norm")) {
-    block.q_norm = NormSpec{attention + ".q_norm", spec.head_dim, eps};
-    block.k_norm = NormSpec{attention + ".k_norm", spec.head_dim, eps};
+    const auto norm = [&](const char* name, std::int64_t width) {
+      return NormSpec{attention + name, traits.whole_norm ? width : spec.head_dim, eps,
+                      traits.one_plus};
+    };
+    block.q_norm = norm(".q_norm", q_width);
+    block.k_norm = norm(".k_norm", kv_width);
   }
-  block.q = {attention + ".q_proj", h, spec.heads * spec.head_dim, bias, Role::kQuery, qkv};
+  block.query_gate = traits.query_gate;
+  block.q = {attention + ".q_proj", h,  (block.query_gate ? 2 : 1) * q_width, bias,
+             Role::kQuery,          qkv};
   block.k = {attention + ".k_proj", h, kv_width, bias, Role::kKey, qkv};
   block.v = {attention + ".v_proj", h, kv_width, bias, Role::kValue, qkv};
+  if (traits.fused_qkv)
+    block.qkv = LinearSpec{qkv, h, q_width + 2 * kv_width, bias, Role::kQueryKeyValue, ""};
+}
+
+void add_norms(const FamilyRow& family, std::int64_t hidden, double eps, BlockSpec& block) {
+  const FamilyTraits& traits = family.traits;
+  const auto norm = [&](const char* name) {
+    return NormSpec{fmt::format("{}.{}", block.name, name), hidden, eps, traits.one_plus,
+                    traits.centered};
+  };
+  const NormSpec none{"", hidden, eps};
+  block.input_norm = traits.norms == NormPlaces::kOuter ? none : norm("input_layernorm");
+  block.post_attention_norm = none;
+  switch (traits.norms) {
+    case NormPlaces::kParallel:
+      block.parallel = true;
+      return;
+    case NormPlaces::kSandwich:
+      block.post_attention_norm = norm("pre_feedforward_layernorm");
+      [[fallthrough]];
+    case NormPlaces::kOuter:
+      block.attention_out_norm = norm("post_attention_layernorm");
+      block.mlp_out_norm = norm("post_feedforward_layernorm");
+      return;
+    case NormPlaces::kGlm:
+      block.attention_out_norm = norm("post_self_attn_layernorm");
+      block.mlp_out_norm = norm("post_mlp_layernorm");
+      break;
+    case NormPlaces::kPre:
+      break;
+  }
+  block.post_attention_norm = norm("post_attention_layernorm");
+}
+
+void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hidden,
+             BlockSpec& block) {
+  const std::int64_t inner = config.size("intermediate_size");
+  const bool bias = holds(family.mlp_bias, config, "mlp_bias");
+  MlpSpec mlp = mlp_spec(block.name + ".mlp", kLlamaMlp, hidden, inner, bias);
+  if (family.traits.fused_gate_up)
+    block.gate_up = LinearSpec{mlp.gate.group, hidden, 2 * inner, bias, Role::kGateUp, ""};
+  block.gate = std::move(mlp.gate);
+  block.up = std::move(mlp.up);
+  block.down = std::move(mlp.down);
 }
 
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
                       std::int64_t layer, double eps) {
   BlockSpec block;
   block.name = fmt::format("model.layers.{}", layer);
-  const std::string attention = block.attention_name();
   const std::int64_t h = spec.hidden;
-  block.input_norm = {block.name + ".input_layernorm", h, eps};
-  block.post_attention_norm = {block.name + ".post_attention_layernorm", h, eps};
+  add_norms(family, h, eps, block);
+  block.delta = build_delta(config, block.name, layer, h, eps);
+  const std::string attention = block.attention_name();
   if (family.mla)
     block.mla =
         build_mla(config, spec, attention, holds(family.qkv_bias, config, "attention_bias"));
-  else
+  else if (!block.delta)
     add_qkv(spec, family, config, eps, block);
+  const char* bias_key = family.traits.out_bias_key;
   block.o = {attention + ".o_proj",
              spec.heads * spec.head_dim,
              h,
-             holds(family.out_bias, config, "attention_bias"),
+             holds(family.out_bias, config, bias_key),
              Role::kAttentionOut,
              ""};
+  if (block.delta)
+    block.o = {
+        attention + ".out_proj", block.delta->value_width(), h, false, Role::kAttentionOut, ""};
   block.moe = build_moe(config, block.name, layer, h);
-  if (!block.moe) {
-    MlpSpec mlp = mlp_spec(block.name + ".mlp", kLlamaMlp, h, config.size("intermediate_size"),
-                           holds(family.mlp_bias, config, "mlp_bias"));
-    block.gate = std::move(mlp.gate);
-    block.up = std::move(mlp.up);
-    block.down = std::move(mlp.down);
-  }
-  block.window = window_of(family, config, layer);
+  if (!block.moe) add_mlp(family, config, h, block);
+  block.window = block.delta ? 0 : window_of(family, config, layer);
+  block.rope = has_rope(config, layer);
   return block;
 }
 
@@ -109,7 +180,46 @@ void add_heads(ModelSpec& spec, const FamilyRow& family, const ModelConfig& conf
     throw DataError(fmt::format("{}: head_dim {} is odd", config.path(), spec.head_dim),
                     kConfigRemedy);
   spec.rope = read_rope(config, spec.head_dim);
+  spec.score_scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
   spec.key_width = spec.value_width = spec.kv_heads * spec.head_dim;
+}
+
+Activation read_activation(const ModelConfig& config, Activation standard) {
+  const char* key = config.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+  const std::string name = config.text_or(key, "");
+  if (name.empty()) return standard;
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  if (name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
+  throw DataError(fmt::format("{}: {} \"{}\" is not supported", config.path(), key, name),
+                  "supported: silu, gelu_pytorch_tanh");
+}
+
+// A factor that config.json may name; Granite's, Cohere's and Gemma's.
+void add_factors(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config) {
+  if (spec.model_type == "granite") {
+    spec.embedding_scale = config.number_or("embedding_multiplier", 1);
+    spec.residual_scale = config.number_or("residual_multiplier", 1);
+    spec.score_scale = config.number_or("attention_multiplier", spec.score_scale);
+    spec.logit_scale = 1 / config.number_or("logits_scaling", 1);
+  }
+  if (spec.model_type == "cohere") spec.logit_scale = config.number_or("logit_scale", 0.0625);
+  if (family.traits.root_embedding)
+    spec.embedding_scale = std::sqrt(static_cast<double>(spec.hidden));
+  if (!family.traits.query_scalar) return;
+  spec.score_scale = 1 / std::sqrt(config.number_or("query_pre_attn_scalar", 256));
+  const bool gemma2 = spec.model_type == "gemma2";
+  spec.score_cap = config.number_or("attn_logit_softcapping", 0);
+  spec.logit_cap = config.number_or("final_logit_softcapping", 0);
+  if (gemma2 && !config.json().contains("attn_logit_softcapping")) spec.score_cap = 50;
+  if (gemma2 && !config.json().contains("final_logit_softcapping")) spec.logit_cap = 30;
+}
+
+// The table's dtype is what the scale is rounded to.
+double round_scale(double scale, DType dtype) {
+  const auto value = static_cast<float>(scale);
+  if (dtype == DType::kBF16) return static_cast<double>(round_to_bf16(value));
+  if (dtype == DType::kF16) return static_cast<double>(f16_to_f32(f32_to_f16(value)));
+  return static_cast<double>(value);
 }
 
 // Files may leave the layers out that config.json counts.
@@ -139,6 +249,14 @@ void check_tensor(const CheckpointReader& checkpoint, const std::string& name, c
   }
 }
 
+void check_delta(const DeltaSpec& delta, const CheckpointReader& checkpoint,
+                 std::vector<std::string>& problems) {
+  check_tensor(checkpoint, delta.conv, {delta.conv_width(), 1, delta.kernel}, problems);
+  check_tensor(checkpoint, delta.a_log, {delta.value_heads}, problems);
+  check_tensor(checkpoint, delta.dt_bias, {delta.value_heads}, problems);
+  check_tensor(checkpoint, delta.norm.name + ".weight", {delta.value_dim}, problems);
+}
+
 }  // namespace
 
 std::optional<DType> declared_dtype(const ModelConfig& config) {
@@ -161,20 +279,24 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
                     spec.model_type, spec.architecture.empty() ? "no name" : spec.architecture),
         "supported: " + supported_families_text());
   if (spec.architecture.empty()) spec.architecture = family->architecture;
-  const std::string act = config.text_or("hidden_act", "silu");
-  if (act != "silu" && act != "swish")
-    throw DataError(fmt::format("{}: hidden_act \"{}\" is not supported", config.path(), act),
-                    "supported: silu");
   spec.hidden = config.size("hidden_size");
   spec.vocab = config.size("vocab_size");
   spec.max_position = config.size_or("max_position_embeddings", 2048);
+  spec.activation = read_activation(config, family->traits.activation);
+  spec.rope_pairs = family->traits.rope_pairs;
+  if (config.text_or("model_type", "") == "cohere" && config.flag_or("use_qk_norm", false))
+    throw DataError(config.path() + ": use_qk_norm of Cohere is not supported",
+                    "models of this family without it are");
   add_heads(spec, *family, config);
-  const double eps = config.number_or("rms_norm_eps", 1e-6);
+  add_factors(spec, *family, config);
+  const double eps = config.number_or(family->traits.centered ? "layer_norm_eps" : "rms_norm_eps",
+                                      family->traits.centered ? 1e-5 : 1e-6);
   const std::int64_t layers = config.size("num_hidden_layers");
   for (std::int64_t layer = 0; layer < layers; ++layer)
     spec.blocks.push_back(build_block(spec, *family, config, layer, eps));
   if (family->mtp) add_mtp(spec, *family, config, checkpoint, eps);
-  spec.final_norm = {"model.norm", spec.hidden, eps};
+  spec.final_norm = {"model.norm", spec.hidden, eps, family->traits.one_plus,
+                     family->traits.centered};
   spec.head = {"lm_head", spec.hidden, spec.vocab, false, Role::kHead, ""};
   spec.tied = !checkpoint.has("lm_head.weight");
   if (spec.tied && !config.flag_or("tie_word_embeddings", true))
@@ -188,6 +310,8 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
     log_warning("model", "{} declares {}, the weights are {}; the weights count", config.path(),
                 dtype_name(spec.dtype), dtype_name(embedding.dtype));
   spec.dtype = embedding.dtype;
+  if (family->traits.root_embedding)
+    spec.embedding_scale = round_scale(spec.embedding_scale, spec.dtype);
   return spec;
 }
 
@@ -203,8 +327,8 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
   check_tensor(checkpoint, spec.embedding + ".weight", {spec.vocab, spec.hidden}, problems);
   for (const BlockSpec& block : spec.blocks) {
     for (const LinearSpec* l : block.linears()) linear(*l);
-    norm(block.input_norm);
-    norm(block.post_attention_norm);
+    for (const NormSpec* n : block.norms()) norm(*n);
+    if (block.delta) check_delta(*block.delta, checkpoint, problems);
     if (block.q_norm) norm(*block.q_norm);
     if (block.k_norm) norm(*block.k_norm);
     if (block.mla && block.mla->q_a_norm) norm(*block.mla->q_a_norm);

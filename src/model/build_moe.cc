@@ -88,15 +88,20 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
   const std::string gate = moe.name + ".gate";
   moe.router = {gate, hidden, experts, false, Role::kRouter, ""};
   moe.router_is_linear = row->router_is_linear;
-  if (row->correction_bias) moe.correction_bias = gate + ".e_score_correction_bias";
+  if (row->correction_bias != nullptr)
+    moe.correction_bias = fmt::format("{}.{}", moe.name, row->correction_bias);
   moe.score = row->score;
   moe.per_token = config.size("num_experts_per_tok");
-  moe.groups = config.size_or("n_group", 1);
-  moe.top_groups = config.size_or("topk_group", 1);
+  if (config.text_or("topk_method", "") != "greedy") {
+    moe.groups = config.size_or("n_group", 1);
+    moe.top_groups = config.size_or("topk_group", 1);
+  }
   moe.normalize = row->normalize == Rule::kConfig
                       ? config.flag_or("norm_topk_prob", row->normalize_default)
                       : row->normalize == Rule::kAlways;
-  moe.scale = config.number_or("routed_scaling_factor", 1);
+  // DeepSeek-V2 scales only what it does not normalize.
+  if (row->score == RouterScore::kSigmoid || !moe.normalize)
+    moe.scale = config.number_or("routed_scaling_factor", 1);
   for (std::int64_t e = 0; e < experts; ++e)
     moe.experts.push_back(
         mlp_spec(fmt::format("{}.experts.{}", moe.name, e), row->expert, hidden, inner, false));

@@ -36,6 +36,12 @@ std::vector<double> numbers(const ModelConfig& scaling, const std::string& key) 
   return values;
 }
 
+// Files of transformers 5 may have one set of parameters for each kind of layer.
+ModelConfig of_layers(const ModelConfig& parameters, const char* kind) {
+  if (!parameters.has(kind) || !parameters.json().at(kind).is_object()) return parameters;
+  return {parameters.json().at(kind), fmt::format("{}.{}", parameters.path(), kind)};
+}
+
 void apply_llama3(const RopeSpec& rope, std::vector<double>& inverse) {
   const auto original = static_cast<double>(rope.original_max_position);
   for (double& f : inverse) {
@@ -99,12 +105,18 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   const bool scaled = config.has(key);
   if (scaled && !config.json().at(key).is_object())
     throw DataError(fmt::format("{}: \"{}\" must be an object", config.path(), key), kRemedy);
-  const ModelConfig scaling(scaled ? config.json().at(key) : Json::object(),
-                            config.path() + ": " + key);
+  const ModelConfig all(scaled ? config.json().at(key) : Json::object(),
+                        config.path() + ": " + key);
+  const ModelConfig scaling = of_layers(all, "full_attention");
+  if (config.has("rope_local_base_freq"))
+    rope.local_theta = config.number_or("rope_local_base_freq", 10000);
+  else if (all.has("sliding_attention"))
+    rope.local_theta = of_layers(all, "sliding_attention").number_or("rope_theta", 10000);
   rope.theta = config.number_or("rope_theta", scaling.number_or("rope_theta", 10000));
   const double partial =
       config.number_or("partial_rotary_factor", scaling.number_or("partial_rotary_factor", 1));
   rope.dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial) / 2 * 2;
+  rope.dim = config.size_or("rotary_dim", rope.dim);
   if (rope.dim < 2 || rope.dim > head_dim || rope.theta <= 1)
     throw DataError(fmt::format("{}: rope over {} of {} dimensions with theta {} is impossible",
                                 config.path(), rope.dim, head_dim, rope.theta),

@@ -1,5 +1,6 @@
 #include "model/spec.h"
 
+#include <cmath>
 #include <map>
 
 namespace msmodelslim {
@@ -26,11 +27,42 @@ std::vector<const LinearSpec*> MlaSpec::linears() const {
   return all;
 }
 
+bool BlockSpec::smooths_keys() const {
+  return has_keys() && !qkv && rope && (!q_norm || q_norm->size < q.out);
+}
+
+bool BlockSpec::is_plain() const { return smooths_keys() && can_rotate() && !moe; }
+
+bool BlockSpec::can_rotate() const {
+  return !input_norm.name.empty() && !post_attention_norm.name.empty() && !input_norm.centered &&
+         !attention_out_norm && !mlp_out_norm && !delta && !query_gate && !qkv && !gate_up;
+}
+
+std::vector<const NormSpec*> BlockSpec::norms() const {
+  std::vector<const NormSpec*> all;
+  for (const NormSpec* norm : {&input_norm, attention_out_norm ? &*attention_out_norm : nullptr,
+                               &post_attention_norm, mlp_out_norm ? &*mlp_out_norm : nullptr})
+    if (norm != nullptr && !norm->name.empty()) all.push_back(norm);
+  return all;
+}
+
 std::vector<const LinearSpec*> BlockSpec::linears() const {
-  std::vector<const LinearSpec*> all =
-      mla ? mla->linears() : std::vector<const LinearSpec*>{&q, &k, &v};
+  std::vector<const LinearSpec*> all;
+  if (mla)
+    append(all, mla->linears());
+  else if (delta)
+    for (const LinearSpec& linear : delta->inputs) all.push_back(&linear);
+  else if (qkv)
+    all.push_back(&*qkv);
+  else
+    append(all, {&q, &k, &v});
   all.push_back(&o);
-  append(all, moe ? moe->linears() : std::vector<const LinearSpec*>{&gate, &up, &down});
+  if (moe)
+    append(all, moe->linears());
+  else if (gate_up)
+    append(all, {&*gate_up, &down});
+  else
+    append(all, {&gate, &up, &down});
   if (mtp) all.push_back(&mtp->projection);
   return all;
 }
@@ -41,6 +73,9 @@ std::vector<std::string> BlockSpec::float_tensors() const {
   if (moe && !moe->correction_bias.empty()) names.push_back(moe->correction_bias);
   if (mla && mla->q_a_norm) names.push_back(mla->q_a_norm->name + ".weight");
   if (mla) names.push_back(mla->kv_a_norm.name + ".weight");
+  if (delta)
+    names.insert(names.end(),
+                 {delta->dt_bias, delta->a_log, delta->conv, delta->norm.name + ".weight"});
   if (!mtp) return names;
   for (const NormSpec* norm : {&mtp->embedding_norm, &mtp->hidden_norm, &mtp->head_norm})
     names.push_back(norm->name + ".weight");
@@ -67,6 +102,12 @@ std::size_t ModelSpec::decoders() const {
   return count;
 }
 
+bool ModelSpec::has_plain_math() const {
+  return !rope_pairs && !rope.local_theta && score_cap == 0 && residual_scale == 1 &&
+         activation == Activation::kSilu &&
+         score_scale == 1 / std::sqrt(static_cast<double>(head_dim));
+}
+
 std::vector<std::string> module_names(const ModelSpec& spec) {
   std::vector<std::string> names = {spec.embedding};
   for (const BlockSpec& block : spec.blocks) {
@@ -76,12 +117,12 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
     if (block.moe) names.push_back(block.moe->name + ".experts");
     if (block.moe && !block.moe->router_is_linear) names.push_back(block.moe->router.name);
     for (const LinearSpec* l : block.linears()) names.push_back(l->name);
-    names.push_back(block.input_norm.name);
-    names.push_back(block.post_attention_norm.name);
+    for (const NormSpec* norm : block.norms()) names.push_back(norm->name);
     if (block.q_norm) names.push_back(block.q_norm->name);
     if (block.k_norm) names.push_back(block.k_norm->name);
     if (block.mla && block.mla->q_a_norm) names.push_back(block.mla->q_a_norm->name);
     if (block.mla) names.push_back(block.mla->kv_a_norm.name);
+    if (block.delta) names.push_back(block.delta->norm.name);
     if (!block.mtp) continue;
     for (const NormSpec* norm :
          {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})

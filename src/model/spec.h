@@ -27,7 +27,10 @@ enum class Role {
   kQueryUp,
   kKeyValueDown,
   kKeyValueUp,
-  kNextToken,  // of the two inputs of a next-token-prediction layer
+  kNextToken,      // of the two inputs of a next-token-prediction layer
+  kQueryKeyValue,  // fused: rows of queries, keys and values below each other
+  kGateUp,         // fused: rows of gate, then of up
+  kDeltaIn,        // inputs of a gated delta net
 };
 
 struct LinearSpec {
@@ -42,10 +45,15 @@ struct LinearSpec {
 };
 
 struct NormSpec {
-  std::string name;
+  std::string name;  // "": the block has no such norm, what it reads goes on as it is
   std::int64_t size = 0;
   double eps = 1e-6;
+  bool one_plus = false;  // the file holds the weight less 1
+  bool centered = false;  // LayerNorm: the mean is taken off first
 };
+
+// Of the gate of an MLP.
+enum class Activation { kSilu, kGeluTanh };
 
 enum class RopeKind { kDefault, kLinear, kDynamic, kYarn, kLlama3, kLongRope };
 
@@ -66,6 +74,7 @@ struct RopeSpec {
   std::optional<double> attention_factor;
   std::vector<double> short_factor;  // longrope
   std::vector<double> long_factor;
+  std::optional<double> local_theta;  // of layers with a window, which then have no scaling
 };
 
 // silu(gate(x)) * up(x) -> down
@@ -114,6 +123,26 @@ struct MlaSpec {
   std::vector<const LinearSpec*> linears() const;
 };
 
+// Gated delta net in the place of attention (arXiv 2412.06464; reference: models 2.12). What it
+// keeps of a sequence has a size that does not grow.
+struct DeltaSpec {
+  std::string name;                  // "model.layers.0.linear_attn"
+  std::vector<LinearSpec> inputs;    // in_proj_qkvz and in_proj_ba, in groups of a key head; or
+                                     // in_proj_qkv, in_proj_z, in_proj_b and in_proj_a
+  std::string conv, a_log, dt_bias;  // tensors, whole names
+  NormSpec norm;                     // of a value head, times silu(z)
+  std::int64_t key_heads = 0;
+  std::int64_t value_heads = 0;  // a multiple
+  std::int64_t key_dim = 0;
+  std::int64_t value_dim = 0;
+  std::int64_t kernel = 0;  // of the convolution over time
+
+  bool grouped() const { return inputs.size() == 2; }
+  std::int64_t key_width() const { return key_heads * key_dim; }
+  std::int64_t value_width() const { return value_heads * value_dim; }
+  std::int64_t conv_width() const { return 2 * key_width() + value_width(); }
+};
+
 // A layer behind the last one that predicts one token further. It reads
 //   projection [norm(embedding of the next token) | norm(hidden state before the final norm)]
 struct MtpSpec {
@@ -131,20 +160,37 @@ enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in pro
 struct BlockSpec {
   std::string name;  // "model.layers.0"
   NormSpec input_norm;
-  NormSpec post_attention_norm;
-  std::optional<NormSpec> q_norm;  // per head, before RoPE
+  NormSpec post_attention_norm;    // in front of the MLP
+  std::optional<NormSpec> q_norm;  // per head or over all heads, before RoPE
   std::optional<NormSpec> k_norm;
+  std::optional<NormSpec> attention_out_norm;  // of what is added to the residual stream
+  std::optional<NormSpec> mlp_out_norm;
   LinearSpec q, k, v, o;
-  LinearSpec gate, up, down;  // without names where `moe` is in their place
+  std::optional<LinearSpec> qkv;      // in the place of q, k and v, which keep their names
+  LinearSpec gate, up, down;          // without names where `moe` is in their place
+  std::optional<LinearSpec> gate_up;  // in the place of gate and up
   std::optional<MoeSpec> moe;
-  std::optional<MlaSpec> mla;  // then q, k and v have no names
+  std::optional<MlaSpec> mla;      // then q, k and v have no names
+  std::optional<DeltaSpec> delta;  // the same
+  bool parallel = false;           // the MLP reads what attention reads
+  bool query_gate = false;         // q gives a query and a gate of its result per head
+  bool rope = true;
   std::optional<MtpSpec> mtp;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
-  std::string attention_name() const { return name + ".self_attn"; }
+  std::string attention_name() const { return delta ? delta->name : name + ".self_attn"; }
+  bool has_keys() const { return !mla && !delta; }  // keys and values of heads
+  bool smooths_keys() const;                        // by scales of k and q, or of their norms
+  // The block that most models have: what learns by a backward pass knows no other.
+  bool is_plain() const;
+  // Its norms stand in front of linears only and have no mean, so that the stream can be rotated.
+  bool can_rotate() const;
+  // Those of the residual stream, in the order of writing.
+  std::vector<const NormSpec*> norms() const;
   // In the order of the module tree, which is the order of writing.
   std::vector<const LinearSpec*> linears() const;
-  // Tensors of experts, latent attention and next-token layers that never are quantized.
+  // Tensors of experts, latent attention, delta nets and next-token layers that never are
+  // quantized.
   std::vector<std::string> float_tensors() const;
   // Linears that engines fuse, by LinearSpec::group.
   std::vector<std::vector<const LinearSpec*>> fused_groups() const;
@@ -163,12 +209,21 @@ struct ModelSpec {
   std::int64_t value_width = 0;
   std::int64_t max_position = 0;
   RopeSpec rope;
+  bool rope_pairs = false;  // neighbours are rotated, not halves
+  double score_scale = 1;   // of attention's scores
+  double score_cap = 0;     // > 0: scores become cap * tanh(scores / cap)
+  Activation activation = Activation::kSilu;
+  double embedding_scale = 1;
+  double residual_scale = 1;  // of what a block adds
+  double logit_scale = 1;
+  double logit_cap = 0;  // as score_cap
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
   LinearSpec head;                // lm_head
   bool tied = false;              // the head uses the embedding's weight
   std::vector<BlockSpec> blocks;  // those with `mtp` are the last
   std::size_t decoders() const;   // blocks that every token goes through
+  bool has_plain_math() const;    // what all blocks share is as is_plain() blocks need it
 };
 
 // Every module name of the model, for the report of patterns that match nothing.

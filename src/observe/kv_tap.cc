@@ -7,7 +7,7 @@ namespace msmodelslim {
 
 void KvTap::see_kv(const Block& block, const float* k, const float* v, std::int64_t,
                    const std::vector<Sequence>& sequences) {
-  const std::int64_t width = block.k.spec().out;
+  const std::int64_t width = block.spec->k.out;
   add(k, width, sequences, keys_);
   add(v, width, sequences, values_);
 }

@@ -27,8 +27,10 @@ class Writer {
     Block& block = *state_.block;
     if (block.mla)
       write(*block.mla);
+    else if (block.delta)
+      write(*block.delta);
     else
-      for (Linear* linear : {&block.q, &block.k, &block.v}) write(*linear);
+      for (Linear* linear : block.attention_inputs()) write(*linear);
     write(block.o);
     if (block.q_norm) saver_.write(*block.q_norm, dtype_);
     if (block.k_norm) saver_.write(*block.k_norm, dtype_);
@@ -37,8 +39,9 @@ class Writer {
       write(*block.moe);
     else
       for (Linear* linear : block.mlp_linears()) write(*linear);
-    saver_.write(block.input_norm, dtype_);
-    saver_.write(block.post_attention_norm, dtype_);
+    for (const Norm* norm : {&block.input_norm, block.attention_out_norm.get(),
+                             &block.post_attention_norm, block.mlp_out_norm.get()})
+      if (norm != nullptr && norm->exists()) saver_.write(*norm, dtype_);
     if (block.mtp) write(*block.mtp);
     summary_.kv_caches += state_.kv_cache ? 1 : 0;
   }
@@ -82,6 +85,18 @@ class Writer {
     write(mla.kv_a);
     saver_.write(mla.kv_a_norm, dtype_);
     write(mla.kv_b);
+  }
+
+  void write(Delta& delta) {
+    for (const std::string& name : {delta.spec->dt_bias, delta.spec->a_log, delta.spec->conv})
+      copy(name);
+    for (Linear& linear : delta.inputs) write(linear);
+    saver_.write(delta.norm, dtype_);
+  }
+
+  void copy(const std::string& name) {
+    check_finite(name, checkpoint_.at(name));
+    saver_.write_float(name, checkpoint_.at(name));
   }
 
   // Its own embedding and head may have been turned as the model's were.

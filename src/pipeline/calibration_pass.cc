@@ -1,7 +1,7 @@
 #include "pipeline/calibration_pass.h"
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -32,14 +32,15 @@ void CalibrationPass::pass(BlockState& state, PackedStates& states, bool update,
     if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end())
       op.add(name, quantizer.get());
   for (auto& [name, linear] : state.done) op.add(name, &linear);
-  std::optional<Int8KvOp> kv_op;
-  if (state.kv_cache) kv_op.emplace(*state.kv_cache);
+  std::unique_ptr<KvOp> kv_op;
+  if (state.kv_cache) kv_op = std::make_unique<Int8KvOp>(*state.kv_cache);
+  if (state.latent_cache) kv_op = std::make_unique<LatentKvOp>(*state.latent_cache);
   PackedStates entered;
   if (state.block->mtp)
     entered = next_token_.enter(*state.block->mtp, states, op, taps, workspace_);
   PackedStates& in = state.block->mtp ? entered : states;
-  run_block_on(model_, *state.block, in, update, rope, op, taps, workspace_,
-               kv_op ? &*kv_op : nullptr, completion);
+  run_block_on(model_, *state.block, in, update, rope, op, taps, workspace_, kv_op.get(),
+               completion);
   if (state.block->mtp && update) states = std::move(entered);
 }
 

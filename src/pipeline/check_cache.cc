@@ -82,12 +82,12 @@ bool has_asymmetric_cache(const std::vector<Step>& steps) {
 
 namespace {
 
-bool asks_for_keys(const std::vector<Step>& steps) {
+template <typename... Kinds>
+bool has_step(const std::vector<Step>& steps) {
   return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
     const auto* group = std::get_if<GroupStep>(&step.value);
-    return std::holds_alternative<DynamicCacheStep>(step.value) ||
-           std::holds_alternative<KvSmoothStep>(step.value) ||
-           (group != nullptr && asks_for_keys(group->steps));
+    return (std::holds_alternative<Kinds>(step.value) || ...) ||
+           (group != nullptr && has_step<Kinds...>(group->steps));
   });
 }
 
@@ -95,11 +95,26 @@ bool asks_for_keys(const std::vector<Step>& steps) {
 
 void check_cache_order(const QuantJob& job, const ModelSpec& model) {
   const NameFilter kept_float(job.exclude, {}, false);
-  if (model.blocks.front().mla && asks_for_keys(job.plan.steps))
+  const auto any = [&](auto&& wanted) {
+    return std::any_of(model.blocks.begin(), model.blocks.end(), wanted);
+  };
+  if (has_step<KvSmoothStep>(job.plan.steps) && !model.blocks.front().mla &&
+      (model.rope_pairs || any([](const BlockSpec& b) { return !b.smooths_keys() && !b.delta; })))
+    throw UsageError(
+        fmt::format("kv_smooth knows no way to smooth the keys of {}", model.architecture),
+        "drop the entry");
+  if (has_step<DynamicCacheStep>(job.plan.steps) && job.plan.v0 &&
+      any([](const BlockSpec& b) { return b.qkv.has_value(); }))
+    throw UsageError("modelslim_v0 measures k_proj and v_proj, which this model has as qkv_proj",
+                     "use dynamic_cache of modelslim_v1");
+  if (model.blocks.front().mla && has_step<DynamicCacheStep, KvSmoothStep>(job.plan.steps))
     throw UsageError(
         "dynamic_cache and kv_smooth are for keys and values of heads; this model's cache holds "
         "latent vectors",
         "drop these entries of the recipe");
+  if (!model.blocks.front().mla && has_step<Fa3QuantStep>(job.plan.steps))
+    throw UsageError("fa3_quant is for latent attention (DeepSeek, Kimi), which this model has not",
+                     "drop the entry; dynamic_cache quantizes keys and values of heads");
   for (const BlockSpec& block : model.blocks) OrderCheck(block, kept_float).walk(job.plan.steps);
   if (has_asymmetric_cache(job.plan.steps))
     log_warning("quant",

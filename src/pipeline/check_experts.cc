@@ -64,10 +64,11 @@ void check_learned(const QuantJob& job, const ModelSpec& model) {
   const auto refuse = [&](const char* method, const NameFilter& filter) {
     for (const BlockSpec& block : model.blocks)
       for (const LinearSpec* linear : block.linears())
-        if ((block.moe || block.mla) && filter.selects(linear->name) &&
+        if (!(block.is_plain() && model.has_plain_math()) && filter.selects(linear->name) &&
             !exclude.selects(linear->name))
-          throw UsageError(fmt::format("{} selects {}, but cannot learn a layer with experts or "
-                                       "latent attention",
+          throw UsageError(fmt::format("{} selects {}, but learns layers like Llama's and Qwen3's "
+                                       "only, not those with experts, latent or linear attention, "
+                                       "fused linears or norms in other places",
                                        method, linear->name),
                            "use linear_quant for such layers, and exclude them here");
   };

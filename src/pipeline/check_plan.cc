@@ -20,6 +20,7 @@ namespace {
 struct Selections {
   std::vector<const LinearQuantStep*> linears;
   std::vector<const DynamicCacheStep*> caches;
+  std::vector<const Fa3QuantStep*> attentions;
   std::vector<const SmoothStep*> smooths;
   std::vector<const NameFilter*> filters;
   std::vector<const QuaRotStep*> rotations;
@@ -47,6 +48,10 @@ struct Selections {
   }
   void add(const DynamicCacheStep& step) {
     caches.push_back(&step);
+    attention_filters.push_back(&step.filter);
+  }
+  void add(const Fa3QuantStep& step) {
+    attentions.push_back(&step);
     attention_filters.push_back(&step.filter);
   }
   void add(const KvSmoothStep& step) { attention_filters.push_back(&step.filter); }
@@ -126,9 +131,13 @@ void check_patterns(const QuantJob& job, const ModelSpec& model,
 
 bool quantizes_a_cache(const QuantJob& job, const ModelSpec& model) {
   const NameFilter exclude(job.exclude, {}, false);
-  for (const DynamicCacheStep* step : selections_of(job.plan).caches)
+  const Selections selections = selections_of(job.plan);
+  std::vector<const NameFilter*> filters;
+  for (const DynamicCacheStep* step : selections.caches) filters.push_back(&step->filter);
+  for (const Fa3QuantStep* step : selections.attentions) filters.push_back(&step->filter);
+  for (const NameFilter* filter : filters)
     for (const BlockSpec& block : model.blocks)
-      if (step->filter.selects(block.attention_name()) && !exclude.selects(block.attention_name()))
+      if (filter->selects(block.attention_name()) && !exclude.selects(block.attention_name()))
         return true;
   return false;
 }
@@ -168,6 +177,7 @@ void check_format(const QuantJob& job) {
                                   [](const QuaRotStep* step) { return step->online; });
   const char* misfit = online                                  ? "online rotations"
                        : !selections.caches.empty()            ? "an int8 KV cache"
+                       : !selections.attentions.empty()        ? "quantized attention"
                        : !selections.low_rank_branches.empty() ? "low-rank branches"
                        : !selections.sparse.empty()            ? "W16A16S"
                        : !selections.transforms.empty()        ? "FlatQuant transforms"

@@ -52,7 +52,8 @@ class DynamicCacheProcessor : public Processor {
     const std::string attention = state.block->spec->attention_name();
     const bool excluded = std::any_of(exclude_.begin(), exclude_.end(),
                                       [&](const Glob& glob) { return glob.matches(attention); });
-    if (state.kv_cache || excluded || !filter_.selects(attention)) return {};
+    if (state.kv_cache || excluded || !filter_.selects(attention) || !state.block->spec->has_keys())
+      return {};
     if (v0_) {
       projections_ = std::make_unique<ProjectionTap>(
           std::vector<Linear*>{&state.block->k, &state.block->v}, dtype_);
@@ -68,8 +69,8 @@ class DynamicCacheProcessor : public Processor {
     if (tap_ ? !tap_->seen() : !projections_->seen())
       throw DataError(fmt::format("{}: no calibration token reached it", attention),
                       "use a larger calibration set");
-    const std::string& k = state.block->k.name();
-    const std::string& v = state.block->v.name();
+    const std::string& k = state.block->spec->k.name;
+    const std::string& v = state.block->spec->v.name;
     const ColumnRange keys = tap_ ? tap_->keys() : projections_->range(k);
     const ColumnRange values = tap_ ? tap_->values() : projections_->range(v);
     if ((tap_ && !tap_->finite()) || !is_finite(keys) || !is_finite(values))

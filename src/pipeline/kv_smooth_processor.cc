@@ -19,7 +19,8 @@ class KvSmoothProcessor : public Processor {
 
   std::vector<Tap*> prepare(BlockState& state) override {
     tap_.reset();
-    if (!filter_.selects(state.block->spec->attention_name())) return {};
+    const BlockSpec& spec = *state.block->spec;
+    if (!spec.has_keys() || !filter_.selects(spec.attention_name())) return {};
     tap_ = std::make_unique<KvTap>(KvAggregation::kMax);
     return {tap_.get()};
   }

@@ -13,6 +13,7 @@
 #include "pipeline/debug_info.h"
 #include "pipeline/prior.h"
 #include "quantize/kv_cache.h"
+#include "quantize/latent_cache.h"
 #include "quantize/linear_quantizer.h"
 #include "recipe/plan.h"
 #include "save/saver.h"
@@ -32,6 +33,8 @@ struct BlockState {
   bool no_more_passes = false;                   // of the calibration set through the block
   std::map<std::string, std::int64_t> low_rank;  // rank of the branch that linear_quant has to add
   std::optional<KvCacheParams> kv_cache;         // the cache is int8 from here on
+  bool attention_quantized = false;              // by fa3_quant
+  std::optional<LatentScale> latent_cache;       // what attention reads of latent vectors
   std::vector<ModuleTensor> extras;              // what the entries leave besides linears and norms
 };
 

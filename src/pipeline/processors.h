@@ -21,6 +21,8 @@ std::unique_ptr<Processor> make_processor(const DynamicCacheStep& step, const Pl
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const KvSmoothStep& step, const Plan& plan,
                                           const ProcessorContext& context);
+std::unique_ptr<Processor> make_processor(const Fa3QuantStep& step, const Plan& plan,
+                                          const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const AutoroundStep& step, const Plan& plan,
                                           const ProcessorContext& context);
 std::unique_ptr<Processor> make_processor(const FlatQuantStep& step, const Plan& plan,

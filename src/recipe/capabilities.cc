@@ -179,7 +179,7 @@ const std::vector<ProcessorInfo>& known_processors() {
         "down_proj_online_layers", "max_tp_size"},
        {"stage"}},
       {"dynamic_cache", kBuilt, kQuantizes, {"qconfig", "include", "exclude"}, {"qconfig"}},
-      {"fa3_quant", kLater, kQuantizes, {"qconfig", "details", "include", "exclude"}, {}},
+      {"fa3_quant", kBuilt, kQuantizes, {"qconfig", "details", "include", "exclude"}, {}},
       {"float_sparse", kBuilt, kQuantizes, {"sparse_ratio", "include", "exclude"}, {}},
       {"autoround_quant",
        kBuilt,

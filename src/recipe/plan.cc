@@ -37,11 +37,19 @@ bool saves_compressed_tensors(const Plan& plan) {
   return !plan.saves.empty() && plan.saves.front().type == "compressed_tensors";
 }
 
+bool Fa3QuantStep::measures() const {
+  const auto is_static = [](const std::optional<QConfig>& config) {
+    return config && config->scope == "per_head";
+  };
+  return is_static(q) || is_static(k) || is_static(v);
+}
+
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||
            reads_data(find_quantizer(Side::kWeight, linear->weight)) ||
            linear->act.method == "histogram" || linear->weight.method == "gptq";
+  if (const auto* attention = std::get_if<Fa3QuantStep>(&step.value)) return attention->measures();
   if (std::holds_alternative<QuaRotStep>(step.value)) return false;
   if (const auto* group = std::get_if<GroupStep>(&step.value)) return any_needs_data(group->steps);
   return !std::holds_alternative<SvdResidualStep>(step.value);

@@ -111,6 +111,14 @@ struct DynamicCacheStep {
   NameFilter filter;  // of attention modules
 };
 
+// What the selected attention modules with latent vectors compare, in 8 bits: int8 or fp8_e4m3,
+// per_head (measured) or per_token (nothing to measure). Nothing: stays float.
+struct Fa3QuantStep {
+  std::optional<QConfig> q, k, v;
+  NameFilter filter;  // of attention modules
+  bool measures() const;
+};
+
 // Smooths the keys of the selected attention modules.
 struct KvSmoothStep {
   double factor = 1;  // exponent of the largest |key|
@@ -163,6 +171,7 @@ struct Step {
                FloatSparseStep,   //
                DynamicCacheStep,  //
                KvSmoothStep,      //
+               Fa3QuantStep,      //
                AutoroundStep,     //
                FlatQuantStep,     //
                GroupStep>

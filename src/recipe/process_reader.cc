@@ -282,6 +282,8 @@ std::optional<Step> read_step(const YamlValue& item, const std::string& list_pat
     step.value = read_dynamic_cache(fields, read_filter(entry, {}, true), item.line, context);
   } else if (info->type == "kv_smooth") {
     step.value = read_kv_smooth(fields, read_filter(entry, {"*"}, false));
+  } else if (info->type == "fa3_quant") {
+    step.value = read_fa3_quant(fields, read_filter(entry, {"*"}, false), item.line, context);
   } else if (info->type == "flatquant") {
     check_flatquant_constants(&fields);
     step.value = FlatQuantStep{read_filter(entry, {"*"}, false)};

@@ -22,15 +22,26 @@ std::vector<float> read_channels(const CheckpointReader& checkpoint, const std::
   return values;
 }
 
+void check_scales(const std::string& name, const std::vector<float>& scales) {
+  for (float scale : scales)
+    if (!std::isfinite(scale) || scale <= 0)
+      throw DataError(fmt::format("{}scale holds {}, a scale must be positive", name, scale),
+                      "quantize the model again");
+}
+
 ChannelParams read_params(const CheckpointReader& checkpoint, const LinearSpec& projection) {
   const std::string name = projection.name + ".kv_cache_";
   ChannelParams params{read_channels(checkpoint, name + "scale", projection.out),
                        read_channels(checkpoint, name + "offset", projection.out)};
-  for (float scale : params.scale)
-    if (!std::isfinite(scale) || scale <= 0)
-      throw DataError(fmt::format("{}scale holds {}, a scale must be positive", name, scale),
-                      "quantize the model again");
+  check_scales(name, params.scale);
   return params;
+}
+
+// Offsets of int8 are I8, those of fp8 F32.
+LatentScale read_latent_scale(const CheckpointReader& checkpoint, const std::string& name) {
+  const std::vector<float> scale = read_channels(checkpoint, name + "scale", 1);
+  check_scales(name, scale);
+  return {scale.front(), checkpoint.at(name + "offset").dtype == DType::kF32};
 }
 
 }  // namespace
@@ -38,13 +49,20 @@ ChannelParams read_params(const CheckpointReader& checkpoint, const LinearSpec& 
 EngineKvOp::EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoint) {
   // Only AscendV1 folders have a description.
   if (find_description(checkpoint.folder()).empty()) return;
-  if (read_description(checkpoint.folder()).value(kKvCacheKeys[0], Json()) != kKvCacheType) return;
+  const Json description = read_description(checkpoint.folder());
+  if (description.value(kFaQuantKey, Json()) == kFaQuantType)
+    for (const BlockSpec& block : model.blocks)
+      if (block.mla && checkpoint.has(block.attention_name() + ".fa_k.scale"))
+        latents_[block.name] = read_latent_scale(checkpoint, block.attention_name() + ".fa_k.");
+  if (description.value(kKvCacheKeys[0], Json()) != kKvCacheType) return;
   for (const BlockSpec& block : model.blocks)
-    if (checkpoint.has(block.k.name + ".kv_cache_scale"))
+    if (block.has_keys() && checkpoint.has(block.k.name + ".kv_cache_scale"))
       caches_[block.name] = {read_params(checkpoint, block.k), read_params(checkpoint, block.v)};
 }
 
 void EngineKvOp::apply(const Block& block, float* k, float* v, std::int64_t rows) {
+  const auto latent = latents_.find(block.spec->name);
+  if (latent != latents_.end()) LatentKvOp(latent->second).apply(block, k, v, rows);
   const auto it = caches_.find(block.spec->name);
   if (it != caches_.end()) Int8KvOp(it->second).apply(block, k, v, rows);
 }

@@ -3,12 +3,15 @@
 // key and value, the newest included, is stored as
 //   q = clamp(rne(x / s + o), -128, 127)   and read as   (q - o) s
 // with the folder's scale and offset per channel. Source: formats reference 2.13, 6.5.
+// Latent vectors of a folder whose fa_quant_type is FAKQuant are read back from 8 bits the same
+// way, with the one scale of fa_k; queries stay float, as engines leave them.
 
 #include <map>
 #include <string>
 
 #include "checkpoint/reader.h"
 #include "quantize/kv_cache.h"
+#include "quantize/latent_cache.h"
 
 namespace msmodelslim {
 
@@ -20,6 +23,7 @@ class EngineKvOp : public KvOp {
 
  private:
   std::map<std::string, KvCacheParams> caches_;  // by block; those without stay float
+  std::map<std::string, LatentScale> latents_;   // the same
 };
 
 }  // namespace msmodelslim

@@ -11,7 +11,13 @@ SequenceCache::SequenceCache(const ModelSpec& model)
       key_width_(model.key_width),
       value_width_(model.value_width),
       keys_(model.blocks.size()),
-      values_(model.blocks.size()) {}
+      values_(model.blocks.size()),
+      states_(model.blocks.size()) {
+  for (const BlockSpec& block : model.blocks) {
+    has_states_ = has_states_ || block.delta;
+    kept_blocks_ += block.delta ? 0 : 1;
+  }
+}
 
 const void* SequenceCache::Values::put(DType dtype, const float* rows, std::int64_t at,
                                        std::int64_t count) {
@@ -48,6 +54,7 @@ void SequenceCache::copy_prefix(const SequenceCache& other, std::int64_t tokens)
     copy(other.keys_[i], key_width_, &keys_[i]);
     copy(other.values_[i], value_width_, &values_[i]);
   }
+  states_ = other.states_;
   length_ = tokens;
 }
 
@@ -60,8 +67,11 @@ void SequenceCache::shrink() {
 }
 
 std::size_t SequenceCache::bytes() const {
-  return keys_.size() * static_cast<std::size_t>(length_ * (key_width_ + value_width_)) *
-         dtype_size(dtype_);
+  std::size_t floats = 0;
+  for (const DeltaState& state : states_) floats += state.inputs.size() + state.memory.size();
+  return floats * sizeof(float) +
+         kept_blocks_ * static_cast<std::size_t>(length_ * (key_width_ + value_width_)) *
+             dtype_size(dtype_);
 }
 
 }  // namespace msmodelslim

@@ -18,7 +18,12 @@ class SequenceCache {
   // Adds rows of one block; they count for length() after commit().
   CachedRows add(std::int64_t block, const float* k, const float* v, std::int64_t rows);
   void commit(std::int64_t rows) { length_ += rows; }
-  // Becomes the first `tokens` tokens of another cache of the same model.
+  // Of a block with a delta net; it counts for length() as the rows of other blocks do.
+  DeltaState& delta_state(std::int64_t block) { return states_[static_cast<std::size_t>(block)]; }
+  // False: what it keeps is of all its tokens only, not of fewer.
+  bool can_cut() const { return !has_states_; }
+  // Becomes the first `tokens` tokens of another cache of the same model; all where that cannot be
+  // cut.
   void copy_prefix(const SequenceCache& other, std::int64_t tokens);
   void shrink();              // gives room for more rows back
   std::size_t bytes() const;  // of keys and values
@@ -33,8 +38,11 @@ class SequenceCache {
   std::int64_t key_width_;
   std::int64_t value_width_;
   std::int64_t length_ = 0;
-  std::vector<Values> keys_;    // by block
-  std::vector<Values> values_;  // by block
+  std::vector<Values> keys_;        // by block
+  std::vector<Values> values_;      // by block
+  std::vector<DeltaState> states_;  // by block
+  bool has_states_ = false;
+  std::size_t kept_blocks_ = 0;  // that have keys and values
 };
 
 // The caches of the sequences of one run, in its order.
@@ -45,6 +53,9 @@ class BatchCache : public KvCache {
   CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                  std::int64_t rows) override {
     return sequences_[index]->add(block.spec - model_.blocks.data(), k, v, rows);
+  }
+  DeltaState& delta_state(const Block& block, std::size_t index) override {
+    return sequences_[index]->delta_state(block.spec - model_.blocks.data());
   }
 
  private:

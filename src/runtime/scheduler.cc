@@ -81,6 +81,7 @@ std::int64_t Scheduler::take_over(Request& request) {
   // The last token is run for its logits.
   const std::int64_t tokens = std::min(best.tokens, request.prompt - 1);
   if (tokens < kFewestShared) return 0;
+  if (!request.cache.can_cut() && tokens != best.cache->length()) return 0;
   request.cache.copy_prefix(*best.cache, tokens);
   return tokens;
 }

@@ -71,12 +71,17 @@ void AscendV1Saver::put_transform(const std::string& linear, const InputRotation
 }
 
 void AscendV1Saver::put_extra(const ModuleTensor& extra) {
+  if (!extra.says.empty()) {
+    types_.emplace_back(extra.name, extra.says);
+    return;
+  }
   if (!extra.type) {
     Saver::put(extra.name, extra.tensor.view(), LinearType::kFloat);
     return;
   }
   put(extra.name, extra.tensor.view(), *extra.type);
   has_kv_cache_ = has_kv_cache_ || extra.type == LinearType::kC8;
+  has_attention_ = has_attention_ || extra.type == LinearType::kFaQuant;
   model_type_.propose(*extra.type);
 }
 
@@ -86,6 +91,7 @@ Json AscendV1Saver::format_state() const {
   return {{"types", std::move(types)},
           {"model_type", model_type_.rank()},
           {"kv_cache", has_kv_cache_},
+          {"attention", has_attention_},
           {"group_size", group_size_}};
 }
 
@@ -93,6 +99,7 @@ void AscendV1Saver::resume_format(const Json& state) {
   for (const Json& item : state.at("types")) types_.emplace_back(item.at(0), item.at(1));
   model_type_ = ModelQuantType(state.at("model_type").get<int>());
   has_kv_cache_ = state.at("kv_cache").get<bool>();
+  has_attention_ = state.at("attention").get<bool>();
   group_size_ = state.at("group_size").get<std::int64_t>();
 }
 
@@ -133,6 +140,7 @@ void AscendV1Saver::finish() {
   }
   for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
   if (!v0) kv_keys();
+  if (has_attention_) all.emplace_back(kFaQuantKey, kFaQuantType);
   if (options_.layout == FolderLayout::kV1) {
     all.emplace_back("version", "1.0.0");
     all.emplace_back("model_quant_type", quant_type());

@@ -37,7 +37,7 @@ void Saver::write(Linear& linear) {
 
 void Saver::put_norm(const Norm& norm, DType dtype) {
   const Shape shape = {norm.spec.size};
-  put(norm.spec.name + ".weight", from_f32(norm.weight.data(), shape, dtype).view(),
+  put(norm.spec.name + ".weight", from_f32(norm.file_weight().data(), shape, dtype).view(),
       LinearType::kFloat);
   if (!norm.bias.empty())
     put(norm.spec.name + ".bias", from_f32(norm.bias.data(), shape, dtype).view(),

@@ -21,6 +21,7 @@ struct ModuleTensor {
   Tensor tensor;
   std::optional<LinearType> type;  // as the description names it; absent: no entry
   bool before = false;
+  std::string says = {};  // no tensor: an entry of the description with this text
 };
 
 class Saver {

@@ -20,9 +20,9 @@ namespace msmodelslim {
 namespace {
 
 const std::set<std::string>& global_keys() {
-  static const std::set<std::string> keys = {"version",      "model_quant_type", "metadata",
-                                             "group_size",   "optional",         kKvCacheKeys[0],
-                                             kKvCacheKeys[1]};
+  static const std::set<std::string> keys = {"version",       "model_quant_type", "metadata",
+                                             "group_size",    "optional",         kFaQuantKey,
+                                             kKvCacheKeys[0], kKvCacheKeys[1]};
   return keys;
 }
 
@@ -44,6 +44,7 @@ class Check {
     mindie_ = fs::path(find_description(folder)).filename() != kDescriptionFile;
     for (const char* key : kKvCacheKeys)
       kv_keys_ += description.value(key, "") == kKvCacheType ? 1 : 0;
+    fa_key_ = description.value(kFaQuantKey, "") == kFaQuantType;
     group_size_ = description.value("group_size", std::int64_t{0});
     v1_mindie_ = mindie_ && description.begin().key() != "model_quant_type";
   }
@@ -57,7 +58,8 @@ class Check {
       if (types_.count(name) == 0 && !is_rotation(name))
         problem("{} has no entry in the description", name);
     for (const auto& [name, type] : types_)
-      if (!reader_.has(name)) problem("{} is described ({}) but not in the weights", name, type);
+      if (!reader_.has(name) && !name.ends_with(kAttentionQuantType))
+        problem("{} is described ({}) but not in the weights", name, type);
   }
 
   void model() {
@@ -66,15 +68,17 @@ class Check {
     linear(model_.head);
     for (const BlockSpec& block : model_.blocks) {
       for (const LinearSpec* l : block.linears()) linear(*l);
-      is_float(block.input_norm.name + ".weight");
-      is_float(block.post_attention_norm.name + ".weight");
+      for (const NormSpec* norm : block.norms()) is_float(norm->name + ".weight");
       if (block.q_norm) is_float(block.q_norm->name + ".weight");
       if (block.k_norm) is_float(block.k_norm->name + ".weight");
       for (const auto& members : block.fused_groups()) group(members);
       if (block.moe) experts(*block.moe);
       for (const std::string& name : block.float_tensors()) is_float(name);
-      kv_cache(block);
+      if (block.has_keys()) kv_cache(block);
+      if (block.mla) latent_attention(block);
     }
+    if (fa_key_ != has_fa_scales_)
+      problem("the key {} must be there if and only if attention has scales", kFaQuantKey);
     if (kv_keys_ != (kv_caches_ > 0 ? 2 : 0))
       problem("{} blocks have a quantized KV cache, {} of the keys {} and {} say so", kv_caches_,
               kv_keys_, kKvCacheKeys[0], kKvCacheKeys[1]);
@@ -280,6 +284,28 @@ class Check {
     kv_caches_ += found > 0 ? 1 : 0;
   }
 
+  // Scale and offset of every point, or none.
+  void latent_attention(const BlockSpec& block) {
+    for (const auto& [point, heads] : {std::pair{".fa_q", model_.heads},
+                                       {".fa_k", std::int64_t{1}},
+                                       {".fa_v", std::int64_t{1}}}) {
+      const std::string name = block.attention_name() + point;
+      const auto scale = reader_.find(name + ".scale");
+      const auto offset = reader_.find(name + ".offset");
+      if (!scale && !offset) continue;
+      has_fa_scales_ = true;
+      if (!scale || !offset || scale->dtype != DType::kF32 || scale->shape != Shape{heads, 1} ||
+          offset->shape != scale->shape) {
+        problem("{} needs a scale F32 [{},1] and an offset", name, heads);
+        continue;
+      }
+      if (type_of(block.attention_name() + kAttentionQuantType).empty())
+        problem("{} has scales, but {}{} is not described", name, block.attention_name(),
+                kAttentionQuantType);
+      if (const auto bad = scale_problem(name + ".scale", *scale)) problems_.push_back(*bad);
+    }
+  }
+
   // Engines look at the type of the first expert alone.
   void experts(const MoeSpec& moe) {
     const LinearSpec& first = moe.experts.front().gate;
@@ -321,6 +347,8 @@ class Check {
   std::int64_t group_size_ = 0;
   int kv_keys_ = 0;  // global keys that announce an int8 KV cache
   int kv_caches_ = 0;
+  bool fa_key_ = false;  // the same of quantized attention
+  bool has_fa_scales_ = false;
   std::vector<std::string> problems_;
 };
 

@@ -41,8 +41,7 @@ class Check {
     linear(model_.head);
     for (const BlockSpec& block : model_.blocks) {
       for (const LinearSpec* l : block.linears()) linear(*l);
-      norm(block.input_norm);
-      norm(block.post_attention_norm);
+      for (const NormSpec* n : block.norms()) norm(*n);
       if (block.q_norm) norm(*block.q_norm);
       if (block.k_norm) norm(*block.k_norm);
       for (const auto& members : block.fused_groups()) group(members);

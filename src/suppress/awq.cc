@@ -141,7 +141,7 @@ void Awq::run_module(const Subgraph& graph, LinearOp& op, float* out) {
     if (graph.norm == &block_->input_norm)
       run_attention(model_, *block_, in, to, rows, context, workspace_);
     else
-      run_mlp(*block_, in, to, rows, context, workspace_);
+      run_mlp(model_, *block_, in, to, rows, context, workspace_);
   });
 }
 

@@ -109,6 +109,12 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
       residual_(config.residual ? Rotation::dense(*config.residual, model.hidden)
                                 : Rotation::hadamard(model.hidden, config.block_size)),
       value_(value_rotation(config, model.head_dim)) {
+  for (const BlockSpec& block : model.blocks)
+    if (!block.can_rotate())
+      throw UsageError(fmt::format("the stream of {} cannot be rotated: {} has norms behind its "
+                                   "parts, norms with a mean, gates or fused linears",
+                                   model.architecture, block.name),
+                       "drop quarot or adapt_rotation from the recipe");
   if (const auto& mla = model.blocks.front().mla) {
     if (mla->q_a) q_latent_ = latent_rotation(mla->q_a->out);
     kv_latent_ = Rotation::hadamard(mla->latent);

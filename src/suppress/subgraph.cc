@@ -30,13 +30,14 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
     graphs.push_back({SubgraphKind::kUpDown, up.name(), nullptr, &up, {&down}});
   };
   const auto norm_linear = [&](Norm& norm, std::vector<Linear*> targets) {
+    if (!norm.exists()) return;
     graphs.push_back(
         {SubgraphKind::kNormLinear, norm.spec.name, &norm, nullptr, std::move(targets)});
   };
   if (block.moe) {
     for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
     if (block.moe->shared) up_down(block.moe->shared->up, block.moe->shared->down);
-  } else {
+  } else if (!block.gate_up) {
     up_down(block.up, block.down);
   }
   if (block.mla) {
@@ -45,11 +46,16 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
         {SubgraphKind::kOv, mla.kv_b.name(), nullptr, &mla.kv_b, {&block.o}, mla.spec->nope});
     norm_linear(block.input_norm, {mla.q_a ? mla.q_a.get() : &mla.q_b, &mla.kv_a});
     if (mla.q_a) norm_linear(*mla.q_a_norm, {&mla.q_b});
-  } else {
-    graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});
-    norm_linear(block.input_norm, {&block.k, &block.q, &block.v});
+  } else if (block.spec->has_keys()) {
+    if (!block.qkv)
+      graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});
+    std::vector<Linear*> targets = {block.qkv.get()};
+    if (!block.qkv) targets = {&block.k, &block.q, &block.v};
+    if (block.spec->parallel)
+      for (Linear* linear : block.mlp_inputs()) targets.push_back(linear);
+    norm_linear(block.input_norm, targets);
   }
-  if (!block.moe) norm_linear(block.post_attention_norm, {&block.gate, &block.up});
+  if (!block.moe) norm_linear(block.post_attention_norm, block.mlp_inputs());
   return graphs;
 }
 

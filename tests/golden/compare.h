@@ -22,6 +22,7 @@ struct Tolerance {
   double offset_steps = 0;      // input_offset and kv_cache_offset, absolute
   double kv_scale = 0;          // relative error of kv_cache_scale, if above `scale`
   bool weight_offset = true;    // whether weight_offset is compared
+  std::string one_too_many;     // tensors from which the tool did not take 1 off
   std::string only = "*";       // values of tensors with such names only
   bool input_range = true;      // whether input_scale, input_offset and what they decide is
   double zero_code = 0;         // the expected code that stands for 0 where ours is 0

@@ -5,6 +5,7 @@ namespace msmodelslim {
 const std::vector<FamilyRow>& families() {
   using B = Rule;
   using W = WindowRule;
+  using T = FamilyTraits;
   static const std::vector<FamilyRow> rows = {
       // model_type architecture         qkv bias    o bias      mlp bias    qk     d    window
       {"llama", "LlamaForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0, W::kNever},
@@ -26,8 +27,46 @@ const std::vector<FamilyRow>& families() {
        W::kNever, true, true},
       {"kimi_k2", "DeepseekV3ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
        W::kNever, true, true},
+      {"deepseek_v2", "DeepseekV2ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
+       W::kNever, true},
       {"glm4_moe_lite", "Glm4MoeLiteForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
        W::kNever, true, true},
+      {"minimax_m2", "MiniMaxM2ForCausalLM", B::kNever, B::kNever, B::kNever, B::kAlways, 128,
+       W::kNever, false, false, T{.whole_norm = true}},
+      {"qwen3_next", "Qwen3NextForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 256,
+       W::kNever, false, false, T{.one_plus = true, .query_gate = true}},
+      {"qwen3_5_text", "Qwen3_5ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 256,
+       W::kNever, false, false, T{.one_plus = true, .query_gate = true}},
+      {"seed_oss", "SeedOssForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0,
+       W::kNever, false, false, T{.out_bias_key = "attention_out_bias"}},
+      {"smollm3", "SmolLM3ForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0,
+       W::kUseSlidingWindow},
+      {"granite", "GraniteForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0,
+       W::kNever},
+      {"olmo2", "Olmo2ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 0, W::kNever,
+       false, false, T{.norms = NormPlaces::kOuter, .whole_norm = true}},
+      {"phi3", "Phi3ForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 0, W::kAllLayers,
+       false, false, T{.fused_qkv = true, .fused_gate_up = true}},
+      {"glm", "GlmForCausalLM", B::kConfig, B::kNever, B::kNever, B::kNever, 128, W::kNever, false,
+       false, T{.fused_gate_up = true, .rope_pairs = true}},
+      {"glm4", "Glm4ForCausalLM", B::kConfig, B::kNever, B::kNever, B::kNever, 128, W::kNever,
+       false, false, T{.norms = NormPlaces::kGlm, .fused_gate_up = true, .rope_pairs = true}},
+      {"cohere", "CohereForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0, W::kNever,
+       false, false, T{.norms = NormPlaces::kParallel, .centered = true, .rope_pairs = true}},
+      {"gemma2", "Gemma2ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 256,
+       W::kEvenLayers, false, false,
+       T{.norms = NormPlaces::kSandwich,
+         .one_plus = true,
+         .activation = Activation::kGeluTanh,
+         .root_embedding = true,
+         .query_scalar = true}},
+      {"gemma3_text", "Gemma3ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 256,
+       W::kPattern, false, false,
+       T{.norms = NormPlaces::kSandwich,
+         .one_plus = true,
+         .activation = Activation::kGeluTanh,
+         .root_embedding = true,
+         .query_scalar = true}},
   };
   return rows;
 }

@@ -4,13 +4,43 @@
 #include <string>
 #include <vector>
 
+#include "model/spec.h"
+
 namespace msmodelslim {
 
 enum class Rule { kNever, kAlways, kConfig };  // kConfig: the key named beside it
 enum class WindowRule {
   kNever,
-  kAllLayers,        // `sliding_window` when it is a number
-  kUseSlidingWindow  // only with `use_sliding_window`: layers >= `max_window_layers`
+  kAllLayers,         // `sliding_window` when it is a number
+  kUseSlidingWindow,  // only with `use_sliding_window`: layers >= `max_window_layers`
+  kEvenLayers,
+  kPattern  // all but every `sliding_window_pattern`-th
+};
+
+// Where the norms of the residual stream stand, and their names.
+enum class NormPlaces {
+  kPre,       // input_layernorm, attention; post_attention_layernorm, MLP
+  kSandwich,  // input_layernorm, attention, post_attention_layernorm; pre_feedforward_layernorm,
+              // MLP, post_feedforward_layernorm
+  kOuter,     // those of kSandwich behind attention and MLP only
+  kGlm,       // as kPre, and post_self_attn_layernorm, post_mlp_layernorm behind attention and MLP
+  kParallel   // input_layernorm, which attention and MLP both read
+};
+
+// What few families have.
+struct FamilyTraits {
+  NormPlaces norms = NormPlaces::kPre;
+  bool one_plus = false;    // see NormSpec
+  bool centered = false;    // with layer_norm_eps
+  bool whole_norm = false;  // the norms of q and k are over all heads
+  bool fused_qkv = false;
+  bool fused_gate_up = false;
+  bool rope_pairs = false;
+  Activation activation = Activation::kSilu;  // where config.json names none
+  bool root_embedding = false;  // embeddings times sqrt(hidden), rounded to the weights' dtype
+  bool query_scalar = false;    // scores times query_pre_attn_scalar^-1/2
+  bool query_gate = false;
+  const char* out_bias_key = "attention_bias";
 };
 
 struct FamilyRow {
@@ -24,6 +54,7 @@ struct FamilyRow {
   WindowRule window;
   bool mla = false;
   bool mtp = false;  // num_nextn_predict_layers more layers behind the last
+  FamilyTraits traits = {};
 };
 
 const std::vector<FamilyRow>& families();

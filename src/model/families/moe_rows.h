@@ -29,13 +29,13 @@ struct MoeRow {
   MoeLayers layers;
   // Keys of config.json.
   const char* experts;
-  const char* inner;         // width of an expert
-  const char* shared_width;  // of the shared expert, or null
-  const char* shared_count;  // shared experts of `inner` width, side by side, or null
-  const char* shared;        // its module, or null
-  bool shared_gate;          // "<shared>_gate" weighs it
-  bool router_is_linear;     // see MoeSpec
-  bool correction_bias;      // "gate.e_score_correction_bias"
+  const char* inner;            // width of an expert
+  const char* shared_width;     // of the shared expert, or null
+  const char* shared_count;     // shared experts of `inner` width, side by side, or null
+  const char* shared;           // its module, or null
+  bool shared_gate;             // "<shared>_gate" weighs it
+  bool router_is_linear;        // see MoeSpec
+  const char* correction_bias;  // tensor in the module, or null
   RouterScore score;
   Rule normalize;  // kConfig: norm_topk_prob
   bool normalize_default;

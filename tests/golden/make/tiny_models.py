@@ -19,6 +19,8 @@ COMMON = dict(
     vocab_size=96, max_position_embeddings=256, rms_norm_eps=1e-6, tie_word_embeddings=False,
     pad_token_id=0, bos_token_id=1, eos_token_id=2)
 
+SMALL = {**COMMON, "vocab_size": 48}
+
 MODELS = {
     "qwen2_moe": lambda: transformers.Qwen2MoeConfig(
         **COMMON, intermediate_size=48, moe_intermediate_size=16, num_experts=6,
@@ -50,20 +52,91 @@ MODELS = {
         q_lora_rank=16, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12,
         n_group=1, topk_group=1, routed_scaling_factor=1.8, norm_topk_prob=True,
         mlp_layer_types=["dense", "sparse"]),
+    "deepseek_v2": lambda: transformers.DeepseekV2Config(
+        **{**COMMON, "num_key_value_heads": 4}, intermediate_size=48, moe_intermediate_size=16,
+        n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1, q_lora_rank=None,
+        kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, n_group=2,
+        topk_group=1, topk_method="group_limited_greedy", routed_scaling_factor=16.0,
+        norm_topk_prob=False, first_k_dense_replace=1),
+    "deepseek_v32": lambda: transformers.DeepseekV32Config(
+        **{**COMMON, "num_key_value_heads": 4}, intermediate_size=48, moe_intermediate_size=16,
+        n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1, q_lora_rank=16,
+        kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, n_group=2,
+        topk_group=1, routed_scaling_factor=2.5, first_k_dense_replace=1, index_n_heads=2,
+        index_head_dim=8, index_topk=6),
+    "glm_moe_dsa": lambda: transformers.GlmMoeDsaConfig(
+        **{**COMMON, "num_key_value_heads": 4, "rms_norm_eps": 1e-5}, intermediate_size=48,
+        moe_intermediate_size=16, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1,
+        q_lora_rank=16, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12,
+        n_group=1, topk_group=1, routed_scaling_factor=2.5, norm_topk_prob=True,
+        mlp_layer_types=["dense", "sparse"], index_n_heads=2, index_head_dim=8, index_topk=6,
+        indexer_types=["full", "full"]),
+    "minimax_m2": lambda: transformers.MiniMaxM2Config(
+        **COMMON, head_dim=16, rotary_dim=8, intermediate_size=16, num_local_experts=4,
+        num_experts_per_tok=2),
+    "qwen3_next": lambda: transformers.Qwen3NextConfig(
+        **COMMON, head_dim=16, partial_rotary_factor=0.25, intermediate_size=48,
+        moe_intermediate_size=16, shared_expert_intermediate_size=16, num_experts=4,
+        num_experts_per_tok=2, norm_topk_prob=True, linear_num_key_heads=2,
+        linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=12,
+        linear_conv_kernel_dim=4, layer_types=["linear_attention", "full_attention"]),
+    "qwen3_5_text": lambda: transformers.Qwen3_5TextConfig(
+        **SMALL, head_dim=16, intermediate_size=32, linear_num_key_heads=2,
+        linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8,
+        linear_conv_kernel_dim=4, layer_types=["linear_attention", "full_attention"],
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+                         "partial_rotary_factor": 0.25}),
+    "seed_oss": lambda: transformers.SeedOssConfig(
+        **SMALL, head_dim=8, intermediate_size=32, attention_bias=True,
+        attention_out_bias=False),
+    "smollm3": lambda: transformers.SmolLM3Config(
+        **{**SMALL, "tie_word_embeddings": True}, intermediate_size=32, no_rope_layers=[1, 0]),
+    "granite": lambda: transformers.GraniteConfig(
+        **{**SMALL, "tie_word_embeddings": True}, intermediate_size=32,
+        embedding_multiplier=6.0, residual_multiplier=0.25, attention_multiplier=0.1,
+        logits_scaling=5.0),
+    "olmo2": lambda: transformers.Olmo2Config(**SMALL, intermediate_size=32),
+    "phi3": lambda: transformers.Phi3Config(
+        **SMALL, intermediate_size=32, sliding_window=8, original_max_position_embeddings=256,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+                         "partial_rotary_factor": 0.75}),
+    "glm": lambda: transformers.GlmConfig(
+        **SMALL, head_dim=8, intermediate_size=32, attention_bias=True),
+    "glm4": lambda: transformers.Glm4Config(
+        **SMALL, head_dim=8, intermediate_size=32, attention_bias=True),
+    "cohere": lambda: transformers.CohereConfig(
+        **{**{k: v for k, v in SMALL.items() if k != "rms_norm_eps"},
+           "tie_word_embeddings": True}, intermediate_size=32, logit_scale=0.25),
+    "gemma2": lambda: transformers.Gemma2Config(
+        **{**SMALL, "tie_word_embeddings": True}, head_dim=16, intermediate_size=32,
+        query_pre_attn_scalar=24, sliding_window=8, attn_logit_softcapping=3.0,
+        final_logit_softcapping=5.0, layer_types=["sliding_attention", "full_attention"]),
+    "gemma3_text": lambda: transformers.Gemma3TextConfig(
+        **{**SMALL, "tie_word_embeddings": True}, head_dim=16, intermediate_size=32,
+        query_pre_attn_scalar=24, sliding_window=8,
+        layer_types=["sliding_attention", "full_attention"],
+        rope_parameters={
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+            "full_attention": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 8.0}}),
 }
 
+# Files of these hold the norms' weights less 1.
+ONE_PLUS = ("qwen3_next", "qwen3_5_text", "gemma2", "gemma3_text")
 
-def randomize(model, seed):
+
+def randomize(model, seed, one_plus=False):
     """Spread weights, so that mistakes show."""
     generator = torch.Generator().manual_seed(seed)
     for name, value in list(model.named_parameters()) + list(model.named_buffers()):
-        if not value.is_floating_point() or "inv_freq" in name:
+        if not value.is_floating_point() or value.dim() == 0 or "inv_freq" in name:
             continue
         noise = torch.randn(value.shape, generator=generator)
         if name.endswith("correction_bias"):
             value.data = noise * 0.2
         elif "norm" in name:
-            value.data = 1 + noise * 0.2
+            value.data = noise * 0.2 + (0 if one_plus and "linear_attn" not in name else 1)
+        elif name.endswith("conv1d.weight"):
+            value.data = noise * 0.5
         elif value.dim() == 1:
             value.data = noise * 0.1
         else:
@@ -91,7 +164,8 @@ def add_next_token_layer(folder, config):
 
 
 def forward(model, ids):
-    out = {"input_ids": ids[0].to(torch.int32), "embed": model.model.embed_tokens(ids)[0]}
+    embed = model.model.embed_tokens(ids)[0] * getattr(model.config, "embedding_multiplier", 1)
+    out = {"input_ids": ids[0].to(torch.int32), "embed": embed}
     hooks = []
     for n, layer in enumerate(model.model.layers):
         def keep(_module, _args, result, n=n):
@@ -111,7 +185,7 @@ def make(name, folder):
     config = MODELS[name]()
     config._attn_implementation = "eager"
     model = transformers.AutoModelForCausalLM.from_config(config).float().eval()
-    randomize(model, 7)
+    randomize(model, 7, name in ONE_PLUS)
     model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     if getattr(config, "num_nextn_predict_layers", 0):

@@ -28,7 +28,8 @@ void PrintTo(const LibraryRecipe& recipe, std::ostream* out) { *out << recipe.fi
 
 std::vector<LibraryRecipe> recipes() {
   std::vector<LibraryRecipe> found;
-  for (const char* pedigree : {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite"})
+  for (const char* pedigree : {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite",
+                               "minimax_m2", "qwen3_next"})
     for (const auto& item : fs::directory_iterator(kSource + "/recipes/" + pedigree))
       found.push_back({pedigree, item.path().filename().string()});
   std::sort(found.begin(), found.end(),
@@ -38,7 +39,8 @@ std::vector<LibraryRecipe> recipes() {
 
 // Layer numbers of the real model as those of the tiny one: of Qwen3-30B the last layers (41 to 47)
 // are its second, of Qwen3-Coder-480B the first and last ones (0 to 4, 57 to 61) its first; layers
-// 61 of DeepSeek-V3 and 92 of GLM-4.7 predict the next token, here 2.
+// 61 of DeepSeek-V3 and 92 of GLM-4.7 predict the next token, here 2. Attention stays float in the
+// first and last layers of DeepSeek, here in the first.
 std::string for_tiny_model(const std::string& text, const std::string& file) {
   const auto rename = [&](const char* layers, const char* layer) {
     return std::regex_replace(text, std::regex(layers), layer);
@@ -46,7 +48,8 @@ std::string for_tiny_model(const std::string& text, const std::string& file) {
   if (file.find("480b") != std::string::npos)
     return rename(R"(layers\.(5[7-9]|6[01]|[0-4])\.)", "layers.0.");
   if (file.find("30b") != std::string::npos) return rename(R"(layers\.4[1-7]\.)", "layers.1.");
-  return rename(R"(layers\.(61|92)\.)", "layers.2.");
+  const auto fa = std::regex(R"(layers\.\{\{0\.\.[^"]*\}\}\.)");
+  return std::regex_replace(rename(R"(layers\.(61|92)\.)", "layers.2."), fa, "layers.0.");
 }
 
 // Kimi-K2 is DeepSeek-V3 under another name, without a next-token layer.
@@ -94,6 +97,10 @@ TEST_P(LibraryRecipes, RunsAndGenerates) {
   const Json description = read_description(job.save_path);
   for (const auto& [name, type] : description.items())
     if (name.ends_with(".weight")) got.insert(type.get<std::string>());
+  const bool latent = pedigree == "deepseek_v3";
+  EXPECT_EQ(description.contains(latent ? "model.layers.1.self_attn.fa_k.scale"
+                                        : "model.layers.1.self_attn.k_proj.kv_cache_scale"),
+            file.find("c8") != std::string::npos);
   EXPECT_EQ(got, wanted);
   EXPECT_GE(got.size(), 2U);
   EXPECT_EQ(got.count("W4A8_DYNAMIC"), file.find("w4a8") != std::string::npos ? 1U : 0U);

@@ -83,12 +83,15 @@ TEST_P(TinyForward, EveryHiddenStateAndTheLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, TinyForward,
                          testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
-                                         "deepseek_v3", "glm4_moe_lite"));
+                                         "deepseek_v3", "glm4_moe_lite", "qwen3_next",
+                                         "qwen3_5_text", "minimax_m2", "deepseek_v2", "seed_oss",
+                                         "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
+                                         "cohere", "gemma2", "gemma3_text"));
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
                          testing::Values("qwen2", "qwen2-28l", "qwen2-bf16", "qwen3", "qwen3-bf16",
-                                         "llama", "qwen3_moe", "glm4_moe", "deepseek_v3",
-                                         "kimi_k2"));
+                                         "llama", "qwen3_moe", "glm4_moe", "deepseek_v3", "kimi_k2",
+                                         "qwen3_next"));
 
 }  // namespace
 }  // namespace msmodelslim

@@ -244,8 +244,8 @@ TEST(PlanV1, PairsWithoutAFormatAreRefusedAtOnce) {
 }
 
 TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
-  EXPECT_THAT(problems_of(v1_recipe("    - {type: fa3_quant}\n")),
-              HasSubstr("the processor fa3_quant is not built yet"));
+  EXPECT_THAT(problems_of(v1_recipe("    - {type: online_quarot}\n")),
+              HasSubstr("the processor online_quarot is not built yet"));
   EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, blok_size: 32}\n")),
               HasSubstr("unknown field; did you mean block_size"));
   EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),

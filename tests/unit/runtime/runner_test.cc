@@ -85,7 +85,10 @@ TEST_P(RunnerGolden, PiecesOfThePromptBesideAnotherSequence) {
 INSTANTIATE_TEST_SUITE_P(Models, RunnerGolden,
                          testing::Values("qwen2", "qwen2-bf16", "qwen3", "qwen3-bf16", "llama",
                                          "mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
-                                         "deepseek_v3", "glm4_moe_lite", "kimi_k2"));
+                                         "deepseek_v3", "glm4_moe_lite", "kimi_k2", "qwen3_next",
+                                         "qwen3_5_text", "minimax_m2", "deepseek_v2", "seed_oss",
+                                         "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
+                                         "cohere", "gemma2", "gemma3_text"));
 
 TEST(ModelRunner, ALengthBeyondTheModelIsRefused) {
   EXPECT_THROW(ModelRunner(golden_dir() + "/models/qwen2", 1 << 30), UsageError);
