@@ -28,6 +28,7 @@ enum class Role {
   kKeyValueDown,
   kKeyValueUp,
   kNextToken,  // of the two inputs of a next-token-prediction layer
+  kUnknown,    // of an architecture that is known by its tensors alone
 };
 
 struct LinearSpec {
@@ -169,6 +170,14 @@ struct ModelSpec {
   bool tied = false;              // the head uses the embedding's weight
   std::vector<BlockSpec> blocks;  // those with `mtp` are the last
   std::size_t decoders() const;   // blocks that every token goes through
+
+  // Of an architecture that has no forward pass here: why, and its linears in file order. Nothing
+  // above but the names and the dtype is set then.
+  std::string obstacle;
+  std::vector<LinearSpec> loose;
+  bool has_forward() const { return obstacle.empty(); }
+  // All of the blocks, or the loose ones.
+  std::vector<const LinearSpec*> linears() const;
 };
 
 // Every module name of the model, for the report of patterns that match nothing.

@@ -11,21 +11,21 @@
 #include "base/output_folder.h"
 #include "base/progress.h"
 #include "base/usage.h"
+#include "checkpoint/source.h"
 #include "forward/run.h"
 #include "observe/expert_coverage.h"
 #include "pipeline/block_writer.h"
+#include "pipeline/by_tensors.h"
 #include "pipeline/engine_keys.h"
 #include "pipeline/expert_fallback.h"
 #include "pipeline/float_streams.h"
 #include "pipeline/head_quant.h"
+#include "pipeline/make_saver.h"
 #include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
 #include "pipeline/v0_save.h"
 #include "pipeline/v0_statistics.h"
-#include "pipeline/v1_layout.h"
-#include "save/ascendv1_saver.h"
-#include "save/compressed_tensors_saver.h"
 #include "save/copy_files.h"
 #include "save/verify.h"
 
@@ -37,7 +37,7 @@ class Run {
   explicit Run(const QuantJob& job)
       : job_(job),
         config_(ModelConfig::read(job.model_path)),
-        checkpoint_(job.model_path),
+        checkpoint_(open_source(job.model_path)),
         model_(build_model_spec(config_, checkpoint_)),
         ends_(Norm(model_.final_norm, checkpoint_)),
         next_token_(model_, checkpoint_, ends_) {
@@ -65,7 +65,7 @@ class Run {
       write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working(), rewrites_ends());
     if (job_.plan.v0 && job_.plan.v0->mindie) mark_config(*job_.plan.v0, folder.working());
-    const std::unique_ptr<Saver> made = make_saver(folder.working());
+    const std::unique_ptr<Saver> made = make_saver(job_, model_, folder.working());
     Saver& saver = *made;
     if (job_.plan.v0) write_embedding(saver);
     run_blocks(saver);
@@ -89,20 +89,6 @@ class Run {
   }
 
  private:
-  std::unique_ptr<Saver> make_saver(const std::string& folder) const {
-    constexpr std::uint64_t kGiB = 1ULL << 30;
-    AscendV1Options options;
-    options.model_dtype = model_.dtype;
-    if (job_.plan.v0)
-      set_v0_options(*job_.plan.v0, &options);
-    else if (!job_.plan.saves.empty())
-      options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
-    if (!job_.plan.v0) set_v1_layout(job_, model_, &options);
-    if (saves_compressed_tensors(job_.plan))
-      return std::make_unique<CompressedTensorsSaver>(folder, options.part_bytes, model_.dtype);
-    return std::make_unique<AscendV1Saver>(folder, options);
-  }
-
   // Everything in the checkpoint is written: tensors that no module of the model has, too.
   void find_extra_tensors() {
     std::set<std::string> known = {model_.embedding + ".weight", model_.head.name + ".weight",
@@ -124,8 +110,10 @@ class Run {
 
   void write_extra_tensors(Saver& saver) {
     for (const std::string& name : extra_tensors_) {
-      check_finite(name, checkpoint_.at(name));
-      saver.copy(name, checkpoint_.at(name));
+      const WeightSource source = checkpoint_.source(name);
+      check_finite(name, source);
+      Tensor decoded;
+      saver.copy(name, source.whole(decoded));
       checkpoint_.dont_need(name);
     }
   }
@@ -354,13 +342,14 @@ class Run {
 
 void check_job(const QuantJob& job) {
   check_output_path(job.save_path, job.model_path, job.overwrite);
-  const CheckpointReader checkpoint(job.model_path);
-  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
-  check_checkpoint(model, checkpoint);
+  const CheckpointReader checkpoint = open_source(job.model_path);
+  const ModelSpec model = build_any_spec(ModelConfig::read(job.model_path), checkpoint);
+  if (model.has_forward()) check_checkpoint(model, checkpoint);
   check_plan(job, model);
 }
 
 QuantSummary quantize_model(const QuantJob& job) {
+  if (auto summary = quantize_by_tensors(job)) return *summary;
   if (!job.plan.v0 || !job.plan.v0->needs_statistics()) return Run(job).run();
   QuantJob decided = job;
   decide_v0(&decided);
