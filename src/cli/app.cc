@@ -15,6 +15,7 @@
 #include "cli/convert_command.h"
 #include "cli/eval_command.h"
 #include "cli/generate_command.h"
+#include "cli/models_command.h"
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
 #include "cli/traditional_command.h"
@@ -38,6 +39,8 @@ constexpr const char* kHelp =
     "API\n"
     "  msmodelslim convert --model_path X.gguf --save_path M              GGUF or dtype to a model "
     "folder\n"
+    "  msmodelslim models                                                 what works with which "
+    "model\n"
     "  msmodelslim --version\n"
     "\n"
     "`msmodelslim COMMAND --help` explains each. Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO,\n"
@@ -61,13 +64,14 @@ int dispatch(int argc, char** argv) {
   if (command == "generate") return run_generate(words);
   if (command == "serve") return run_serve(words);
   if (command == "traditional") return run_traditional(words);
-  for (const char* later : {"analyze", "tune", "diff", "inspect", "models", "doctor"})
+  if (command == "models") return run_models(words);
+  for (const char* later : {"analyze", "tune", "diff", "inspect", "doctor"})
     if (command == later)
       throw UsageError(fmt::format("the command {} is not built yet", command),
-                       "available: quant, traditional, eval, generate, serve, convert");
+                       "available: quant, traditional, eval, generate, serve, convert, models");
   throw UsageError(fmt::format("unknown command \"{}\"{}", command,
                                did_you_mean(command, {"quant", "traditional", "eval", "generate",
-                                                      "serve", "convert"})),
+                                                      "serve", "convert", "models"})),
                    "see msmodelslim --help");
 }
 
