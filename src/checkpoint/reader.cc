@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "checkpoint/torch_file.h"
 
 namespace msmodelslim {
 namespace {
@@ -34,6 +35,43 @@ std::map<std::string, std::string> read_index(const std::string& path) {
   return map;
 }
 
+// The weight files of a folder.
+struct Files {
+  std::vector<std::string> names;
+  std::string index_path;                    // "" without an index
+  std::map<std::string, std::string> index;  // tensor -> file
+};
+
+void take_index(const std::string& folder, const std::string& name, Files& files) {
+  files.index_path = (fs::path(folder) / name).string();
+  files.index = read_index(files.index_path);
+  std::set<std::string> unique;
+  for (const auto& [tensor, file] : files.index) unique.insert(file);
+  files.names.assign(unique.begin(), unique.end());
+}
+
+Files safetensors_of(const std::string& folder) {
+  Files files;
+  const auto indexes = top_level_files(folder, ".safetensors.index.json");
+  if (fs::exists(fs::path(folder) / "model.safetensors"))
+    files.names = {"model.safetensors"};
+  else if (indexes.size() == 1)
+    take_index(folder, indexes[0], files);
+  else
+    files.names = top_level_files(folder, ".safetensors");
+  return files;
+}
+
+Files torch_files_of(const std::string& folder) {
+  Files files;
+  constexpr const char* kIndex = "pytorch_model.bin.index.json";
+  if (fs::exists(fs::path(folder) / "pytorch_model.bin"))
+    files.names = {"pytorch_model.bin"};
+  else if (fs::exists(fs::path(folder) / kIndex))
+    take_index(folder, kIndex, files);
+  return files;
+}
+
 }  // namespace
 
 CheckpointReader::CheckpointReader(const std::string& folder) : folder_(folder) {
@@ -41,61 +79,65 @@ CheckpointReader::CheckpointReader(const std::string& folder) : folder_(folder) 
   if (!fs::is_directory(folder, ec))
     throw DataError(fmt::format("{}: is not a folder", folder),
                     "give the folder that holds config.json and *.safetensors");
-  const auto indexes = top_level_files(folder, ".safetensors.index.json");
-  const bool single = fs::exists(fs::path(folder) / "model.safetensors", ec);
-  std::map<std::string, std::string> index;
-  std::string index_path;
-  std::vector<std::string> files;
-  if (single) {
-    files = {"model.safetensors"};
-  } else if (indexes.size() == 1) {
-    index_path = (fs::path(folder) / indexes[0]).string();
-    index = read_index(index_path);
-    std::set<std::string> unique;
-    for (const auto& [tensor, file] : index) unique.insert(file);
-    files.assign(unique.begin(), unique.end());
-  } else {
-    files = top_level_files(folder, ".safetensors");
-  }
-  if (files.empty())
-    throw DataError(fmt::format("{}: holds no *.safetensors", folder),
-                    "give a Hugging Face folder with safetensors weights; a GGUF file goes through "
+  Files files = safetensors_of(folder);
+  const bool torch = files.names.empty();
+  if (torch) files = torch_files_of(folder);
+  if (files.names.empty())
+    throw DataError(fmt::format("{}: holds no *.safetensors and no pytorch_model.bin", folder),
+                    "give a Hugging Face folder with its weights; a GGUF file goes through "
                     "`msmodelslim convert` first");
-  for (const std::string& file : files) {
+  for (const std::string& file : files.names) {
     const std::string path = (fs::path(folder) / file).string();
     if (!fs::exists(path, ec))
       throw DataError(fmt::format("{}: missing shard, named in {}", path,
-                                  index_path.empty() ? folder : index_path),
+                                  files.index_path.empty() ? folder : files.index_path),
                       "the download is incomplete; fetch this file");
-    files_.push_back(std::make_unique<SafetensorsFile>(path));
-    const SafetensorsFile& opened = *files_.back();
-    for (const SafetensorsEntry& entry : opened.entries()) {
-      if (!tensors_.emplace(entry.name, Place{&opened, &entry}).second)
-        throw DataError(
-            fmt::format("{}: tensor {} is also in {}", path, entry.name, file_of(entry.name)),
-            "remove the file that does not belong to this model");
-      names_.push_back(entry.name);
-      total_bytes_ += entry.end - entry.begin;
+    if (torch) {
+      const auto opened = std::make_shared<TorchFile>(path);
+      files_.push_back(opened);
+      for (const NamedTensor& tensor : opened->tensors())
+        add(opened->map(), tensor.name, tensor.view);
+      continue;
     }
+    const auto opened = std::make_shared<SafetensorsFile>(path);
+    files_.push_back(opened);
+    for (const SafetensorsEntry& entry : opened->entries())
+      add(opened->map(), entry.name, opened->view(entry));
   }
-  for (const auto& [tensor, file] : index)
+  for (const auto& [tensor, file] : files.index)
     if (!has(tensor))
       throw DataError(fmt::format("{}: tensor {} is named in the index but is not in {}",
-                                  index_path, tensor, file),
+                                  files.index_path, tensor, file),
                       "the shard and the index do not belong together; fetch both again");
+}
+
+void CheckpointReader::add(const MappedFile& file, const std::string& name, TensorView view) {
+  total_bytes_ += view.byte_size();
+  if (!tensors_.emplace(name, Place{&file, std::move(view)}).second)
+    throw DataError(fmt::format("{}: tensor {} is also in {}", file.path(), name, file_of(name)),
+                    "remove the file that does not belong to this model");
+  names_.push_back(name);
 }
 
 const CheckpointReader::Place& CheckpointReader::place(const std::string& name) const {
   const auto it = tensors_.find(name);
-  if (it == tensors_.end())
+  if (it == tensors_.end() || hidden_.count(name) > 0)
     throw DataError(fmt::format("{}: tensor {} is missing", folder_, name),
                     "the checkpoint is incomplete, or config.json belongs to another model");
   return it->second;
 }
 
 TensorView CheckpointReader::at(const std::string& name) const {
-  const Place& found = place(name);
-  return found.file->view(*found.entry);
+  if (coded_.count(name) > 0)
+    throw DataError(
+        fmt::format("{}: {} is stored as codes, values are expected there", file_of(name), name),
+        "use the model as its makers released it before quantization");
+  return place(name).view;
+}
+
+WeightSource CheckpointReader::source(const std::string& name) const {
+  const auto it = coded_.find(name);
+  return it == coded_.end() ? WeightSource(at(name)) : it->second.source;
 }
 
 std::optional<TensorView> CheckpointReader::find(const std::string& name) const {
@@ -104,14 +146,38 @@ std::optional<TensorView> CheckpointReader::find(const std::string& name) const 
 }
 
 std::string CheckpointReader::file_of(const std::string& name) const {
-  const auto it = tensors_.find(name);
+  const auto coded = coded_.find(name);
+  const auto it = tensors_.find(coded == coded_.end() ? name : coded->second.parts.front());
   return it == tensors_.end() ? "" : it->second.file->path();
 }
 
 void CheckpointReader::dont_need(const std::string& name) const {
-  const Place& found = place(name);
-  found.file->map().dont_need(found.file->data_start() + found.entry->begin,
-                              found.entry->end - found.entry->begin);
+  const auto drop = [&](const Place& place) {
+    place.file->dont_need(static_cast<std::size_t>(place.view.bytes - place.file->data()),
+                          place.view.byte_size());
+  };
+  if (const auto coded = coded_.find(name); coded != coded_.end())
+    for (const std::string& part : coded->second.parts) drop(tensors_.at(part));
+  else
+    drop(place(name));
+}
+
+void CheckpointReader::show_decoded(CodedTensors coded) {
+  coded_ = std::move(coded.tensors);
+  hidden_ = std::move(coded.dropped);
+  std::map<std::string, std::string> shown;  // codes -> values
+  for (const auto& [name, tensor] : coded_) {
+    shown[tensor.parts.front()] = name;
+    hidden_.insert(tensor.parts.begin(), tensor.parts.end());
+  }
+  std::vector<std::string> names;
+  for (const std::string& name : names_) {
+    if (const auto it = shown.find(name); it != shown.end())
+      names.push_back(it->second);
+    else if (hidden_.count(name) == 0)
+      names.push_back(name);
+  }
+  names_ = std::move(names);
 }
 
 }  // namespace msmodelslim

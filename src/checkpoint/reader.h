@@ -5,13 +5,26 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/weight_source.h"
 
 namespace msmodelslim {
+
+// A tensor of values that the files hold as codes.
+struct CodedTensor {
+  WeightSource source;
+  std::vector<std::string> parts;  // the tensors that it is made of, the codes first
+};
+
+struct CodedTensors {
+  std::map<std::string, CodedTensor> tensors;
+  std::set<std::string> dropped;  // tensors that are not shown
+};
 
 class CheckpointReader {
  public:
@@ -23,26 +36,36 @@ class CheckpointReader {
 
   const std::string& folder() const { return folder_; }
   const std::vector<std::string>& names() const { return names_; }  // sorted by file, then offset
-  bool has(const std::string& name) const { return tensors_.count(name) > 0; }
-  // Throws DataError naming the folder and the tensor when it is absent.
+  bool has(const std::string& name) const {
+    return (tensors_.count(name) > 0 && hidden_.count(name) == 0) || coded_.count(name) > 0;
+  }
+  // Throws DataError naming the folder and the tensor when it is absent, or stored as codes.
   TensorView at(const std::string& name) const;
+  // The same, codes too.
+  WeightSource source(const std::string& name) const;
   std::optional<TensorView> find(const std::string& name) const;
   // The file that holds `name` ("" when absent), for messages.
   std::string file_of(const std::string& name) const;
   std::uint64_t total_bytes() const { return total_bytes_; }
   // The page cache may drop this tensor.
   void dont_need(const std::string& name) const;
+  // From now on these are the tensors in place of their parts, for open_source().
+  void show_decoded(CodedTensors coded);
+  bool decodes() const { return !coded_.empty(); }
 
  private:
   struct Place {
-    const SafetensorsFile* file;
-    const SafetensorsEntry* entry;
+    const MappedFile* file;
+    TensorView view;
   };
   const Place& place(const std::string& name) const;
+  void add(const MappedFile& file, const std::string& name, TensorView view);
 
   std::string folder_;
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::vector<std::shared_ptr<const void>> files_;  // keeps what the views look at
   std::map<std::string, Place> tensors_;
+  std::map<std::string, CodedTensor> coded_;
+  std::set<std::string> hidden_;
   std::vector<std::string> names_;
   std::uint64_t total_bytes_ = 0;
 };

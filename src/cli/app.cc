@@ -17,6 +17,7 @@
 #include "cli/eval_command.h"
 #include "cli/generate_command.h"
 #include "cli/inspect_command.h"
+#include "cli/models_command.h"
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
 #include "cli/traditional_command.h"
@@ -43,6 +44,8 @@ constexpr const char* kHelp =
     "  msmodelslim inspect Q [TENSOR]                                     what is in a folder or "
     "file\n"
     "  msmodelslim diff A B                                               how two of them differ\n"
+    "  msmodelslim models                                                 what works with which "
+    "model\n"
     "  msmodelslim --version\n"
     "\n"
     "`msmodelslim COMMAND --help` explains each. Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO,\n"
@@ -68,15 +71,17 @@ int dispatch(int argc, char** argv) {
   if (command == "traditional") return run_traditional(words);
   if (command == "inspect") return run_inspect(words);
   if (command == "diff") return run_diff(words);
-  for (const char* later : {"analyze", "tune", "models", "doctor"})
+  if (command == "models") return run_models(words);
+  for (const char* later : {"analyze", "tune", "doctor"})
     if (command == later)
       throw UsageError(
           fmt::format("the command {} is not built yet", command),
-          "available: quant, traditional, eval, generate, serve, convert, inspect, diff");
-  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
-                               did_you_mean(command, {"quant", "traditional", "eval", "generate",
-                                                      "serve", "convert", "inspect", "diff"})),
-                   "see msmodelslim --help");
+          "available: quant, traditional, eval, generate, serve, convert, inspect, diff, models");
+  throw UsageError(
+      fmt::format("unknown command \"{}\"{}", command,
+                  did_you_mean(command, {"quant", "traditional", "eval", "generate", "serve",
+                                         "convert", "inspect", "diff", "models"})),
+      "see msmodelslim --help");
 }
 
 void report(const Error& error) {

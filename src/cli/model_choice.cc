@@ -9,13 +9,21 @@
 namespace msmodelslim {
 namespace {
 
-// config.json model_type of the pedigrees whose models this program can run.
+// config.json model_type of the pedigrees that have another name.
 const std::map<std::string, std::string>& config_types() {
   static const std::map<std::string, std::string> types = {{"qwen1_5", "qwen2"},
                                                            {"qwen2", "qwen2"},
                                                            {"qwen2_5", "qwen2"},
                                                            {"qwq", "qwen2"},
-                                                           {"qwen3", "qwen3"}};
+                                                           {"qwen3", "qwen3"},
+                                                           {"qwen2_5_vl", "qwen2"},
+                                                           {"qwen3_vl", "qwen3"},
+                                                           {"glm4_6v", "glm4_moe"},
+                                                           {"internvl3_5", "qwen3"},
+                                                           {"internvl3_5_moe", "qwen3_moe"},
+                                                           {"qwen2_5_omni_thinker", "qwen2"},
+                                                           {"qwen3_omni_moe", "qwen3_moe"},
+                                                           {"kimi_k2_5", "kimi_k2"}};
   return types;
 }
 
@@ -35,6 +43,12 @@ void warn_about_contradiction(const ModelType& type, const ModelConfig& config) 
 }
 
 }  // namespace
+
+std::string config_type_of(const ModelType& type) {
+  const std::string& pedigree = type.pedigrees.front();
+  const auto it = config_types().find(pedigree);
+  return it == config_types().end() ? pedigree : it->second;
+}
 
 ModelType choose_model_type(const std::optional<std::string>& given, const std::string& model_path,
                             const ModelConfig& config) {

@@ -108,6 +108,10 @@ std::vector<std::vector<std::int32_t>> held_out_sequences(const QuantArgs& args,
                "--verify full does it afterwards");
     return {};
   }
+  if (ids.empty() && !fs::exists(fs::path(args.model_path) / "tokenizer.json")) {
+    log_info(kLogger, "the result is not scored: the folder has no tokenizer.json");
+    return {};
+  }
   if (ids.empty()) ids = held_out_ids(args.model_path);
   const auto most = static_cast<std::int64_t>(ids.size());
   const std::int64_t length = std::min({kLength, tokens, most, model.max_position});

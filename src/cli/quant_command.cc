@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/threads.h"
+#include "checkpoint/source.h"
 #include "cli/estimate.h"
 #include "cli/model_choice.h"
 #include "cli/proof.h"
@@ -58,12 +59,13 @@ Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
                         const ModelConfig& config) {
   std::string path;
   const std::vector<CalibSample> set = calibration_set(args, dataset, &path);
-  const Tokenizer tokenizer = Tokenizer::load(args.model_path);
   CalibOptions options;
   options.max_samples = args.calib_samples;
   options.max_tokens = args.calib_tokens;
   options.vocab_size = config.size("vocab_size");
-  auto ids = tokenize_calib_set(set, tokenizer, options);
+  auto ids = holds_ids_only(set)
+                 ? ids_of_calib_set(set, options)
+                 : tokenize_calib_set(set, Tokenizer::load(args.model_path), options);
   std::size_t tokens = 0;
   for (const auto& sample : ids) tokens += sample.size();
   log_info(kLogger, "calibration set {}: {} samples, {} tokens", path, ids.size(), tokens);
@@ -180,7 +182,9 @@ int run_quant(const std::vector<std::string>& words) {
   if (args.threads) set_thread_count(*args.threads);
   const ModelConfig config = ModelConfig::read(args.model_path);
   log_info(kLogger, "===========ANALYSE MODEL===========");
-  const ModelType type = choose_model_type(args.model_type, args.model_path, config);
+  ModelType type = choose_model_type(args.model_type, args.model_path, config);
+  if (!build_any_spec(config, open_source(args.model_path)).has_forward())
+    type.pedigrees = {std::string(kDataFreePedigree)};
   log_info(kLogger, "===========GET BEST PRACTICE===========");
   Recipe recipe = choose(args, type);
   log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
@@ -207,10 +211,13 @@ int run_quant(const std::vector<std::string>& words) {
 int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
   check_job(job);
   read_samples(args, config, &job);
-  const CheckpointReader checkpoint(args.model_path);
-  const ModelSpec model = build_model_spec(config, checkpoint);
+  const CheckpointReader checkpoint = open_source(args.model_path);
+  const ModelSpec model = build_any_spec(config, checkpoint);
+  if ((args.verify == Verify::kFull || args.max_kl) && !model.has_forward())
+    throw UsageError(model.obstacle + "; --verify full and --max_kl run the model",
+                     "use --verify quick, which reads the folder back");
   warn_before_work(args, job, model, checkpoint.total_bytes());
-  job.held_out = held_out_sequences(args, model, job);
+  if (model.has_forward()) job.held_out = held_out_sequences(args, model, job);
   job.read_back = args.verify != Verify::kNone;
   log_info(kLogger, "===========QUANTIZE MODEL===========");
   const QuantSummary summary = quantize_model(job);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/source.h"
 #include "cli/quant_command.h"
 #include "cli/traditional_args.h"
 #include "recipe/nearest.h"
@@ -52,7 +53,7 @@ int run_traditional(const std::vector<std::string>& words) {
   const TraditionalArgs args = parse_traditional_args(words);
   if (args.help) return 0;
   const ModelConfig config = ModelConfig::read(args.model_path);
-  const CheckpointReader checkpoint(args.model_path);
+  const CheckpointReader checkpoint = open_source(args.model_path);
   const ModelSpec model = build_model_spec(config, checkpoint);
   V0Options options = args.options;
   options.disable_names = rollback(args, model);

@@ -14,24 +14,16 @@ std::vector<float> read_vector(const CheckpointReader& checkpoint, const std::st
 }
 
 // All threads; a row at a time.
-void widen(const TensorView& view, float* out) {
-  const std::int64_t rows = view.shape[0];
-  const std::int64_t width = view.count() / rows;
-  const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(view.dtype);
-  parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
-    const std::byte* bytes = view.bytes + static_cast<std::size_t>(begin) * row_bytes;
-    if (view.dtype == DType::kBF16)
-      bf16_to_f32(reinterpret_cast<const std::uint16_t*>(bytes), out + begin * width,
-                  (end - begin) * width);
-    else
-      to_f32(TensorView{view.dtype, {end - begin, width}, bytes}, out + begin * width);
+void widen(const WeightSource& source, float* out) {
+  parallel_ranges(source.shape()[0], 64, [&](std::int64_t begin, std::int64_t end) {
+    source.read_rows(begin, end, out + begin * source.shape()[1]);
   });
 }
 
 // A quantized folder may hold the weight packed, under another name.
-TensorView source_of(const std::string& name, const CheckpointReader& checkpoint) {
-  if (const auto packed = checkpoint.find(name + ".weight_packed")) return *packed;
-  return checkpoint.at(name + ".weight");
+WeightSource source_of(const std::string& name, const CheckpointReader& checkpoint) {
+  if (const auto packed = checkpoint.find(name + ".weight_packed")) return {*packed};
+  return checkpoint.source(name + ".weight");
 }
 
 }  // namespace
@@ -44,12 +36,14 @@ Linear::Linear(const LinearSpec& spec, const CheckpointReader& checkpoint)
     bias_ = read_vector(checkpoint, spec.name + ".bias");
 }
 
-Linear::Linear(const LinearSpec& spec, const TensorView& source) : spec_(spec), source_(source) {}
+Linear::Linear(const LinearSpec& spec, WeightSource source)
+    : spec_(spec), source_(std::move(source)) {}
 
 const float* Linear::weight() {
-  if (weight_.empty() && source_.dtype == DType::kF32) return source_.as<float>();
+  if (weight_.empty() && source_.is_plain() && source_.dtype() == DType::kF32)
+    return source_.plain().as<float>();
   if (weight_.empty()) {
-    weight_ = Tensor::uninitialized(DType::kF32, source_.shape);
+    weight_ = Tensor::uninitialized(DType::kF32, source_.shape());
     widen(source_, weight_.as<float>());
   }
   return weight_.as<float>();
@@ -57,7 +51,7 @@ const float* Linear::weight() {
 
 float* Linear::mutable_weight() {
   if (weight_.empty()) {
-    weight_ = Tensor::uninitialized(DType::kF32, source_.shape);
+    weight_ = Tensor::uninitialized(DType::kF32, source_.shape());
     widen(source_, weight_.as<float>());
   }
   changed_ = true;

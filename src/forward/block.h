@@ -19,11 +19,11 @@ class Linear {
   // Views the checkpoint's tensors; throws DataError when they are missing.
   Linear(const LinearSpec& spec, const CheckpointReader& checkpoint);
   // A linear whose weight is another tensor of the checkpoint (tied head).
-  Linear(const LinearSpec& spec, const TensorView& source);
+  Linear(const LinearSpec& spec, WeightSource source);
 
   const LinearSpec& spec() const { return spec_; }
   const std::string& name() const { return spec_.name; }
-  const TensorView& source() const { return source_; }  // [out, in], the checkpoint's dtype
+  const WeightSource& source() const { return source_; }  // [out, in], the checkpoint's dtype
   // fp32 [out, in]; made from the source at the first call. Not for concurrent first calls.
   const float* weight();
   // The weight for rewriting; it is no longer the checkpoint's.
@@ -42,7 +42,7 @@ class Linear {
 
  private:
   LinearSpec spec_;
-  TensorView source_;
+  WeightSource source_;
   Tensor weight_;
   std::vector<float> bias_;
   bool changed_ = false;

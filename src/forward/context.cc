@@ -10,7 +10,8 @@ namespace msmodelslim {
 
 bool FloatLinearOp::few_rows(const Linear& linear, const float* x, std::int64_t rows,
                              float* y) const {
-  const TensorView& w = linear.source();
+  if (!linear.source().is_plain()) return false;
+  const TensorView w = linear.source().plain();
   const std::int64_t in = linear.spec().in;
   const std::int64_t out = linear.spec().out;
   if (w.dtype != compute_dtype_) return false;

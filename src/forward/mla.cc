@@ -52,7 +52,7 @@ class LatentAttention {
       const CachedRows all =
           context_.cache->add(block_, i, joined + s.begin * joined_width(), nullptr, s.rows);
       float* to = out + s.begin * out_width();
-      if (s.rows == 1 && is_float(mla_.kv_b.source().dtype)) {
+      if (s.rows == 1 && is_float(mla_.kv_b.source().dtype())) {
         absorbed(q + s.begin * q_width(), all, to);
       } else {
         expand(floats_of(all), all.count, false);

@@ -69,10 +69,11 @@ ProductWeight::ProductWeight(std::vector<float> values, std::int64_t out, std::i
 
 ProductWeight::ProductWeight(Linear& linear, DType compute)
     : out_(linear.spec().out), in_(linear.spec().in), compute_(compute) {
-  const bool exact = !linear.changed() && linear.source().dtype == compute_;
+  const bool exact =
+      !linear.changed() && linear.source().is_plain() && linear.source().dtype() == compute_;
   if (natively_bf16(compute_)) {
     if (exact) {
-      bf16_view_ = linear.source().as<std::uint16_t>();
+      bf16_view_ = linear.source().plain().as<std::uint16_t>();
       return;
     }
     bf16_.resize(static_cast<std::size_t>(out_ * in_));

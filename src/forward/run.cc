@@ -213,7 +213,7 @@ void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
 
 Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
     : norm_(model.final_norm, checkpoint),
-      linear_(model.tied ? Linear(model.head, checkpoint.at(model.embedding + ".weight"))
+      linear_(model.tied ? Linear(model.head, checkpoint.source(model.embedding + ".weight"))
                          : Linear(model.head, checkpoint)),
       scale_(model.logit_scale),
       cap_(model.logit_cap) {}

@@ -7,8 +7,11 @@
 #include "model/build_delta.h"
 #include "model/build_mla.h"
 #include "model/build_moe.h"
+#include "model/by_tensors.h"
 #include "model/families/families.h"
+#include "model/llama_shape.h"
 #include "model/rope.h"
+#include "model/tensor_names.h"
 #include "tensor/codec.h"
 
 namespace msmodelslim {
@@ -129,9 +132,9 @@ void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hi
 }
 
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
-                      std::int64_t layer, double eps) {
+                      const TensorNames& names, std::int64_t layer, double eps) {
   BlockSpec block;
-  block.name = fmt::format("model.layers.{}", layer);
+  block.name = fmt::format("{}layers.{}", names.prefix, layer);
   const std::int64_t h = spec.hidden;
   add_norms(family, h, eps, block);
   block.delta = build_delta(config, block.name, layer, h, eps);
@@ -224,12 +227,12 @@ double round_scale(double scale, DType dtype) {
 
 // Files may leave the layers out that config.json counts.
 void add_mtp(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
-             const CheckpointReader& checkpoint, double eps) {
+             const CheckpointReader& checkpoint, const TensorNames& names, double eps) {
   const auto first = static_cast<std::int64_t>(spec.blocks.size());
   const auto count = static_cast<std::int64_t>(config.number_or("num_nextn_predict_layers", 0));
   for (std::int64_t i = first; i < first + count; ++i) {
-    if (!checkpoint.has(fmt::format("model.layers.{}.eh_proj.weight", i))) return;
-    spec.blocks.push_back(build_block(spec, family, config, i, eps));
+    if (!checkpoint.has(fmt::format("{}layers.{}.eh_proj.weight", names.prefix, i))) return;
+    spec.blocks.push_back(build_block(spec, family, config, names, i, eps));
     BlockSpec& block = spec.blocks.back();
     block.mtp = build_mtp(checkpoint, block.name, spec.hidden, eps);
   }
@@ -237,16 +240,37 @@ void add_mtp(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config
 
 void check_tensor(const CheckpointReader& checkpoint, const std::string& name, const Shape& shape,
                   std::vector<std::string>& problems) {
-  const auto view = checkpoint.find(name);
-  if (!view) {
+  if (!checkpoint.has(name)) {
     problems.push_back(fmt::format("{} is missing", name));
-  } else if (view->shape != shape) {
-    problems.push_back(fmt::format("{} is {} in {}, expected {}", name, shape_text(view->shape),
-                                   checkpoint.file_of(name), shape_text(shape)));
-  } else if (!is_float(view->dtype)) {
-    problems.push_back(fmt::format("{} is {} in {}, expected F16, BF16 or F32", name,
-                                   dtype_name(view->dtype), checkpoint.file_of(name)));
+    return;
   }
+  const WeightSource source = checkpoint.source(name);
+  if (source.shape() != shape)
+    problems.push_back(fmt::format("{} is {} in {}, expected {}", name, shape_text(source.shape()),
+                                   checkpoint.file_of(name), shape_text(shape)));
+  else if (!is_float(source.dtype()))
+    problems.push_back(fmt::format("{} is {} in {}, expected F16, BF16 or F32", name,
+                                   dtype_name(source.dtype()), checkpoint.file_of(name)));
+}
+
+struct Architecture {
+  std::optional<FamilyRow> row;
+  std::string obstacle;  // why there is no forward pass
+  std::string remedy;
+};
+
+Architecture architecture_of(const ModelConfig& config, const CheckpointReader& checkpoint) {
+  const std::string type = config.text_or("model_type", "");
+  const std::string architecture = config.architecture();
+  if (const FamilyRow* row = find_family(type, architecture)) return {*row, "", ""};
+  const LlamaShape shape = llama_shape(config, checkpoint);
+  if (shape.row) return {shape.row, "", ""};
+  return {{},
+          fmt::format("{}: the architecture \"{}\" ({}) is not supported, and is not Llama's under "
+                      "another name: {}",
+                      config.path(), type, architecture.empty() ? "no name" : architecture,
+                      shape.difference),
+          "supported: " + supported_families_text()};
 }
 
 void check_delta(const DeltaSpec& delta, const CheckpointReader& checkpoint,
@@ -269,16 +293,14 @@ std::optional<DType> declared_dtype(const ModelConfig& config) {
 }
 
 ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& checkpoint) {
+  const Architecture found = architecture_of(config, checkpoint);
+  if (!found.obstacle.empty()) throw DataError(found.obstacle, found.remedy);
+  const FamilyRow* family = &*found.row;
   ModelSpec spec;
   spec.model_type = config.text_or("model_type", "");
   spec.architecture = config.architecture();
-  const FamilyRow* family = find_family(spec.model_type, spec.architecture);
-  if (family == nullptr)
-    throw DataError(
-        fmt::format("{}: the architecture \"{}\" ({}) is not supported", config.path(),
-                    spec.model_type, spec.architecture.empty() ? "no name" : spec.architecture),
-        "supported: " + supported_families_text());
   if (spec.architecture.empty()) spec.architecture = family->architecture;
+  const TensorNames names = tensor_names(checkpoint);
   spec.hidden = config.size("hidden_size");
   spec.vocab = config.size("vocab_size");
   spec.max_position = config.size_or("max_position_embeddings", 2048);
@@ -293,17 +315,17 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
                                       family->traits.centered ? 1e-5 : 1e-6);
   const std::int64_t layers = config.size("num_hidden_layers");
   for (std::int64_t layer = 0; layer < layers; ++layer)
-    spec.blocks.push_back(build_block(spec, *family, config, layer, eps));
-  if (family->mtp) add_mtp(spec, *family, config, checkpoint, eps);
-  spec.final_norm = {"model.norm", spec.hidden, eps, family->traits.one_plus,
+    spec.blocks.push_back(build_block(spec, *family, config, names, layer, eps));
+  if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
+  spec.embedding = names.prefix + "embed_tokens";
+  spec.final_norm = {names.prefix + "norm", spec.hidden, eps, family->traits.one_plus,
                      family->traits.centered};
-  spec.head = {"lm_head", spec.hidden, spec.vocab, false, Role::kHead, ""};
-  spec.tied = !checkpoint.has("lm_head.weight");
+  spec.head = {names.head, spec.hidden, spec.vocab, false, Role::kHead, ""};
+  spec.tied = !checkpoint.has(names.head + ".weight");
   if (spec.tied && !config.flag_or("tie_word_embeddings", true))
-    throw DataError(
-        fmt::format("{}: lm_head.weight is missing although tie_word_embeddings is false",
-                    checkpoint.folder()),
-        "the download is incomplete; fetch the missing shard");
+    throw DataError(fmt::format("{}: {}.weight is missing although tie_word_embeddings is false",
+                                checkpoint.folder(), names.head),
+                    "the download is incomplete; fetch the missing shard");
   const TensorView embedding = checkpoint.at(spec.embedding + ".weight");
   spec.dtype = declared_dtype(config).value_or(embedding.dtype);
   if (spec.dtype != embedding.dtype)
@@ -313,6 +335,12 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   if (family->traits.root_embedding)
     spec.embedding_scale = round_scale(spec.embedding_scale, spec.dtype);
   return spec;
+}
+
+ModelSpec build_any_spec(const ModelConfig& config, const CheckpointReader& checkpoint) {
+  const std::string obstacle = architecture_of(config, checkpoint).obstacle;
+  return obstacle.empty() ? build_model_spec(config, checkpoint)
+                          : spec_by_tensors(config, checkpoint, obstacle);
 }
 
 void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint) {

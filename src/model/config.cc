@@ -1,9 +1,47 @@
 #include "model/config.h"
 
+#include <map>
+
 #include "base/error.h"
 #include "base/files.h"
 
 namespace msmodelslim {
+namespace {
+
+// Text models under the names that they have inside of others.
+const std::string& plain_model_type(const std::string& name) {
+  static const std::map<std::string, std::string> names = {{"qwen2_vl", "qwen2"},
+                                                           {"qwen2_vl_text", "qwen2"},
+                                                           {"qwen2_5_vl", "qwen2"},
+                                                           {"qwen2_5_vl_text", "qwen2"},
+                                                           {"qwen2_5_omni_text", "qwen2"},
+                                                           {"qwen3_vl_text", "qwen3"},
+                                                           {"qwen3_omni_moe_text", "qwen3_moe"},
+                                                           {"glm4v_moe_text", "glm4_moe"}};
+  const auto it = names.find(name);
+  return it == names.end() ? name : it->second;
+}
+
+const Json* text_part(const Json& config) {
+  for (const char* key : {"text_config", "llm_config", "language_config"})
+    if (config.contains(key) && config.at(key).is_object()) return &config.at(key);
+  if (config.contains("thinker_config") && config.at("thinker_config").is_object())
+    return text_part(config.at("thinker_config"));
+  return nullptr;
+}
+
+Json as_text_model(Json config) {
+  if (const Json* part = text_part(config)) {
+    const Json text = *part;
+    for (const auto& [key, value] : text.items())
+      if (key != "architectures" || !config.contains(key)) config[key] = value;
+  }
+  if (config.contains("model_type") && config["model_type"].is_string())
+    config["model_type"] = plain_model_type(config["model_type"].get<std::string>());
+  return config;
+}
+
+}  // namespace
 
 ModelConfig ModelConfig::read(const std::string& folder) {
   const std::string path = (fs::path(folder) / "config.json").string();
@@ -13,7 +51,7 @@ ModelConfig ModelConfig::read(const std::string& folder) {
                     "--model_path must be a model folder as Hugging Face or ModelScope ships it");
   Json json = read_json_file(path);
   if (!json.is_object()) throw DataError(path + ": is no JSON object", "download it again");
-  return {std::move(json), path};
+  return {as_text_model(std::move(json)), path};
 }
 
 void ModelConfig::fail(const std::string& key, const std::string& expected) const {

@@ -10,7 +10,8 @@ namespace msmodelslim {
 
 class ModelConfig {
  public:
-  // Reads <folder>/config.json. Throws DataError when it is absent or no object.
+  // Reads <folder>/config.json. Throws DataError when it is absent or no object. A model that also
+  // sees or hears is shown as its text model: text_config's keys stand before the outer ones.
   static ModelConfig read(const std::string& folder);
   ModelConfig(Json json, std::string path) : json_(std::move(json)), path_(std::move(path)) {}
 

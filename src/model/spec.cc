@@ -96,6 +96,13 @@ std::vector<std::vector<const LinearSpec*>> BlockSpec::fused_groups() const {
   return groups;
 }
 
+std::vector<const LinearSpec*> ModelSpec::linears() const {
+  std::vector<const LinearSpec*> all;
+  for (const BlockSpec& block : blocks) append(all, block.linears());
+  for (const LinearSpec& linear : loose) all.push_back(&linear);
+  return all;
+}
+
 std::size_t ModelSpec::decoders() const {
   std::size_t count = 0;
   for (const BlockSpec& block : blocks) count += block.mtp ? 0 : 1;
@@ -109,7 +116,10 @@ bool ModelSpec::has_plain_math() const {
 }
 
 std::vector<std::string> module_names(const ModelSpec& spec) {
-  std::vector<std::string> names = {spec.embedding};
+  std::vector<std::string> names;
+  for (const LinearSpec& linear : spec.loose) names.push_back(linear.name);
+  if (!spec.has_forward()) return names;
+  names.push_back(spec.embedding);
   for (const BlockSpec& block : spec.blocks) {
     names.push_back(block.name);
     names.push_back(block.attention_name());

@@ -31,6 +31,7 @@ enum class Role {
   kQueryKeyValue,  // fused: rows of queries, keys and values below each other
   kGateUp,         // fused: rows of gate, then of up
   kDeltaIn,        // inputs of a gated delta net
+  kUnknown,        // of an architecture that is known by its tensors alone
 };
 
 struct LinearSpec {
@@ -224,6 +225,14 @@ struct ModelSpec {
   std::vector<BlockSpec> blocks;  // those with `mtp` are the last
   std::size_t decoders() const;   // blocks that every token goes through
   bool has_plain_math() const;    // what all blocks share is as is_plain() blocks need it
+
+  // Of an architecture that has no forward pass here: why, and its linears in file order. Nothing
+  // above but the names and the dtype is set then.
+  std::string obstacle;
+  std::vector<LinearSpec> loose;
+  bool has_forward() const { return obstacle.empty(); }
+  // All of the blocks, or the loose ones.
+  std::vector<const LinearSpec*> linears() const;
 };
 
 // Every module name of the model, for the report of patterns that match nothing.

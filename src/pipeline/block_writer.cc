@@ -124,10 +124,11 @@ class Writer {
   void table(const std::string& module, const std::vector<ModelEnds::Rewrite>& rewrites) {
     if (module.empty()) return;
     const std::string name = module + ".weight";
-    const TensorView source = checkpoint_.at(name);
+    const WeightSource source = checkpoint_.source(name);
     check_finite(name, source);
+    Tensor decoded;
     if (rewrites.empty())
-      saver_.write_float(name, source);
+      saver_.write_float(name, source.whole(decoded));
     else
       saver_.write_float(name, rewritten(source, rewrites).view());
     checkpoint_.dont_need(name);
@@ -172,37 +173,36 @@ void write_block(BlockState& state, const CheckpointReader& checkpoint, const Mo
   Writer(state, checkpoint, ends, model_dtype, saver, measure, summary).write();
 }
 
-Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites) {
+Tensor rewritten(const WeightSource& source, const std::vector<ModelEnds::Rewrite>& rewrites) {
   constexpr std::int64_t kRows = 1024;
-  Tensor out = Tensor::uninitialized(source.dtype, source.shape);
-  const std::int64_t width = source.shape.at(1);
-  const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(source.dtype);
+  Tensor out = Tensor::uninitialized(source.dtype(), source.shape());
+  const std::int64_t width = source.shape().at(1);
+  const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(source.dtype());
   std::vector<float> rows(static_cast<std::size_t>(kRows * width));
-  for (std::int64_t begin = 0; begin < source.shape[0]; begin += kRows) {
+  for (std::int64_t begin = 0; begin < source.shape()[0]; begin += kRows) {
     check_interrupted();
-    const Shape tile = {std::min(kRows, source.shape[0] - begin), width};
+    const Shape tile = {std::min(kRows, source.shape()[0] - begin), width};
     const std::size_t offset = static_cast<std::size_t>(begin) * row_bytes;
-    to_f32(TensorView{source.dtype, tile, source.bytes + offset}, rows.data());
+    source.read_rows(begin, begin + tile[0], rows.data());
     for (const auto& rewrite : rewrites) rewrite(rows.data(), tile[0]);
-    const Tensor turned = from_f32(rows.data(), tile, source.dtype);
+    const Tensor turned = from_f32(rows.data(), tile, source.dtype());
     std::copy_n(turned.view().bytes, turned.view().byte_size(), out.bytes() + offset);
   }
   return out;
 }
 
-void check_finite(const std::string& name, const TensorView& view) {
-  if (!is_float(view.dtype)) return;
+void check_finite(const std::string& name, const WeightSource& source) {
+  if (!is_float(source.dtype()) || source.count() == 0) return;
   constexpr std::int64_t kGrain = 1 << 16;
+  const std::int64_t width = source.shape().empty() ? 1 : source.shape().back();
   std::atomic<bool> bad{false};
-  const std::size_t size = dtype_size(view.dtype);
-  parallel_ranges(view.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> values(static_cast<std::size_t>(end - begin));
-    to_f32(
-        TensorView{view.dtype, {end - begin}, view.bytes + static_cast<std::size_t>(begin) * size},
-        values.data());
-    for (float value : values)
-      if (!std::isfinite(value)) bad = true;
-  });
+  parallel_ranges(source.count() / width, std::max<std::int64_t>(1, kGrain / width),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    std::vector<float> values(static_cast<std::size_t>((end - begin) * width));
+                    source.read_rows(begin, end, values.data());
+                    for (float value : values)
+                      if (!std::isfinite(value)) bad = true;
+                  });
   if (bad)
     throw DataError(fmt::format("tensor {} holds NaN or infinite values", name),
                     "the checkpoint is damaged; download the shard again");

@@ -12,10 +12,10 @@ void write_block(BlockState& state, const CheckpointReader& checkpoint, const Mo
                  DType model_dtype, Saver& saver, bool measure, QuantSummary& summary);
 
 // A table of rows after all rewrites, in its own dtype.
-Tensor rewritten(const TensorView& source, const std::vector<ModelEnds::Rewrite>& rewrites);
+Tensor rewritten(const WeightSource& source, const std::vector<ModelEnds::Rewrite>& rewrites);
 
 // Throws DataError when a float tensor that is only copied holds NaN or infinity: it must not
 // travel silently.
-void check_finite(const std::string& name, const TensorView& view);
+void check_finite(const std::string& name, const WeightSource& source);
 
 }  // namespace msmodelslim

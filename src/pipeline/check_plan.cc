@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/compressed_config.h"
+#include "pipeline/by_tensors.h"
 #include "pipeline/check_cache.h"
 #include "pipeline/check_experts.h"
 #include "pipeline/check_flatquant.h"
@@ -203,16 +204,15 @@ void check_group_sizes(const QuantJob& job, const ModelSpec& model) {
   const auto steps = selections_of(job.plan).linears;
   const NameFilter exclude(job.exclude, {}, false);
   std::map<std::int64_t, std::vector<std::string>> misfits;
-  for (const BlockSpec& block : model.blocks)
-    for (const LinearSpec* linear : block.linears()) {
-      if (exclude.selects(linear->name)) continue;
-      const auto step = std::find_if(steps.begin(), steps.end(), [&](const LinearQuantStep* s) {
-        return s->filter.selects(linear->name);
-      });
-      const std::int64_t size = step == steps.end() ? 0 : column_unit((*step)->weight);
-      if (size > 0 && linear->in % size != 0)
-        misfits[size].push_back(fmt::format("{} ({})", linear->name, linear->in));
-    }
+  for (const LinearSpec* linear : model.linears()) {
+    if (exclude.selects(linear->name)) continue;
+    const auto step = std::find_if(steps.begin(), steps.end(), [&](const LinearQuantStep* s) {
+      return s->filter.selects(linear->name);
+    });
+    const std::int64_t size = step == steps.end() ? 0 : column_unit((*step)->weight);
+    if (size > 0 && linear->in % size != 0)
+      misfits[size].push_back(fmt::format("{} ({})", linear->name, linear->in));
+  }
   for (const auto& [size, linears] : misfits)
     throw UsageError(
         fmt::format("groups of {} columns do not divide the inputs of {}", size, joined(linears)),
@@ -258,15 +258,18 @@ bool has_mixed_groups(const QuantJob& job, const ModelSpec& model) {
 }
 
 void check_plan(const QuantJob& job, const ModelSpec& model) {
+  check_data_free(job, model);
   const std::vector<std::string> names = module_names(model);
   check_patterns(job, model, names);
-  check_cache_order(job, model);
   check_disable_names(job, names);
   check_format(job);
   check_group_sizes(job, model);
-  check_rotations(job, model);
-  check_learned(job, model);
-  check_flatquant(job, model);
+  if (model.has_forward()) {
+    check_cache_order(job, model);
+    check_rotations(job, model);
+    check_learned(job, model);
+    check_flatquant(job, model);
+  }
   for (const auto& [message, remedy] : expert_warnings(job, model)) report(job, message, remedy);
   const auto types = planned_types(job, model);
   if (selections_of(job.plan).rotations.empty() && !quantizes_a_cache(job, model) &&

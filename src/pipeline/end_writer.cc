@@ -29,11 +29,13 @@ EndWriter::EndWriter(const ModelSpec& model, const CheckpointReader& checkpoint,
 
 void EndWriter::write_embedding(Saver& saver) const {
   const std::string name = model_.embedding + ".weight";
-  check_finite(name, checkpoint_.at(name));
+  const WeightSource source = checkpoint_.source(name);
+  check_finite(name, source);
+  Tensor decoded;
   if (ends_.embedding.empty())
-    saver.write_float(name, checkpoint_.at(name));
+    saver.write_float(name, source.whole(decoded));
   else
-    saver.write_float(name, rewritten(checkpoint_.at(name), ends_.embedding).view());
+    saver.write_float(name, rewritten(source, ends_.embedding).view());
   checkpoint_.dont_need(name);
 }
 
@@ -70,8 +72,10 @@ void EndWriter::write_head(std::optional<QuantizedLinear> quantized, Saver& save
 
 void EndWriter::write_extra_tensors(Saver& saver) const {
   for (const std::string& name : extra_tensors_) {
-    check_finite(name, checkpoint_.at(name));
-    saver.copy(name, checkpoint_.at(name));
+    const WeightSource source = checkpoint_.source(name);
+    check_finite(name, source);
+    Tensor decoded;
+    saver.copy(name, source.whole(decoded));
     checkpoint_.dont_need(name);
   }
 }

@@ -67,7 +67,7 @@ class FloatSparseProcessor : public Processor {
         sparse.spec = linear->spec();
         sparse.bias = linear->bias();
         sparse.input_rotation = linear->input_rotation();
-        pruner.prune(WeightRows(*linear), step_.ratio, linear->source().dtype, sparse);
+        pruner.prune(WeightRows(*linear), step_.ratio, linear->source().dtype(), sparse);
         state.done[linear->name()] = std::move(sparse);
       }
     }

@@ -16,7 +16,8 @@ using Warnings = std::vector<std::pair<std::string, std::string>>;
 // Follows one linear through the entries of a recipe.
 class Follower {
  public:
-  Follower(const ModelSpec& model, const BlockSpec& block, const LinearSpec& spec,
+  // `block` null: a linear by itself.
+  Follower(const ModelSpec& model, const BlockSpec* block, const LinearSpec& spec,
            const NameFilter& exclude)
       : model_(model), block_(block), exclude_(exclude) {
     result_.spec = &spec;
@@ -58,7 +59,8 @@ class Follower {
     const auto selects = [&](const std::string& name) {
       return step.filter.selects(name) && !exclude_.selects(name);
     };
-    for (const FlatPair& pair : flat_pairs(model_, block_, selects))
+    if (block_ == nullptr) return;
+    for (const FlatPair& pair : flat_pairs(model_, *block_, selects))
       for (const LinearSpec* target : pair.targets)
         result_.flat = result_.flat || target->name == result_.spec->name;
   }
@@ -68,7 +70,7 @@ class Follower {
   }
 
   const ModelSpec& model_;
-  const BlockSpec& block_;
+  const BlockSpec* block_;
   const NameFilter& exclude_;
   PlannedLinear result_;
 };
@@ -125,12 +127,14 @@ bool saves_ascendv1(const Plan& plan) {
 std::vector<PlannedLinear> planned_linears(const QuantJob& job, const ModelSpec& model) {
   const NameFilter exclude(job.exclude, {}, false);
   std::vector<PlannedLinear> linears;
+  const auto follow = [&](const BlockSpec* block, const LinearSpec& linear) {
+    Follower follower(model, block, linear, exclude);
+    if (!exclude.selects(linear.name)) follower.see(job.plan.steps);
+    linears.push_back(follower.result());
+  };
   for (const BlockSpec& block : model.blocks)
-    for (const LinearSpec* linear : block.linears()) {
-      Follower follower(model, block, *linear, exclude);
-      if (!exclude.selects(linear->name)) follower.see(job.plan.steps);
-      linears.push_back(follower.result());
-    }
+    for (const LinearSpec* linear : block.linears()) follow(&block, *linear);
+  for (const LinearSpec& linear : model.loose) follow(nullptr, linear);
   return linears;
 }
 

@@ -12,8 +12,10 @@
 #include "base/output_folder.h"
 #include "base/progress.h"
 #include "base/usage.h"
+#include "checkpoint/source.h"
 #include "forward/run.h"
 #include "pipeline/block_writer.h"
+#include "pipeline/by_tensors.h"
 #include "pipeline/calibration_pass.h"
 #include "pipeline/end_writer.h"
 #include "pipeline/engine_keys.h"
@@ -21,14 +23,12 @@
 #include "pipeline/float_streams.h"
 #include "pipeline/head_quant.h"
 #include "pipeline/journal.h"
+#include "pipeline/make_saver.h"
 #include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
 #include "pipeline/v0_save.h"
 #include "pipeline/v0_statistics.h"
-#include "pipeline/v1_layout.h"
-#include "save/ascendv1_saver.h"
-#include "save/compressed_tensors_saver.h"
 #include "save/copy_files.h"
 #include "save/verify.h"
 
@@ -58,7 +58,7 @@ class Run {
   explicit Run(const QuantJob& job)
       : job_(job),
         config_(ModelConfig::read(job.model_path)),
-        checkpoint_(job.model_path),
+        checkpoint_(open_source(job.model_path)),
         model_(build_model_spec(config_, checkpoint_)),
         ends_(Norm(model_.final_norm, checkpoint_)),
         end_writer_(model_, checkpoint_, ends_),
@@ -118,7 +118,7 @@ class Run {
       write_file_atomic(folder.file(job_.recipe_file), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working(), rewrites_ends());
     if (job_.plan.v0 && job_.plan.v0->mindie) mark_config(*job_.plan.v0, folder.working());
-    const std::unique_ptr<Saver> made = make_saver(folder.working());
+    const std::unique_ptr<Saver> made = make_saver(job_, model_, folder.working());
     Saver& saver = *made;
     start_states();
     if (job_.debug || !journal.found())
@@ -137,20 +137,6 @@ class Run {
     std::vector<std::uint64_t> hashes;
     for (const WrittenTensor& tensor : saver.written()) hashes.push_back(tensor.hash);
     summary_.tensors_hash = hash_bytes(hashes.data(), hashes.size() * sizeof(hashes[0]));
-  }
-
-  std::unique_ptr<Saver> make_saver(const std::string& folder) const {
-    constexpr std::uint64_t kGiB = 1ULL << 30;
-    AscendV1Options options;
-    options.model_dtype = model_.dtype;
-    if (job_.plan.v0)
-      set_v0_options(*job_.plan.v0, &options);
-    else if (!job_.plan.saves.empty())
-      options.part_bytes = kGiB * static_cast<std::uint64_t>(job_.plan.saves[0].part_file_size);
-    if (!job_.plan.v0) set_v1_layout(job_, model_, &options);
-    if (saves_compressed_tensors(job_.plan))
-      return std::make_unique<CompressedTensorsSaver>(folder, options.part_bytes, model_.dtype);
-    return std::make_unique<AscendV1Saver>(folder, options);
   }
 
   // Embeds what passes through the blocks.
@@ -329,13 +315,14 @@ class Run {
 
 void check_job(const QuantJob& job) {
   check_output_path(job.save_path, job.model_path, job.overwrite);
-  const CheckpointReader checkpoint(job.model_path);
-  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
-  check_checkpoint(model, checkpoint);
+  const CheckpointReader checkpoint = open_source(job.model_path);
+  const ModelSpec model = build_any_spec(ModelConfig::read(job.model_path), checkpoint);
+  if (model.has_forward()) check_checkpoint(model, checkpoint);
   check_plan(job, model);
 }
 
 QuantSummary quantize_model(const QuantJob& job) {
+  if (auto summary = quantize_by_tensors(job)) return *summary;
   if (!job.plan.v0 || !job.plan.v0->needs_statistics()) return Run(job).run();
   QuantJob decided = job;
   decide_v0(&decided);

@@ -6,6 +6,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "checkpoint/source.h"
 #include "observe/spread_tap.h"
 #include "pipeline/float_streams.h"
 #include "recipe/v0_steps.h"
@@ -34,7 +35,7 @@ double range_of(const SpreadTap::Stats& stats) {
 }
 
 Ranges float_ranges(const QuantJob& job) {
-  const CheckpointReader checkpoint(job.model_path);
+  const CheckpointReader checkpoint = open_source(job.model_path);
   const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
   const PriorResult prior;
   ProcessorContext context{&model, job.pedigree, {}, nullptr, &prior, job.seed};

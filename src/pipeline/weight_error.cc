@@ -23,21 +23,17 @@ std::optional<WeightError> weight_error(Linear& linear, const QuantizedLinear& q
   const std::int64_t k = quantized.spec.in;
   std::vector<float> q(static_cast<std::size_t>(n * k));
   dequantize_weight(quantized, q.data());
-  const TensorView source =
-      linear.changed()
-          ? TensorView{DType::kF32, {n, k}, reinterpret_cast<const std::byte*>(linear.weight())}
-          : linear.source();
-  const std::size_t row_bytes = static_cast<std::size_t>(k) * dtype_size(source.dtype);
+  const float* changed = linear.changed() ? linear.weight() : nullptr;
   std::vector<Sums> rows(static_cast<std::size_t>(n));
   parallel_ranges(n, 16, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(static_cast<std::size_t>(k));
     for (std::int64_t i = begin; i < end; ++i) {
-      to_f32(TensorView{source.dtype, {k}, source.bytes + static_cast<std::size_t>(i) * row_bytes},
-             row.data());
+      if (changed == nullptr) linear.source().read_rows(i, i + 1, row.data());
+      const float* weight = changed == nullptr ? row.data() : changed + i * k;
       const float* mine = q.data() + i * k;
       Sums& sums = rows[static_cast<std::size_t>(i)];
       for (std::int64_t j = 0; j < k; ++j) {
-        const double w = row[static_cast<std::size_t>(j)];
+        const double w = weight[j];
         const double v = mine[j];
         sums.ww += w * w;
         sums.qq += v * v;

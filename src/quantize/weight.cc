@@ -54,20 +54,16 @@ void encode(const float* row, QuantParam param, int bits, std::int8_t* codes, st
 }
 
 WeightRows::WeightRows(Linear& linear)
-    : source_(linear.changed() ? TensorView{DType::kF32, linear.source().shape,
-                                            reinterpret_cast<const std::byte*>(linear.weight())}
-                               : linear.source()) {}
+    : source_(linear.changed()
+                  ? WeightSource(TensorView{DType::kF32, linear.source().shape(),
+                                            reinterpret_cast<const std::byte*>(linear.weight())})
+                  : linear.source()) {
+  if (source_.is_plain() && source_.dtype() == DType::kF32) f32_ = source_.plain().as<float>();
+}
 
 const float* WeightRows::row(std::int64_t i, float* buffer) const {
-  const std::int64_t k = width();
-  if (source_.dtype == DType::kF32) return source_.as<float>() + i * k;
-  if (source_.dtype == DType::kBF16) {
-    bf16_to_f32(source_.as<std::uint16_t>() + i * k, buffer, k);
-  } else {
-    const std::size_t row_bytes = static_cast<std::size_t>(k) * dtype_size(source_.dtype);
-    to_f32(TensorView{source_.dtype, {k}, source_.bytes + static_cast<std::size_t>(i) * row_bytes},
-           buffer);
-  }
+  if (f32_ != nullptr) return f32_ + i * width();
+  source_.read_rows(i, i + 1, buffer);
   return buffer;
 }
 

@@ -37,14 +37,16 @@ struct WeightConfig {
 class WeightRows {
  public:
   explicit WeightRows(Linear& linear);
-  explicit WeightRows(TensorView source) : source_(std::move(source)) {}
-  std::int64_t rows() const { return source_.shape[0]; }
-  std::int64_t width() const { return source_.shape[1]; }
+  // fp32 values.
+  explicit WeightRows(const TensorView& values) : source_(values), f32_(values.as<float>()) {}
+  std::int64_t rows() const { return source_.shape()[0]; }
+  std::int64_t width() const { return source_.shape()[1]; }
   // fp32 row i; `buffer` [width] is used when the source is not fp32.
   const float* row(std::int64_t i, float* buffer) const;
 
  private:
-  TensorView source_;
+  WeightSource source_;
+  const float* f32_ = nullptr;  // the values, where they lie in memory as such
 };
 
 // Fills codes and weight_scale (weight_offset) of `out`. Throws DataError naming the linear for NaN

@@ -10,6 +10,8 @@ namespace msmodelslim {
 
 // Recipes for every model.
 inline constexpr std::string_view kDefaultPedigree = "default";
+// Recipes that need neither data nor a forward pass.
+inline constexpr std::string_view kDataFreePedigree = "data_free";
 
 struct ModelType {
   std::string name;                    // as recipes spell it

@@ -20,7 +20,7 @@ std::set<std::string> pedigrees_of(const PracticeLibrary& library) {
 }
 
 std::string models_of(const Recipe& recipe, const std::string& pedigree) {
-  if (pedigree == kDefaultPedigree) return "any model";
+  if (pedigree == kDefaultPedigree || pedigree == kDataFreePedigree) return "any model";
   std::vector<std::string> models = recipe.metadata.verified_model_types;
   for (const auto& [model, tags] : recipe.metadata.verified_tags) models.push_back(model);
   return join_words(models);

@@ -55,7 +55,13 @@ const std::vector<std::string>& default_pedigrees() {
   return names;
 }
 
-bool is_generic(const ModelType& model) { return model.pedigrees == default_pedigrees(); }
+bool is_general(std::string_view pedigree) {
+  return pedigree == kDefaultPedigree || pedigree == kDataFreePedigree;
+}
+
+bool is_generic(const ModelType& model) {
+  return model.pedigrees.size() == 1 && is_general(model.pedigrees.front());
+}
 
 std::string describe(const Search& search, const Candidate& candidate, bool generic,
                      const QuantType& wanted, bool type_given, const QuantType& used) {
@@ -89,7 +95,7 @@ std::string trimmed(const std::string& text) {
 
 Applies recipe_applies(const Recipe& recipe, const std::string& pedigree,
                        const std::string& model_type, const std::vector<std::string>& tags) {
-  if (pedigree == kDefaultPedigree) return Applies::kMatch;
+  if (is_general(pedigree)) return Applies::kMatch;
   const auto& models = recipe.metadata.verified_model_types;
   if (!models.empty())
     return std::find(models.begin(), models.end(), model_type) != models.end() ? Applies::kMatch

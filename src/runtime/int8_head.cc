@@ -7,22 +7,20 @@
 namespace msmodelslim {
 
 Int8Head::Int8Head(const Linear& head) {
-  const TensorView source = head.source();
-  if (!is_float(source.dtype))
+  const WeightSource& source = head.source();
+  if (!is_float(source.dtype()))
     throw UsageError(
-        fmt::format("the head {} is {} already", head.name(), dtype_name(source.dtype)),
+        fmt::format("the head {} is {} already", head.name(), dtype_name(source.dtype())),
         "leave --lm_head out");
   const std::int64_t in = head.spec().in;
   const std::int64_t out = head.spec().out;
   codes_.resize(static_cast<std::size_t>(in * out));
   scales_.resize(static_cast<std::size_t>(out));
   constexpr std::int64_t kRows = 256;
-  const std::size_t row_bytes = static_cast<std::size_t>(in) * dtype_size(source.dtype);
   parallel_ranges(out, kRows, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(static_cast<std::size_t>(in));
     for (std::int64_t r = begin; r < end; ++r) {
-      to_f32(TensorView{source.dtype, {in}, source.bytes + static_cast<std::size_t>(r) * row_bytes},
-             row.data());
+      source.read_rows(r, r + 1, row.data());
       const float largest = abs_max(row.data(), in);
       const float scale = largest > 0 ? largest / 127.0F : 1.0F;
       scales_[static_cast<std::size_t>(r)] = scale;

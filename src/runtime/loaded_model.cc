@@ -1,5 +1,6 @@
 #include "runtime/loaded_model.h"
 
+#include "checkpoint/source.h"
 #include "forward/scratch.h"
 #include "model/build.h"
 #include "runtime/engine_kv.h"
@@ -8,7 +9,8 @@
 namespace msmodelslim {
 
 LoadedModel::LoadedModel(const std::string& folder, const LoadOptions& options)
-    : checkpoint_(folder), spec_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
+    : checkpoint_(EngineOp::is_quantized(folder) ? CheckpointReader(folder) : open_source(folder)),
+      spec_(build_model_spec(ModelConfig::read(folder), checkpoint_)) {
   if (EngineOp::is_quantized(folder)) {
     op_ = std::make_unique<EngineOp>(spec_, checkpoint_, spec_.dtype);
     kv_op_ = std::make_unique<EngineKvOp>(spec_, checkpoint_);

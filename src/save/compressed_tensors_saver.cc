@@ -111,7 +111,14 @@ void CompressedTensorsSaver::finish() {
   if (groups_.empty()) return;
   const std::string path = (fs::path(folder()) / "config.json").string();
   Json config = read_json_file(path);
-  config["quantization_config"] = compressed_config_json(groups_, ignore_);
+  // Matrices that were copied may belong to linears too, for example of a tower for images.
+  constexpr std::string_view kWeight = ".weight";
+  std::vector<std::string> ignore = ignore_;
+  for (const WrittenTensor& tensor : written())
+    if (copied().count(tensor.name) > 0 && tensor.shape.size() == 2 &&
+        tensor.name.ends_with(kWeight))
+      ignore.push_back(tensor.name.substr(0, tensor.name.size() - kWeight.size()));
+  config["quantization_config"] = compressed_config_json(groups_, ignore);
   write_file_atomic(path, dump_json_python(config, 2));
 }
 

@@ -21,12 +21,14 @@ void Saver::resume(const Json& state) {
 
 void Saver::write(Linear& linear) {
   const LinearSpec& spec = linear.spec();
-  const DType dtype = linear.source().dtype;
+  const DType dtype = linear.source().dtype();
   if (linear.changed())
     put(spec.name + ".weight", from_f32(linear.weight(), {spec.out, spec.in}, dtype).view(),
         LinearType::kFloat);
-  else
-    put(spec.name + ".weight", linear.source(), LinearType::kFloat);
+  else {
+    Tensor decoded;
+    put(spec.name + ".weight", linear.source().whole(decoded), LinearType::kFloat);
+  }
   if (!linear.bias().empty())
     put(spec.name + ".bias", from_f32(linear.bias().data(), {spec.out}, dtype).view(),
         LinearType::kFloat);

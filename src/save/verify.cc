@@ -63,6 +63,8 @@ class Check {
   }
 
   void model() {
+    for (const LinearSpec& l : model_.loose) linear(l);
+    if (!model_.has_forward()) return;
     is_float(model_.embedding + ".weight");
     is_float(model_.final_norm.name + ".weight");
     linear(model_.head);

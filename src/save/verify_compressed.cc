@@ -36,9 +36,8 @@ class Check {
                                const std::set<std::string>& copied) {
     known_ = copied;
     problems_ = find_changed_tensors(reader_, written);
-    float_tensor(model_.embedding + ".weight", {model_.vocab, model_.hidden});
-    float_tensor(model_.final_norm.name + ".weight", {model_.final_norm.size});
-    linear(model_.head);
+    for (const LinearSpec& l : model_.loose) linear(l);
+    if (model_.has_forward()) ends();
     for (const BlockSpec& block : model_.blocks) {
       for (const LinearSpec* l : block.linears()) linear(*l);
       for (const NormSpec* n : block.norms()) norm(*n);
@@ -61,6 +60,12 @@ class Check {
 
   std::optional<CompressedScheme> scheme_of(const LinearSpec& spec) const {
     return config_ ? config_->scheme_of(spec.name) : std::nullopt;
+  }
+
+  void ends() {
+    float_tensor(model_.embedding + ".weight", {model_.vocab, model_.hidden});
+    float_tensor(model_.final_norm.name + ".weight", {model_.final_norm.size});
+    linear(model_.head);
   }
 
   void norm(const NormSpec& spec) { float_tensor(spec.name + ".weight", {spec.size}); }

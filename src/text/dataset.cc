@@ -1,5 +1,6 @@
 #include "text/dataset.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -140,15 +141,19 @@ std::vector<CalibSample> read_calib_set(const std::string& path) {
   return lines ? parse_calib_jsonl(text, path) : parse_calib_json(text, path);
 }
 
-std::vector<std::vector<std::int32_t>> tokenize_calib_set(const std::vector<CalibSample>& samples,
-                                                          const Tokenizer& tokenizer,
-                                                          const CalibOptions& options) {
+namespace {
+
+// `encode(text)` gives the ids of a sample that has none.
+template <typename Encode>
+std::vector<std::vector<std::int32_t>> limited_ids(const std::vector<CalibSample>& samples,
+                                                   const CalibOptions& options,
+                                                   const Encode& encode) {
   std::vector<std::vector<std::int32_t>> result;
   std::int64_t left = options.max_tokens.value_or(std::numeric_limits<std::int64_t>::max());
   for (std::size_t i = 0; i < samples.size() && left > 0; ++i) {
     if (options.max_samples && static_cast<std::int64_t>(i) >= *options.max_samples) break;
     std::vector<std::int32_t> ids = samples[i].input_ids;
-    if (ids.empty()) ids = tokenizer.encode(samples[i].text, /*add_special_tokens=*/true);
+    if (ids.empty()) ids = encode(samples[i].text);
     if (ids.empty()) {
       log_warning("text", "calibration sample {} gives no tokens and is left out", i);
       continue;
@@ -167,6 +172,27 @@ std::vector<std::vector<std::int32_t>> tokenize_calib_set(const std::vector<Cali
     throw DataError("the calibration set tokenizes to nothing: no sample gives a token",
                     "give a set with text, and limits of at least one sample and one token");
   return result;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::int32_t>> tokenize_calib_set(const std::vector<CalibSample>& samples,
+                                                          const Tokenizer& tokenizer,
+                                                          const CalibOptions& options) {
+  return limited_ids(samples, options, [&](const std::string& text) {
+    return tokenizer.encode(text, /*add_special_tokens=*/true);
+  });
+}
+
+bool holds_ids_only(const std::vector<CalibSample>& samples) {
+  return std::none_of(samples.begin(), samples.end(),
+                      [](const CalibSample& sample) { return sample.input_ids.empty(); });
+}
+
+std::vector<std::vector<std::int32_t>> ids_of_calib_set(const std::vector<CalibSample>& samples,
+                                                        const CalibOptions& options) {
+  return limited_ids(samples, options,
+                     [](const std::string&) { return std::vector<std::int32_t>(); });
 }
 
 }  // namespace msmodelslim

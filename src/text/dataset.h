@@ -48,4 +48,9 @@ std::vector<std::vector<std::int32_t>> tokenize_calib_set(const std::vector<Cali
                                                           const Tokenizer& tokenizer,
                                                           const CalibOptions& options);
 
+// True when no sample needs a tokenizer; then these are the ids, with the same limits.
+bool holds_ids_only(const std::vector<CalibSample>& samples);
+std::vector<std::vector<std::int32_t>> ids_of_calib_set(const std::vector<CalibSample>& samples,
+                                                        const CalibOptions& options);
+
 }  // namespace msmodelslim

@@ -48,6 +48,18 @@ TEST(Dataset, LineWithoutKnownKeyIsItselfTheText) {
               ElementsAre("{\"q\": 1}\n", "{\"q\": 2}"));
 }
 
+TEST(Dataset, IdsNeedNoTokenizer) {
+  const std::vector<CalibSample> ids = {{"", {3, 1, 2}}, {"", {5, 6}}};
+  EXPECT_TRUE(holds_ids_only(ids));
+  EXPECT_FALSE(holds_ids_only({{"", {3}}, {"text", {}}}));
+  CalibOptions options;
+  options.max_tokens = 4;
+  EXPECT_EQ(ids_of_calib_set(ids, options), (Lists{{3, 1, 2}, {5}}));
+  options.vocab_size = 3;
+  EXPECT_THAT(error_of<DataError>([&] { ids_of_calib_set(ids, options); }),
+              HasSubstr("token id 3 is outside"));
+}
+
 TEST(Dataset, InputIdsAreUsedAsTheyAre) {
   const auto samples = parse_calib_jsonl("{\"input_ids\": [3, 1, 2]}", "x.jsonl");
   EXPECT_THAT(samples.at(0).input_ids, ElementsAre(3, 1, 2));

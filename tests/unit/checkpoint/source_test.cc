@@ -1,0 +1,182 @@
+#include "checkpoint/source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "base/error.h"
+#include "checkpoint/pack_int32.h"
+#include "shared_data.h"
+#include "tensor/codec.h"
+
+namespace msmodelslim {
+namespace {
+
+using testing::HasSubstr;
+
+class Source : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = temp_path("source");
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void add(const std::string& name, Tensor tensor) { tensors_[name] = std::move(tensor); }
+  CheckpointReader open(const std::string& config = "{}") {
+    std::ofstream(folder_ + "/config.json") << config;
+    std::vector<NamedTensor> list;
+    for (const auto& [name, tensor] : tensors_) list.push_back({name, tensor.view()});
+    write_safetensors(folder_ + "/model.safetensors", list);
+    return open_source(folder_);
+  }
+  std::string error_of(const std::string& config = "{}") {
+    try {
+      open(config);
+    } catch (const DataError& error) {
+      EXPECT_FALSE(error.remedy().empty());
+      return error.what();
+    }
+    return "no error";
+  }
+
+  std::string folder_;
+  std::map<std::string, Tensor> tensors_;
+};
+
+template <typename T>
+Tensor filled(DType dtype, const Shape& shape, T (*value)(std::int64_t)) {
+  Tensor tensor(dtype, shape);
+  for (std::int64_t i = 0; i < tensor.count(); ++i) tensor.as<T>()[i] = value(i);
+  return tensor;
+}
+
+std::vector<float> values_of(const CheckpointReader& reader, const std::string& name) {
+  Tensor owned;
+  const TensorView view = reader.source(name).whole(owned);
+  std::vector<float> values(static_cast<std::size_t>(view.count()));
+  to_f32(view, values.data());
+  return values;
+}
+
+std::uint8_t any_byte(std::int64_t i) { return static_cast<std::uint8_t>(i * 37 % 120); }
+std::uint8_t any_code(std::int64_t i) { return static_cast<std::uint8_t>(i * 29 % 256); }
+float any_scale(std::int64_t i) { return 0.25F + 0.125F * static_cast<float>(i); }
+
+// DeepSeek: blocks of 128 x 128, the last ones partial.
+TEST_F(Source, ReadsFp8InBlocks) {
+  add("a.weight", filled<std::uint8_t>(DType::kF8E4M3, {130, 200}, any_byte));
+  add("a.weight_scale_inv", filled<float>(DType::kF32, {2, 2}, any_scale));
+  add("a.bias", filled<float>(DType::kF32, {130}, any_scale));
+  const CheckpointReader reader = open(
+      R"({"torch_dtype":"bfloat16","quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]}})");
+  EXPECT_EQ(reader.names(), (std::vector<std::string>{"a.bias", "a.weight"}));
+  EXPECT_FALSE(reader.has("a.weight_scale_inv"));
+  EXPECT_EQ(reader.source("a.weight").dtype(), DType::kBF16);
+  EXPECT_THROW(reader.at("a.weight"), DataError);
+  const std::vector<float> values = values_of(reader, "a.weight");
+  for (std::int64_t r = 0; r < 130; ++r)
+    for (std::int64_t c = 0; c < 200; ++c) {
+      const float scale = any_scale(r / 128 * 2 + c / 128);
+      ASSERT_EQ(values[static_cast<std::size_t>(r * 200 + c)],
+                round_to_bf16(e4m3_to_f32(any_byte(r * 200 + c)) * scale));
+    }
+}
+
+TEST_F(Source, ReadsScalesOfRowsAndTensors) {
+  add("rows.weight", filled<std::uint8_t>(DType::kF8E4M3, {3, 20}, any_byte));
+  add("rows.weight_scale", filled<float>(DType::kF32, {3, 1}, any_scale));
+  add("rows.input_scale", filled<float>(DType::kF32, {1}, any_scale));
+  add("whole.weight", filled<std::uint8_t>(DType::kF8E4M3, {3, 20}, any_byte));
+  add("whole.weight_scale", filled<float>(DType::kF32, {}, any_scale));
+  const CheckpointReader reader = open(R"({"dtype":"float32"})");
+  EXPECT_EQ(reader.names(), (std::vector<std::string>{"rows.weight", "whole.weight"}));
+  for (std::int64_t i = 0; i < 60; ++i) {
+    const float code = e4m3_to_f32(any_byte(i));
+    EXPECT_EQ(values_of(reader, "rows.weight")[static_cast<std::size_t>(i)],
+              code * any_scale(i / 20));
+    EXPECT_EQ(values_of(reader, "whole.weight")[static_cast<std::size_t>(i)], code * any_scale(0));
+  }
+}
+
+// Kimi-K2: groups of 32 columns, eight codes a word.
+TEST_F(Source, ReadsPackedInt4) {
+  Tensor codes(DType::kI8, {4, 64});
+  for (std::int64_t i = 0; i < codes.count(); ++i)
+    codes.as<std::int8_t>()[i] = static_cast<std::int8_t>(i % 16 - 8);
+  add("a.weight_packed", pack_rows_int32(codes, 4));
+  add("a.weight_scale", filled<float>(DType::kF32, {4, 2}, any_scale));
+  Tensor shape(DType::kI64, {2});
+  shape.as<std::int64_t>()[0] = 4;
+  shape.as<std::int64_t>()[1] = 64;
+  add("a.weight_shape", std::move(shape));
+  const CheckpointReader reader =
+      open(R"({"text_config":{"quantization_config":{"quant_method":"compressed-tensors"}}})");
+  EXPECT_EQ(reader.names(), (std::vector<std::string>{"a.weight"}));
+  const std::vector<float> values = values_of(reader, "a.weight");
+  for (std::int64_t i = 0; i < 256; ++i)
+    EXPECT_EQ(values[static_cast<std::size_t>(i)],
+              round_to_bf16(static_cast<float>(i % 16 - 8) * any_scale(i / 32)));
+}
+
+TEST_F(Source, ReadsZeroPoints) {
+  add("a.weight", filled<std::uint8_t>(DType::kI8, {2, 16}, any_code));
+  add("a.weight_scale", filled<float>(DType::kF32, {2, 1}, any_scale));
+  Tensor zero(DType::kI8, {2, 1});
+  zero.as<std::int8_t>()[0] = -3;
+  zero.as<std::int8_t>()[1] = 5;
+  add("a.weight_zero_point", std::move(zero));
+  const CheckpointReader reader = open(R"({"dtype":"float32"})");
+  const std::vector<float> values = values_of(reader, "a.weight");
+  EXPECT_EQ(values[1], (29.0F + 3.0F) * any_scale(0));
+  EXPECT_EQ(values[16],
+            (static_cast<float>(static_cast<std::int8_t>(any_code(16))) - 5.0F) * any_scale(1));
+}
+
+// DeepSeek-V4: two codes a byte, exponents as scales.
+TEST_F(Source, ReadsFp4WithExponents) {
+  add("a.weight", filled<std::uint8_t>(DType::kI8, {2, 32}, any_code));
+  add("a.scale", filled<std::uint8_t>(DType::kF8E8M0, {2, 2}, [](std::int64_t i) {
+        return static_cast<std::uint8_t>(126 + i);
+      }));
+  const CheckpointReader reader = open();
+  EXPECT_EQ(reader.source("a.weight").shape(), (Shape{2, 64}));
+  const std::vector<float> values = values_of(reader, "a.weight");
+  constexpr std::array<float, 8> kSizes = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+  for (std::int64_t i = 0; i < 128; ++i) {
+    const int byte = any_code(i / 2);
+    const int code = i % 2 == 0 ? byte & 15 : byte >> 4;
+    const float size =
+        kSizes[static_cast<std::size_t>(code & 7)] * std::ldexp(1.0F, static_cast<int>(i / 32) - 1);
+    EXPECT_EQ(values[static_cast<std::size_t>(i)], (code & 8) != 0 ? -size : size) << i;
+  }
+}
+
+TEST_F(Source, RefusesByName) {
+  EXPECT_THAT(error_of(R"({"quantization_config":{"quant_method":"gptq"}})"), HasSubstr("gptq"));
+  EXPECT_THAT(error_of(R"({"quantization_config":{"bits":4}})"), HasSubstr("without a name"));
+  add("a.qweight", Tensor(DType::kI32, {2, 2}));
+  EXPECT_THAT(error_of(), HasSubstr("GPTQ or AWQ (tensor a.qweight)"));
+}
+
+TEST_F(Source, RefusesWhatDoesNotFit) {
+  add("a.weight", filled<std::uint8_t>(DType::kF8E4M3, {130, 200}, any_byte));
+  EXPECT_THAT(error_of(), HasSubstr("there is no a.weight_scale_inv"));
+  add("a.weight_scale_inv", Tensor(DType::kF32, {3, 2}));
+  EXPECT_THAT(error_of(), HasSubstr("fits neither rows, groups nor blocks of [128, 128]"));
+  tensors_.clear();
+  add("a.weight_packed", Tensor(DType::kI32, {4, 8}));
+  EXPECT_THAT(error_of(), HasSubstr("has no a.weight_scale"));
+}
+
+TEST_F(Source, RefusesOwnOutput) {
+  add("a.weight", Tensor(DType::kF32, {2, 2}));
+  std::ofstream(folder_ + "/quant_model_description.json") << "{}";
+  EXPECT_THAT(error_of(), HasSubstr("is quantized already"));
+}
+
+}  // namespace
+}  // namespace msmodelslim
