@@ -102,6 +102,9 @@ inline constexpr const char* kV1Stem = "quant_model_weights";
 inline constexpr const char* kFaQuantKey = "fa_quant_type";
 inline constexpr const char* kFaQuantType = "FAKQuant";
 inline constexpr const char* kAttentionQuantType = ".quant_type";
+// Of a model whose indexers are quantized ("A.indexer.quant_type").
+inline constexpr const char* kIndexerKey = "indexer_quant_type";
+inline constexpr const char* kIndexerType = "INT8_DYNAMIC";
 
 // The type that represents the whole model: msModelSlim's priority list, which W4A8_DYNAMIC is not
 // in.

@@ -107,12 +107,20 @@ std::vector<Linear*> Moe::linears() {
   return all;
 }
 
+Indexer::Indexer(const IndexerSpec& indexer_spec, const CheckpointReader& checkpoint)
+    : spec(&indexer_spec),
+      q(indexer_spec.q, checkpoint),
+      k(indexer_spec.k, checkpoint),
+      k_norm(indexer_spec.k_norm, checkpoint),
+      weights(indexer_spec.weights, checkpoint) {}
+
 Mla::Mla(const MlaSpec& mla_spec, const CheckpointReader& checkpoint)
     : spec(&mla_spec),
       q_b(mla_spec.q_b, checkpoint),
       kv_a(mla_spec.kv_a, checkpoint),
       kv_a_norm(mla_spec.kv_a_norm, checkpoint),
       kv_b(mla_spec.kv_b, checkpoint) {
+  if (mla_spec.indexer) indexer = std::make_unique<Indexer>(*mla_spec.indexer, checkpoint);
   if (!mla_spec.q_a) return;
   q_a = std::make_unique<Linear>(*mla_spec.q_a, checkpoint);
   q_a_norm = std::make_unique<Norm>(*mla_spec.q_a_norm, checkpoint);
@@ -121,6 +129,19 @@ Mla::Mla(const MlaSpec& mla_spec, const CheckpointReader& checkpoint)
 std::vector<Linear*> Mla::linears() {
   std::vector<Linear*> all = {&q_b, &kv_a, &kv_b};
   if (q_a) all.insert(all.begin(), q_a.get());
+  if (indexer) all.insert(all.end(), {&indexer->q, &indexer->k, &indexer->weights});
+  return all;
+}
+
+std::vector<Linear*> Mla::input_readers() {
+  std::vector<Linear*> all = {q_a ? q_a.get() : &q_b, &kv_a};
+  if (indexer) all.insert(all.end(), {&indexer->k, &indexer->weights});
+  return all;
+}
+
+std::vector<Linear*> Mla::query_readers() {
+  std::vector<Linear*> all = {&q_b};
+  if (indexer) all.push_back(&indexer->q);
   return all;
 }
 

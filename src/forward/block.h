@@ -83,6 +83,14 @@ struct Moe {
   std::vector<Linear*> linears();  // as MoeSpec's
 };
 
+struct Indexer {
+  Indexer(const IndexerSpec& indexer_spec, const CheckpointReader& checkpoint);
+  const IndexerSpec* spec;
+  Linear q, k;
+  Norm k_norm;
+  Linear weights;
+};
+
 struct Mla {
   Mla(const MlaSpec& mla_spec, const CheckpointReader& checkpoint);
   const MlaSpec* spec;
@@ -91,8 +99,11 @@ struct Mla {
   Linear q_b, kv_a;
   Norm kv_a_norm;
   Linear kv_b;
+  std::unique_ptr<Indexer> indexer;
 
-  std::vector<Linear*> linears();  // as MlaSpec's
+  std::vector<Linear*> linears();        // as MlaSpec's
+  std::vector<Linear*> input_readers();  // of what the block's first norm gives
+  std::vector<Linear*> query_readers();  // of what q_a_norm gives
 };
 
 struct Delta {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/threads.h"
+#include "forward/indexer.h"
 #include "forward/scratch.h"
 #include "forward/steps.h"
 #include "kernels/attention.h"
@@ -23,7 +24,9 @@ class LatentAttention {
         heads_(model.heads),
         rows_(rows),
         context_(context),
-        ws_(ws) {}
+        ws_(ws) {
+    if (mla_.indexer) indexer_.emplace(*mla_.indexer, context, ws);
+  }
 
   void run(const float* normed) {
     const float* q = queries(normed);
@@ -36,8 +39,12 @@ class LatentAttention {
       return;
     }
     expand(joined, rows_, true);
-    for (const Sequence& s : context_.sequences)
+    for (const Sequence& s : context_.sequences) {
+      if (indexer_ && indexer_->chooses(s))
+        allowed_ = indexer_->choose(s, indexer_->keys() + s.begin * mla_.indexer->spec->dim);
       attend(q, s, s.begin, s.rows, out + s.begin * out_width());
+      allowed_.clear();
+    }
   }
 
  private:
@@ -49,16 +56,41 @@ class LatentAttention {
   void run_cached(const float* q, const float* joined, float* out) {
     for (std::size_t i = 0; i < context_.sequences.size(); ++i) {
       const Sequence& s = context_.sequences[i];
-      const CachedRows all =
-          context_.cache->add(block_, i, joined + s.begin * joined_width(), nullptr, s.rows);
+      const float* index_keys =
+          indexer_ ? indexer_->keys() + s.begin * mla_.indexer->spec->dim : nullptr;
+      CachedRows all =
+          context_.cache->add(block_, i, joined + s.begin * joined_width(), index_keys, s.rows);
       float* to = out + s.begin * out_width();
+      if (indexer_ && indexer_->chooses(s)) choose_cached(s, all);
       if (s.rows == 1 && is_float(mla_.kv_b.source().dtype())) {
         absorbed(q + s.begin * q_width(), all, to);
       } else {
         expand(floats_of(all), all.count, false);
         attend(q, s, 0, all.count, to);
       }
+      allowed_.clear();
     }
+  }
+
+  // One new token: `all` becomes the rows that it looks at. Several: allowed_.
+  void choose_cached(const Sequence& s, CachedRows& all) {
+    const std::int64_t dim = mla_.indexer->spec->dim;
+    const float* keys = static_cast<const float*>(all.v);
+    if (all.dtype != DType::kF32) {
+      float* widened = sized(ws_.cached_v, all.count * dim);
+      bf16_to_f32(static_cast<const std::uint16_t*>(all.v), widened, all.count * dim);
+      keys = widened;
+    }
+    allowed_ = indexer_->choose(s, keys);
+    if (s.rows > 1) return;
+    const float* rows = floats_of(all);
+    float* chosen = sized(ws_.chosen, mla_.indexer->spec->most * joined_width());
+    std::int64_t count = 0;
+    for (std::int64_t j = 0; j < all.count; ++j)
+      if (allowed_[static_cast<std::size_t>(j)] != 0)
+        std::copy_n(rows + j * joined_width(), joined_width(), chosen + count++ * joined_width());
+    all = {count, DType::kF32, chosen, nullptr};
+    allowed_.clear();
   }
 
   // x [rows * heads, stride], of which the first `rope` values of a row are rotated.
@@ -74,12 +106,14 @@ class LatentAttention {
   // [rows, heads * (nope + rope)], rotated.
   const float* queries(const float* normed) {
     float* q = sized(ws_.q, rows_ * q_width());
+    const float* input = normed;
     if (mla_.q_a) {
       float* latent = sized(ws_.latent, rows_ * mla_.q_a->spec().out);
       apply(context_, *mla_.q_a, normed, rows_, latent, ws_);
       normalize(*mla_.q_a_norm, latent, latent, rows_);
       normed = latent;
     }
+    if (indexer_) indexer_->project(input, normed, rows_);
     apply(context_, mla_.q_b, normed, rows_, q, ws_);
     rotate(q + spec_.nope, heads_, key_dim());
     return q;
@@ -142,6 +176,7 @@ class LatentAttention {
     shape.head_dim = key_dim();
     shape.value_dim = spec_.value;
     shape.scale = static_cast<float>(spec_.scale);
+    if (!allowed_.empty()) shape.allowed = allowed_.data();
     attention(shape, q + s.begin * q_width(), ws_.keys.data() + first * q_width(),
               ws_.v.data() + first * out_width(), out);
   }
@@ -182,6 +217,8 @@ class LatentAttention {
   std::int64_t rows_;
   Context& context_;
   Workspace& ws_;
+  std::optional<IndexerRun> indexer_;
+  std::vector<std::uint8_t> allowed_;  // of the sequence at hand; empty: all that is visible
 };
 
 }  // namespace

@@ -7,7 +7,8 @@
 //
 // A cache keeps [c | k_r]. Prompts expand it through Wkvb. A single new token is computed in the
 // absorbed form where Wkvb is a float weight: q'_n = Wk^T q_n is compared with c itself, and Wv is
-// applied to the weighted sum of c.
+// applied to the weighted sum of c. With an indexer (indexer.h) the cache keeps its keys too, and
+// long sequences look at chosen tokens only.
 
 #include "forward/run.h"
 

@@ -14,8 +14,9 @@ namespace msmodelslim {
 // Buffers that are kept between calls.
 struct Workspace {
   std::vector<float> normed, q, k, v, attention, hidden, part, gate, up, turned, cached_k, cached_v;
-  std::vector<float> router, gathered, expert;        // of the experts
-  std::vector<float> latent, joined, expanded, keys;  // of latent attention, fused linears
+  std::vector<float> router, gathered, expert;           // of the experts
+  std::vector<float> latent, joined, expanded, keys;     // of latent attention, fused linears
+  std::vector<float> index_q, index_k, index_w, chosen;  // of indexers
   std::vector<float> delta_in, delta_mixed, delta_z, delta_ba;  // of delta nets
 };
 

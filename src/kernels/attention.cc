@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/threads.h"
@@ -55,6 +56,11 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
       const std::int64_t last = past + row + i - key_begin;  // index of the newest visible key
       const std::int64_t first =
           shape.window > 0 ? std::max<std::int64_t>(0, last - shape.window + 1) : 0;
+      if (shape.allowed != nullptr) {
+        const std::uint8_t* allowed = shape.allowed + (row + i) * shape.key_rows + key_begin;
+        for (std::int64_t j = first; j <= last; ++j)
+          if (allowed[j] == 0) line[j] = -std::numeric_limits<float>::infinity();
+      }
       score_softmax(shape, line + first, last - first + 1);
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);

@@ -15,6 +15,7 @@ struct AttentionShape {
   std::int64_t window = 0;     // > 0: a query sees the last `window` keys, itself included
   std::int64_t value_dim = 0;  // of v and out; 0: head_dim
   float cap = 0;               // > 0: scaled scores become cap * tanh(score / cap)
+  const std::uint8_t* allowed = nullptr;  // [query_rows, key_rows]: 0 hides a key; attention() only
 };
 
 // Softmax of the shape's scaled and capped scores, in place.

@@ -20,7 +20,9 @@ namespace {
 constexpr const char* kConfigRemedy =
     "check that config.json is the one that came with the weights";
 
-bool holds(Rule rule, const ModelConfig& config, const char* key) {
+// `own`: the family's own name of the key, if config.json has it.
+bool holds(Rule rule, const ModelConfig& config, const char* key, const char* own = nullptr) {
+  if (own != nullptr && config.has(own)) key = own;
   if (rule == Rule::kConfig) return config.flag_or(key, false);
   return rule == Rule::kAlways;
 }
@@ -70,7 +72,7 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
   const std::int64_t h = spec.hidden;
   const std::int64_t q_width = spec.heads * spec.head_dim;
   const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
-  const bool bias = holds(family.qkv_bias, config, "attention_bias");
+  const bool bias = holds(family.qkv_bias, config, "attention_bias", traits.qkv_bias_key);
   const std::string qkv = attention + ".qkv_proj";
   if (holds(family.qk_norm, config, "use_qk_norm")) {
     const auto norm = [&](const char* name, std::int64_t width) {
@@ -122,7 +124,7 @@ void add_norms(const FamilyRow& family, std::int64_t hidden, double eps, BlockSp
 void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hidden,
              BlockSpec& block) {
   const std::int64_t inner = config.size("intermediate_size");
-  const bool bias = holds(family.mlp_bias, config, "mlp_bias");
+  const bool bias = holds(family.mlp_bias, config, "mlp_bias", family.traits.mlp_bias_key);
   MlpSpec mlp = mlp_spec(block.name + ".mlp", kLlamaMlp, hidden, inner, bias);
   if (family.traits.fused_gate_up)
     block.gate_up = LinearSpec{mlp.gate.group, hidden, 2 * inner, bias, Role::kGateUp, ""};
@@ -148,7 +150,7 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   block.o = {attention + ".o_proj",
              spec.heads * spec.head_dim,
              h,
-             holds(family.out_bias, config, bias_key),
+             holds(family.out_bias, config, "attention_bias", bias_key),
              Role::kAttentionOut,
              ""};
   if (block.delta)
@@ -169,6 +171,8 @@ void add_heads(ModelSpec& spec, const FamilyRow& family, const ModelConfig& conf
     spec.head_dim = config.size("v_head_dim");
     spec.rope = read_rope(config, config.size("qk_rope_head_dim"));
     spec.key_width = config.size("kv_lora_rank") + config.size("qk_rope_head_dim");
+    if (config.has("index_topk") && config.has("q_lora_rank"))
+      spec.value_width = config.size("index_head_dim");
     return;
   }
   spec.kv_heads = config.size_or("num_key_value_heads", spec.heads);
@@ -361,6 +365,11 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
     if (block.k_norm) norm(*block.k_norm);
     if (block.mla && block.mla->q_a_norm) norm(*block.mla->q_a_norm);
     if (block.mla) norm(block.mla->kv_a_norm);
+    if (block.mla && block.mla->indexer) {
+      norm(block.mla->indexer->k_norm);
+      check_tensor(checkpoint, block.mla->indexer->k_norm.name + ".bias", {block.mla->indexer->dim},
+                   problems);
+    }
     if (block.mtp)
       for (const NormSpec* n :
            {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})

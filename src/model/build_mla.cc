@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "model/rope.h"
 
 namespace msmodelslim {
@@ -17,6 +18,37 @@ double score_scale(const RopeSpec& rope, std::int64_t width) {
     scale *= magnitude * magnitude;
   }
   return scale;
+}
+
+// Nothing for models without one.
+std::optional<IndexerSpec> build_indexer(const ModelConfig& config, const MlaSpec& mla,
+                                         std::int64_t hidden, const std::string& attention) {
+  if (!config.has("index_topk") || !mla.q_a) return std::nullopt;
+  if (config.has("indexer_types") && config.json().at("indexer_types").is_array())
+    for (const Json& type : config.json().at("indexer_types"))
+      if (type != "full")
+        throw DataError(
+            fmt::format("{}: layers that share the choice of another (\"indexer_types\") "
+                        "are not supported",
+                        config.path()),
+            "models where every layer chooses for itself are");
+  IndexerSpec indexer;
+  indexer.name = attention + ".indexer";
+  indexer.heads = config.size("index_n_heads");
+  indexer.dim = config.size("index_head_dim");
+  indexer.most = config.size("index_topk");
+  indexer.rope_pairs = config.text_or("model_type", "") == "glm_moe_dsa";
+  if (indexer.dim < mla.rope)
+    throw DataError(fmt::format("{}: index_head_dim {} is smaller than qk_rope_head_dim {}",
+                                config.path(), indexer.dim, mla.rope),
+                    "check that config.json is the one that came with the weights");
+  indexer.q = {indexer.name + ".wq_b", mla.q_b.in, indexer.heads * indexer.dim, false,
+               Role::kIndexQuery,      ""};
+  indexer.k = {indexer.name + ".wk", hidden, indexer.dim, false, Role::kIndexKey, ""};
+  indexer.k_norm = {indexer.name + ".k_norm", indexer.dim, kLatentEps, false, true};
+  indexer.weights = {
+      indexer.name + ".weights_proj", hidden, indexer.heads, false, Role::kIndexWeight, ""};
+  return indexer;
 }
 
 }  // namespace
@@ -50,6 +82,7 @@ MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, const std::
   mla.kv_a_norm = {attention + ".kv_a_layernorm", mla.latent, kLatentEps};
   mla.kv_b = {attention + ".kv_b_proj", mla.latent, model.heads * (mla.nope + mla.value), false,
               Role::kKeyValueUp,        ""};
+  mla.indexer = build_indexer(config, mla, model.hidden, attention);
   return mla;
 }
 

@@ -24,6 +24,7 @@ std::vector<const LinearSpec*> MoeSpec::linears() const {
 std::vector<const LinearSpec*> MlaSpec::linears() const {
   std::vector<const LinearSpec*> all = {&q_b, &kv_a, &kv_b};
   if (q_a) all.insert(all.begin(), &*q_a);
+  if (indexer) append(all, {&indexer->q, &indexer->k, &indexer->weights});
   return all;
 }
 
@@ -73,6 +74,8 @@ std::vector<std::string> BlockSpec::float_tensors() const {
   if (moe && !moe->correction_bias.empty()) names.push_back(moe->correction_bias);
   if (mla && mla->q_a_norm) names.push_back(mla->q_a_norm->name + ".weight");
   if (mla) names.push_back(mla->kv_a_norm.name + ".weight");
+  if (mla && mla->indexer)
+    for (const char* part : {".weight", ".bias"}) names.push_back(mla->indexer->k_norm.name + part);
   if (delta)
     names.insert(names.end(),
                  {delta->dt_bias, delta->a_log, delta->conv, delta->norm.name + ".weight"});
@@ -132,6 +135,7 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
     if (block.k_norm) names.push_back(block.k_norm->name);
     if (block.mla && block.mla->q_a_norm) names.push_back(block.mla->q_a_norm->name);
     if (block.mla) names.push_back(block.mla->kv_a_norm.name);
+    if (block.mla && block.mla->indexer) names.push_back(block.mla->indexer->k_norm.name);
     if (block.delta) names.push_back(block.delta->norm.name);
     if (!block.mtp) continue;
     for (const NormSpec* norm :

@@ -32,6 +32,9 @@ enum class Role {
   kGateUp,         // fused: rows of gate, then of up
   kDeltaIn,        // inputs of a gated delta net
   kUnknown,        // of an architecture that is known by its tensors alone
+  kIndexQuery,     // of an indexer of sparse attention
+  kIndexKey,
+  kIndexWeight,
 };
 
 struct LinearSpec {
@@ -107,6 +110,20 @@ struct MoeSpec {
   std::vector<const LinearSpec*> linears() const;
 };
 
+// Which tokens a query looks at where there are more than `most` (DeepSeek-V3.2; reference: models
+// 2.11): those with the highest sum over heads a of w_a relu(q_a k).
+struct IndexerSpec {
+  std::string name;    // "model.layers.0.self_attn.indexer"
+  LinearSpec q;        // [heads * dim, q latent], reads what q_b reads
+  LinearSpec k;        // [dim, hidden]
+  NormSpec k_norm;     // with a mean and a bias
+  LinearSpec weights;  // [heads, hidden]
+  std::int64_t heads = 0;
+  std::int64_t dim = 0;
+  std::int64_t most = 0;
+  bool rope_pairs = false;  // of the leading dimensions of q and k
+};
+
 // Multi-head latent attention in the place of q, k and v (reference: models 2.10).
 struct MlaSpec {
   std::optional<LinearSpec> q_a;  // [q latent, hidden]; nothing: q_b reads the block's input
@@ -119,7 +136,8 @@ struct MlaSpec {
   std::int64_t rope = 0;  // pairs (2i, 2i + 1) are rotated
   std::int64_t value = 0;
   std::int64_t latent = 0;
-  double scale = 1;  // of the scores
+  double scale = 1;                    // of the scores
+  std::optional<IndexerSpec> indexer;  // only with q_a
 
   std::vector<const LinearSpec*> linears() const;
 };
@@ -204,10 +222,10 @@ struct ModelSpec {
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;   // MLA: as many as heads
-  std::int64_t head_dim = 0;   // MLA: of the values
-  std::int64_t key_width = 0;  // of what the cache keeps of a token; MLA: latent and rotated part
-  std::int64_t value_width = 0;
+  std::int64_t kv_heads = 0;     // MLA: as many as heads
+  std::int64_t head_dim = 0;     // MLA: of the values
+  std::int64_t key_width = 0;    // of what the cache keeps of a token; MLA: latent and rotated part
+  std::int64_t value_width = 0;  // MLA: of an indexer's keys
   std::int64_t max_position = 0;
   RopeSpec rope;
   bool rope_pairs = false;  // neighbours are rotated, not halves

@@ -8,7 +8,8 @@ namespace msmodelslim {
 std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlgorithm algorithm) {
   using K = SubgraphKind;
   static const std::set<std::string> kAll = {"qwen3",         "qwen3_moe",  "deepseek_v3",
-                                             "glm4_moe_lite", "minimax_m2", "kimi_k2_5"};
+                                             "glm4_moe_lite", "minimax_m2", "kimi_k2_5",
+                                             "deepseek_v3_2", "glm_5"};
   static const std::set<std::string> kAttention = {"glm4_moe", "kimi_k2"};
   if (algorithm == SmoothAlgorithm::kSmoothQuant) return {K::kNormLinear};
   if (kAll.count(pedigree) > 0) return {K::kNormLinear, K::kOv, K::kUpDown};
@@ -20,12 +21,12 @@ std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlg
 
 bool declares_source(const std::string& pedigree, SmoothAlgorithm algorithm,
                      const std::string& source, bool mtp) {
-  static const std::set<std::string> kAttentionNorms = {"qwen3_moe", "deepseek_v3", "kimi_k2",
-                                                        "kimi_k2_5", "glm4_moe",    "glm4_moe_lite",
-                                                        "minimax_m2"};
+  static const std::set<std::string> kAttentionNorms = {
+      "qwen3_moe",     "deepseek_v3", "kimi_k2",       "kimi_k2_5", "glm4_moe",
+      "glm4_moe_lite", "minimax_m2",  "deepseek_v3_2", "glm_5"};
   if (algorithm == SmoothAlgorithm::kSmoothQuant || kAttentionNorms.count(pedigree) == 0)
     return true;
-  const bool mtp_too = pedigree == "glm4_moe";
+  const bool mtp_too = pedigree == "glm4_moe" || pedigree == "deepseek_v3_2" || pedigree == "glm_5";
   return !source.ends_with(".post_attention_layernorm") && (mtp_too || !mtp);
 }
 

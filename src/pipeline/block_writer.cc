@@ -34,6 +34,7 @@ class Writer {
     write(block.o);
     if (block.q_norm) saver_.write(*block.q_norm, dtype_);
     if (block.k_norm) saver_.write(*block.k_norm, dtype_);
+    if (block.mla && block.mla->indexer) write(*block.mla->indexer);
     extras(block.spec->attention_name());
     if (block.moe)
       write(*block.moe);
@@ -85,6 +86,13 @@ class Writer {
     write(mla.kv_a);
     saver_.write(mla.kv_a_norm, dtype_);
     write(mla.kv_b);
+  }
+
+  void write(Indexer& indexer) {
+    write(indexer.q);
+    write(indexer.k);
+    saver_.write(indexer.k_norm, dtype_);
+    write(indexer.weights);
   }
 
   void write(Delta& delta) {

@@ -91,6 +91,15 @@ bool has_step(const std::vector<Step>& steps) {
   });
 }
 
+bool measures_attention(const std::vector<Step>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    const auto* attention = std::get_if<Fa3QuantStep>(&step.value);
+    const auto* group = std::get_if<GroupStep>(&step.value);
+    return (attention != nullptr && attention->measures()) ||
+           (group != nullptr && measures_attention(group->steps));
+  });
+}
+
 }  // namespace
 
 void check_cache_order(const QuantJob& job, const ModelSpec& model) {
@@ -112,6 +121,11 @@ void check_cache_order(const QuantJob& job, const ModelSpec& model) {
         "dynamic_cache and kv_smooth are for keys and values of heads; this model's cache holds "
         "latent vectors",
         "drop these entries of the recipe");
+  if (model.blocks.front().mla && model.blocks.front().mla->indexer &&
+      measures_attention(job.plan.steps))
+    throw UsageError(
+        "fa3_quant of this model is about its indexer, per_token only",
+        "use qconfig: {dtype: int8, scope: per_token, symmetric: true, method: minmax}");
   if (!model.blocks.front().mla && has_step<Fa3QuantStep>(job.plan.steps))
     throw UsageError("fa3_quant is for latent attention (DeepSeek, Kimi), which this model has not",
                      "drop the entry; dynamic_cache quantizes keys and values of heads");

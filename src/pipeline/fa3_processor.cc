@@ -48,7 +48,11 @@ const QConfig* config_of(const std::optional<QConfig>& config) {
 class Fa3Processor : public Processor {
  public:
   Fa3Processor(const Fa3QuantStep& step, const ProcessorContext& context)
-      : step_(step), context_(context), heads_(context.model->heads) {
+      : step_(step),
+        context_(context),
+        heads_(context.model->heads),
+        indexer_(context.model->blocks.front().mla->indexer.has_value()) {
+    if (indexer_) step_.v.reset();  // it has queries and keys only
     for (const Branch& branch :
          {Branch{'Q', "fa_q", config_of(step_.q)}, Branch{'K', "fa_k", config_of(step_.k)},
           Branch{'V', "fa_v", config_of(step_.v)}})
@@ -76,7 +80,8 @@ class Fa3Processor : public Processor {
     for (const Branch& branch : branches_) {
       if (branch.is_static()) leave_scales(state, attention, branch);
       if (&branch != &branches_.front()) continue;
-      ModuleTensor type{attention, attention + kAttentionQuantType, {}, {}};
+      const std::string module = indexer_ ? attention + ".indexer" : attention;
+      ModuleTensor type{attention, module + kAttentionQuantType, {}, {}};
       type.says = attention_type(branches_);
       state.extras.push_back(std::move(type));
     }
@@ -112,6 +117,7 @@ class Fa3Processor : public Processor {
   Fa3QuantStep step_;
   ProcessorContext context_;
   std::int64_t heads_;
+  bool indexer_;                  // where it is instead of attention
   std::vector<Branch> branches_;  // those that are quantized
   bool selected_ = false;
   std::unique_ptr<LatentTap> tap_;

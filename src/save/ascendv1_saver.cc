@@ -73,6 +73,7 @@ void AscendV1Saver::put_transform(const std::string& linear, const InputRotation
 void AscendV1Saver::put_extra(const ModuleTensor& extra) {
   if (!extra.says.empty()) {
     types_.emplace_back(extra.name, extra.says);
+    has_indexer_ = has_indexer_ || extra.name.ends_with(".indexer.quant_type");
     return;
   }
   if (!extra.type) {
@@ -150,6 +151,7 @@ void AscendV1Saver::finish() {
   } else if (!v0) {
     all.emplace_back("model_quant_type", quant_type());
   }
+  if (has_indexer_) all.emplace_back(kIndexerKey, kIndexerType);
   description_ = Json(std::move(all));
   const std::string file = description_name(quant_type(), options_.is_mindie());
   write_file_atomic((fs::path(folder()) / file).string(),

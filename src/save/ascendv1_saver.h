@@ -58,7 +58,8 @@ class AscendV1Saver : public Saver {
   Json optional_ = Json::object();
   ModelQuantType model_type_;
   bool has_kv_cache_ = false;
-  bool has_attention_ = false;   // with scales
+  bool has_attention_ = false;  // with scales
+  bool has_indexer_ = false;
   std::int64_t group_size_ = 0;  // of the last linear that has one
 };
 

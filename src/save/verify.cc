@@ -20,9 +20,9 @@ namespace msmodelslim {
 namespace {
 
 const std::set<std::string>& global_keys() {
-  static const std::set<std::string> keys = {"version",       "model_quant_type", "metadata",
-                                             "group_size",    "optional",         kFaQuantKey,
-                                             kKvCacheKeys[0], kKvCacheKeys[1]};
+  static const std::set<std::string> keys = {"version",    "model_quant_type", "metadata",
+                                             "group_size", "optional",         kFaQuantKey,
+                                             kIndexerKey,  kKvCacheKeys[0],    kKvCacheKeys[1]};
   return keys;
 }
 

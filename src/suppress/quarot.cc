@@ -146,8 +146,8 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
 void fold_norms(Block& block) {
   if (block.mla) {
     Mla& mla = *block.mla;
-    fold_norm(block.input_norm, {mla.q_a ? mla.q_a.get() : &mla.q_b, &mla.kv_a});
-    if (mla.q_a) fold_norm(*mla.q_a_norm, {&mla.q_b});
+    fold_norm(block.input_norm, mla.input_readers());
+    if (mla.q_a) fold_norm(*mla.q_a_norm, mla.query_readers());
     fold_norm(mla.kv_a_norm, {&mla.kv_b});
   } else {
     fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
@@ -177,11 +177,10 @@ void QuaRot::rotate_attention(Block& block) const {
 
 void QuaRot::rotate_latent(Mla& mla) const {
   const MlaSpec& spec = *mla.spec;
-  rotate_input(mla.kv_a, residual_);
-  rotate_input(mla.q_a ? *mla.q_a : mla.q_b, residual_);
+  for (Linear* reader : mla.input_readers()) rotate_input(*reader, residual_);
   if (mla.q_a) {
     rotate_output(*mla.q_a, *q_latent_);
-    rotate_input(mla.q_b, *q_latent_);
+    for (Linear* reader : mla.query_readers()) rotate_input(*reader, *q_latent_);
   }
   rotate_output_rows(mla.kv_a, *kv_latent_, 0, spec.latent);
   rotate_input(mla.kv_b, *kv_latent_);

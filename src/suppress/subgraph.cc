@@ -44,8 +44,8 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
     Mla& mla = *block.mla;
     graphs.push_back(
         {SubgraphKind::kOv, mla.kv_b.name(), nullptr, &mla.kv_b, {&block.o}, mla.spec->nope});
-    norm_linear(block.input_norm, {mla.q_a ? mla.q_a.get() : &mla.q_b, &mla.kv_a});
-    if (mla.q_a) norm_linear(*mla.q_a_norm, {&mla.q_b});
+    norm_linear(block.input_norm, mla.input_readers());
+    if (mla.q_a) norm_linear(*mla.q_a_norm, mla.query_readers());
   } else if (block.spec->has_keys()) {
     if (!block.qkv)
       graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});

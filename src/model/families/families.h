@@ -40,7 +40,10 @@ struct FamilyTraits {
   bool root_embedding = false;  // embeddings times sqrt(hidden), rounded to the weights' dtype
   bool query_scalar = false;    // scores times query_pre_attn_scalar^-1/2
   bool query_gate = false;
-  const char* out_bias_key = "attention_bias";
+  // The family's own names of the keys.
+  const char* qkv_bias_key = nullptr;
+  const char* out_bias_key = nullptr;
+  const char* mlp_bias_key = nullptr;
 };
 
 struct FamilyRow {

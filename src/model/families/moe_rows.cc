@@ -77,6 +77,8 @@ const MoeRow* find_moe_row(const std::string& model_type) {
       deepseek_row("deepseek_v3"),
       deepseek_row("kimi_k2"),
       deepseek_row("glm4_moe_lite"),
+      deepseek_row("deepseek_v32"),
+      deepseek_row("glm_moe_dsa"),
   };
   for (const MoeRow& row : rows)
     if (model_type == row.model_type) return &row;

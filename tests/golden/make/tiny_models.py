@@ -62,14 +62,14 @@ MODELS = {
         **{**COMMON, "num_key_value_heads": 4}, intermediate_size=48, moe_intermediate_size=16,
         n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1, q_lora_rank=16,
         kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, n_group=2,
-        topk_group=1, routed_scaling_factor=2.5, first_k_dense_replace=1, index_n_heads=2,
+        topk_group=1, routed_scaling_factor=2.5, first_k_dense_replace=1, index_n_heads=16,
         index_head_dim=8, index_topk=6),
     "glm_moe_dsa": lambda: transformers.GlmMoeDsaConfig(
         **{**COMMON, "num_key_value_heads": 4, "rms_norm_eps": 1e-5}, intermediate_size=48,
         moe_intermediate_size=16, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1,
         q_lora_rank=16, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12,
         n_group=1, topk_group=1, routed_scaling_factor=2.5, norm_topk_prob=True,
-        mlp_layer_types=["dense", "sparse"], index_n_heads=2, index_head_dim=8, index_topk=6,
+        mlp_layer_types=["dense", "sparse"], index_n_heads=16, index_head_dim=8, index_topk=6,
         indexer_types=["full", "full"]),
     "minimax_m2": lambda: transformers.MiniMaxM2Config(
         **COMMON, head_dim=16, rotary_dim=8, intermediate_size=16, num_local_experts=4,
@@ -89,6 +89,8 @@ MODELS = {
     "seed_oss": lambda: transformers.SeedOssConfig(
         **SMALL, head_dim=8, intermediate_size=32, attention_bias=True,
         attention_out_bias=False),
+    "internlm3": lambda: transformers.InternLM3Config(
+        **SMALL, head_dim=8, intermediate_size=32, qkv_bias=True, bias=True),
     "smollm3": lambda: transformers.SmolLM3Config(
         **{**SMALL, "tie_word_embeddings": True}, intermediate_size=32, no_rope_layers=[1, 0]),
     "granite": lambda: transformers.GraniteConfig(

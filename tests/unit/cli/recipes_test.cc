@@ -29,7 +29,7 @@ void PrintTo(const LibraryRecipe& recipe, std::ostream* out) { *out << recipe.fi
 std::vector<LibraryRecipe> recipes() {
   std::vector<LibraryRecipe> found;
   for (const char* pedigree : {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite",
-                               "minimax_m2", "qwen3_next"})
+                               "minimax_m2", "qwen3_next", "deepseek_v3_2", "glm_5"})
     for (const auto& item : fs::directory_iterator(kSource + "/recipes/" + pedigree))
       found.push_back({pedigree, item.path().filename().string()});
   std::sort(found.begin(), found.end(),
@@ -40,7 +40,8 @@ std::vector<LibraryRecipe> recipes() {
 // Layer numbers of the real model as those of the tiny one: of Qwen3-30B the last layers (41 to 47)
 // are its second, of Qwen3-Coder-480B the first and last ones (0 to 4, 57 to 61) its first; layers
 // 61 of DeepSeek-V3 and 92 of GLM-4.7 predict the next token, here 2. Attention stays float in the
-// first and last layers of DeepSeek, here in the first.
+// first and last layers of DeepSeek, here in the first. Layer 78 of GLM-5 predicts the next token;
+// the tiny model has none.
 std::string for_tiny_model(const std::string& text, const std::string& file) {
   const auto rename = [&](const char* layers, const char* layer) {
     return std::regex_replace(text, std::regex(layers), layer);
@@ -55,6 +56,8 @@ std::string for_tiny_model(const std::string& text, const std::string& file) {
 // Kimi-K2 is DeepSeek-V3 under another name, without a next-token layer.
 std::string model_of(const std::string& pedigree) {
   const std::string tiny = kSource + "/tests/golden/data/tiny/";
+  if (pedigree == "deepseek_v3_2") return tiny + "deepseek_v32";
+  if (pedigree == "glm_5") return tiny + "glm_moe_dsa";
   if (pedigree != "kimi_k2") return tiny + pedigree;
   const std::string copy = temp_path("kimi");
   fs::create_directories(copy);
@@ -97,10 +100,11 @@ TEST_P(LibraryRecipes, RunsAndGenerates) {
   const Json description = read_description(job.save_path);
   for (const auto& [name, type] : description.items())
     if (name.ends_with(".weight")) got.insert(type.get<std::string>());
-  const bool latent = pedigree == "deepseek_v3";
-  EXPECT_EQ(description.contains(latent ? "model.layers.1.self_attn.fa_k.scale"
-                                        : "model.layers.1.self_attn.k_proj.kv_cache_scale"),
-            file.find("c8") != std::string::npos);
+  const std::string entry = pedigree == "deepseek_v3" ? ".fa_k.scale"
+                            : pedigree == "glm_5"     ? ".indexer.quant_type"
+                                                      : ".k_proj.kv_cache_scale";
+  EXPECT_EQ(description.contains("model.layers.1.self_attn" + entry),
+            file.find("c8") != std::string::npos && file.find("c8_mxfp4") == std::string::npos);
   EXPECT_EQ(got, wanted);
   EXPECT_GE(got.size(), 2U);
   EXPECT_EQ(got.count("W4A8_DYNAMIC"), file.find("w4a8") != std::string::npos ? 1U : 0U);

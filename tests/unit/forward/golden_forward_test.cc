@@ -84,7 +84,8 @@ TEST_P(TinyForward, EveryHiddenStateAndTheLogits) {
 INSTANTIATE_TEST_SUITE_P(Models, TinyForward,
                          testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
                                          "deepseek_v3", "glm4_moe_lite", "qwen3_next",
-                                         "qwen3_5_text", "minimax_m2", "deepseek_v2", "seed_oss",
+                                         "qwen3_5_text", "minimax_m2", "deepseek_v2",
+                                         "deepseek_v32", "glm_moe_dsa", "seed_oss", "internlm3",
                                          "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
                                          "cohere", "gemma2", "gemma3_text"));
 

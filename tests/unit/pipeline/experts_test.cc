@@ -107,7 +107,8 @@ TEST_P(Rewrites, LeaveTheOutputAsItWas) {
 INSTANTIATE_TEST_SUITE_P(Families, Rewrites,
                          testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
                                          "deepseek_v3", "glm4_moe_lite", "qwen3_next",
-                                         "qwen3_5_text", "minimax_m2", "deepseek_v2", "seed_oss",
+                                         "qwen3_5_text", "minimax_m2", "deepseek_v2",
+                                         "deepseek_v32", "glm_moe_dsa", "seed_oss", "internlm3",
                                          "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
                                          "cohere", "gemma2", "gemma3_text"));
 

@@ -171,5 +171,34 @@ TEST_F(SchedulerTest, CancelledRequestsLeave) {
   EXPECT_TRUE(scheduler.step().sampled.empty());
 }
 
+// The state of delta nets stands for all tokens: a prompt takes it over whole, or not at all.
+TEST(SchedulerHybrid, SharedBeginningsGiveTheSameAnswers) {
+  ModelRunner runner(std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/qwen3_next");
+  SamplingParams greedy;
+  greedy.temperature = 0;
+  greedy.max_tokens = 4;
+  greedy.ignore_eos = true;
+  const auto run = [&](Scheduler& scheduler, const std::vector<std::int32_t>& ids) {
+    scheduler.add(ids, greedy);
+    std::vector<std::int32_t> answer;
+    while (!scheduler.idle())
+      for (const Sampled& sampled : scheduler.step().sampled) answer.push_back(sampled.token);
+    return answer;
+  };
+  std::vector<std::int32_t> text(60);
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::int32_t>(i * 37 % 90);
+  Scheduler shared(runner, {});
+  const std::vector<std::int32_t> first = run(shared, text);
+  std::vector<std::int32_t> longer = text;  // goes on behind the answer
+  longer.insert(longer.end(), first.begin(), first.end());
+  longer.insert(longer.end(), {7, 8});
+  std::vector<std::int32_t> other(text.begin(), text.end() - 9);  // leaves before its end
+  other.insert(other.end(), {3, 4});
+  for (const auto& ids : {longer, other}) {
+    Scheduler fresh(runner, {});
+    EXPECT_EQ(run(shared, ids), run(fresh, ids));
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim
