@@ -172,6 +172,10 @@ class Parser {
     add("--max_kl", args_.max_kl, "X",
         "exit code 1 when the mean KL to the float model is above X; the folder stays")
         ->check(CLI::Range(0.0, 1e6).description(""));
+    app_.add_flag("--dry_run", args_.dry_run,
+                  "show what would be done to each tensor, what it needs, and what would stop it;\n"
+                  "nothing is written");
+    app_.add_flag("--json", args_.json, "with --dry_run: as JSON");
     app_.add_flag("--overwrite", args_.overwrite, "replace what is in --save_path");
     app_.add_flag("--restart", args_.restart,
                   "begin anew; without it a command that is repeated after it was killed goes on\n"
@@ -214,6 +218,8 @@ class Parser {
         throw UsageError(fmt::format("--save_format '{}' is unknown", raw_.save_format),
                          "use ascendv1 or compressed_tensors");
     }
+    if (args_.json && !args_.dry_run)
+      throw UsageError("--json belongs to --dry_run", "add --dry_run, or drop --json");
     args_.verify = parse_verify();
     if (!raw_.calib_dataset.empty()) args_.calib_dataset = raw_.calib_dataset;
     std::erase(args_.tags, "");

@@ -37,6 +37,8 @@ struct QuantArgs {
   Verify verify = Verify::kQuick;
   std::optional<double> max_kl;  // a worse result ends with exit code 1
   bool overwrite = false;
+  bool dry_run = false;  // print the plan and what would stop the run; make nothing
+  bool json = false;     // of --dry_run
   bool restart = false;  // an unfinished run of another command is thrown away
   bool strict = false;
   std::optional<int> threads;

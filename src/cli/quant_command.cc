@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "checkpoint/source.h"
+#include "cli/dry_run.h"
 #include "cli/estimate.h"
 #include "cli/model_choice.h"
 #include "cli/proof.h"
@@ -209,13 +210,24 @@ int run_quant(const std::vector<std::string>& words) {
 }
 
 int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
-  check_job(job);
-  read_samples(args, config, &job);
+  std::vector<std::string> problems;
+  const auto attempt = [&](const auto& work) {
+    if (!args.dry_run) return work();
+    try {
+      work();
+    } catch (const Error& error) {
+      problems.push_back(fmt::format("{} ({})", error.what(), error.remedy()));
+    }
+  };
+  attempt([&] { check_job(job); });
+  attempt([&] { read_samples(args, config, &job); });
   const CheckpointReader checkpoint = open_source(args.model_path);
   const ModelSpec model = build_any_spec(config, checkpoint);
   if ((args.verify == Verify::kFull || args.max_kl) && !model.has_forward())
     throw UsageError(model.obstacle + "; --verify full and --max_kl run the model",
                      "use --verify quick, which reads the folder back");
+  if (args.dry_run) return dry_run(args, job, model, checkpoint, std::move(problems));
+  check_disk(job, model, checkpoint);
   warn_before_work(args, job, model, checkpoint.total_bytes());
   if (model.has_forward()) job.held_out = held_out_sequences(args, model, job);
   job.read_back = args.verify != Verify::kNone;

@@ -39,7 +39,7 @@ class Follower {
   void see(const LinearQuantStep& step) {
     if (!takes(step.filter)) return;
     result_.type = result_.svd == nullptr ? step.type : with_svd(step.type);
-    result_.grouped = group_size_of(step.weight) > 0;
+    result_.group_size = group_size_of(step.weight);
   }
   void see(const AutoroundStep& step) {
     for (const LinearQuantStep& strategy : step.strategies) {
@@ -104,7 +104,7 @@ void check_branches(const std::vector<PlannedLinear>& linears, Warnings& warning
 void check_attention_outputs(const std::vector<PlannedLinear>& linears, Warnings& warnings) {
   const auto bad = std::find_if(linears.begin(), linears.end(), [](const PlannedLinear& linear) {
     return linear.flat && linear.spec->role == Role::kAttentionOut &&
-           why_not_loadable(linear.type, linear.grouped).empty();
+           why_not_loadable(linear.type, linear.group_size > 0).empty();
   });
   if (bad == linears.end()) return;
   warnings.emplace_back(
@@ -149,9 +149,10 @@ std::vector<std::pair<std::string, std::string>> linear_warnings(const QuantJob&
   for (const PlannedLinear& linear : linears) {
     // Engines have int4 weights with int8 activations for experts.
     const bool expert = linear.spec->name.find(".experts.") != std::string::npos;
-    if (expert && !linear.grouped && linear.type == linear_type_name(LinearType::kW4A8Dynamic))
+    if (expert && linear.group_size == 0 &&
+        linear.type == linear_type_name(LinearType::kW4A8Dynamic))
       continue;
-    kinds.emplace(linear.type, linear.grouped);
+    kinds.emplace(linear.type, linear.group_size > 0);
   }
   for (const auto& [type, grouped] : kinds)
     if (std::string reason = why_not_loadable(type, grouped); !reason.empty())

@@ -12,7 +12,7 @@ namespace msmodelslim {
 struct PlannedLinear {
   const LinearSpec* spec = nullptr;
   std::string type = "FLOAT";            // as the description will name it
-  bool grouped = false;                  // a weight scale per group of columns
+  std::int64_t group_size = 0;           // columns that share a weight scale; 0: the whole row
   bool flat = false;                     // has a FlatQuant transform
   const SvdResidualStep* svd = nullptr;  // the low-rank branch that svd_res wants
 };

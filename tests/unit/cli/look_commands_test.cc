@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -84,6 +84,45 @@ TEST_F(LookCommands, DiffFindsWhatDiffers) {
   EXPECT_THROW(run_diff({a()}), UsageError);
   const Json json = parse_json(printed([] { return run_diff({a(), b(), "--json"}); }, 1), "output");
   EXPECT_FALSE(json["tensors"].empty());
+}
+
+class DryRun : public LookCommands, public testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Types, DryRun,
+                         testing::Values("w8a8", "w8a16", "w4a8", "w16a16s",
+                                         "w8a8 --save_format compressed_tensors"));
+
+TEST_P(DryRun, KnowsTheSizeAndMakesNothing) {
+  std::vector<std::string> words = {"--quant_type"};
+  std::istringstream given(GetParam());
+  for (std::string word; given >> word;) words.push_back(word);
+  for (const char* word : {"--calib_dataset", "boolq.jsonl", "--calib_samples", "2"})
+    words.emplace_back(word);
+  quant("c", words);
+  const std::uint64_t written = read_json_file(folder_ + "/c/quant_report.json")["output"]["bytes"];
+  fs::remove_all(folder_ + "/c");
+  for (const std::string& word :
+       {std::string("--yes"), std::string("--quiet"), std::string("--dry_run"),
+        std::string("--json"), std::string("--save_path"), folder_ + "/c",
+        golden_dir() + "/models/qwen2"})
+    words.push_back(word);
+  const Json json = parse_json(printed([&] { return run_quant(words); }), "output");
+  EXPECT_FALSE(fs::exists(folder_ + "/c"));
+  EXPECT_TRUE(json["problems"].empty());
+  EXPECT_NEAR(json["bytes_after"].get<double>() / static_cast<double>(written), 1, 0.01);
+}
+
+TEST_F(LookCommands, DryRunNamesEveryProblem) {
+  const std::string text = printed(
+      [] {
+        return run_quant({golden_dir() + "/models/qwen2", "--save_path", a(), "--quant_type",
+                          "w8a8", "--yes", "--quiet", "--dry_run", "--calib_dataset",
+                          "no_such_set.jsonl"});
+      },
+      2);
+  EXPECT_THAT(text, HasSubstr("is not empty"));
+  EXPECT_THAT(text, HasSubstr("no_such_set.jsonl"));
+  EXPECT_THAT(text, HasSubstr("would stop"));
+  EXPECT_THAT(text, HasSubstr("model.layers.*.mlp.down_proj.weight"));
 }
 
 TEST_F(LookCommands, ReportSaysHowGoodTheResultIs) {
