@@ -74,6 +74,19 @@ void check_output_path(const std::string& path, const std::string& source, bool 
                      "--overwrite replaces only folders with a config.json; choose another folder");
 }
 
+std::uint64_t unfinished_bytes(const std::string& path) {
+  std::error_code ec;
+  std::uint64_t sum = 0;
+  for (fs::recursive_directory_iterator item(working_folder(resolved(path)), ec), end;
+       !ec && item != end; item.increment(ec)) {
+    std::error_code gone;
+    if (!item->is_regular_file(gone)) continue;
+    const std::uintmax_t size = item->file_size(gone);
+    if (!gone) sum += size;
+  }
+  return sum;
+}
+
 std::string unfinished_folder(const std::string& working) {
   return (fs::path(working) / "unfinished").string();
 }

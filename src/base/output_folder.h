@@ -18,6 +18,9 @@ namespace msmodelslim {
 // is not empty without `overwrite`; with it only a folder that holds a config.json is replaced.
 void check_output_path(const std::string& path, const std::string& source, bool overwrite);
 
+// Bytes of files that an unfinished run has left for `path`: a run that goes on needs less room.
+std::uint64_t unfinished_bytes(const std::string& path);
+
 // Where files lie in `working` that only an unfinished run needs. publish() removes it.
 std::string unfinished_folder(const std::string& working);
 

@@ -21,12 +21,7 @@ struct Difference {
 };
 
 std::string kind_text(const TensorView& view) {
-  std::string text(dtype_name(view.dtype));
-  text += '[';
-  for (std::size_t i = 0; i < view.shape.size(); ++i)
-    text += fmt::format("{}{}", i == 0 ? "" : ", ", view.shape[i]);
-  text += ']';
-  return text;
+  return std::string(dtype_name(view.dtype)) + shape_text(view.shape);
 }
 
 // In the order of A, then what only B has.

@@ -6,18 +6,13 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/output_folder.h"
 #include "checkpoint/tensor_summary.h"
 #include "cli/estimate.h"
 #include "pipeline/preview.h"
 
 namespace msmodelslim {
 namespace {
-
-std::string shape_text(const Shape& shape) {
-  std::string text;
-  for (const std::int64_t side : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", side);
-  return "[" + text + "]";
-}
 
 std::string megabytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
@@ -32,9 +27,13 @@ std::uint64_t free_bytes(const std::string& folder) {
   return ec ? UINT64_MAX : space.available;
 }
 
+// Sizes are not exact, so that only a disk with clearly too little room is a problem; what an
+// unfinished run has written is used again, or removed.
 std::string disk_problem(const std::string& folder, std::uint64_t needed) {
   const std::uint64_t room = free_bytes(folder);
-  if (room >= needed) return "";
+  if (static_cast<double>(room) + static_cast<double>(unfinished_bytes(folder)) >=
+      0.9 * static_cast<double>(needed))
+    return "";
   return fmt::format("{}: the result takes about {}, the disk has {} left", folder,
                      megabytes(needed), megabytes(room));
 }

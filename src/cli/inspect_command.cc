@@ -21,12 +21,6 @@ constexpr const char* kFooter =
     "  msmodelslim inspect Q --all                    one line each\n"
     "  msmodelslim inspect Q '*.0.*q_proj*'           values of the tensors with such names";
 
-std::string shape_text(const Shape& shape) {
-  std::string text;
-  for (const std::int64_t side : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", side);
-  return "[" + text + "]";
-}
-
 std::string size_text(std::uint64_t bytes) {
   return bytes >= 1'000'000'000 ? fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9)
                                 : fmt::format("{:.3f} MB", static_cast<double>(bytes) / 1e6);

@@ -106,6 +106,8 @@ class TensorRun {
     check_interrupted();
     folder.publish();
     QuantSummary summary;
+    summary.notes = std::move(notes_);
+    summary.tensors_hash = saver->tensors_hash();
     summary.folder = folder.final_path();
     summary.bytes_before = checkpoint_.total_bytes();
     summary.bytes_after = saver->total_bytes();
@@ -147,11 +149,15 @@ class TensorRun {
     }
     Linear linear(*work->second.linear, checkpoint_);
     if (work->second.step == nullptr) {
+      notes_.push_back({linear.name(), linear_type_name(LinearType::kFloat), {}});
       saver.write(linear);
       return;
     }
     const LinearConfig config = linear_config_of(*work->second.step, job_.plan, model_.dtype);
-    saver.write(LinearQuantizer(config, linear).finish());
+    QuantizedLinear made = LinearQuantizer(config, linear).finish();
+    notes_.push_back({linear.name(), linear_type_name(made.type), {}});
+    if (job_.read_back) notes_.back().error = weight_error(linear, made);
+    saver.write(std::move(made));
     ++quantized_;
   }
 
@@ -167,6 +173,7 @@ class TensorRun {
   std::map<std::string, Work> work_;  // by the name of the weight
   std::set<std::string> bias_;        // written with their linears
   std::int64_t quantized_ = 0;
+  std::vector<LinearNote> notes_;
 };
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/output_folder.h"
@@ -134,9 +133,7 @@ class Run {
     if (job_.debug) debug_.write(folder.working());
     if (job_.read_back) require_sound(folder.working(), saver.problems(model_, mixed_groups_));
     summary_.bytes_after = saver.total_bytes();
-    std::vector<std::uint64_t> hashes;
-    for (const WrittenTensor& tensor : saver.written()) hashes.push_back(tensor.hash);
-    summary_.tensors_hash = hash_bytes(hashes.data(), hashes.size() * sizeof(hashes[0]));
+    summary_.tensors_hash = saver.tensors_hash();
   }
 
   // Embeds what passes through the blocks.

@@ -1,5 +1,6 @@
 #include "save/saver.h"
 
+#include "base/hash.h"
 #include "base/interrupt.h"
 
 namespace msmodelslim {
@@ -7,6 +8,12 @@ namespace msmodelslim {
 void Saver::put(const std::string& name, const TensorView& view, LinearType) {
   check_interrupted();
   writer_.add(name, view);
+}
+
+std::uint64_t Saver::tensors_hash() const {
+  std::vector<std::uint64_t> hashes;
+  for (const WrittenTensor& tensor : written()) hashes.push_back(tensor.hash);
+  return hash_bytes(hashes.data(), hashes.size() * sizeof(std::uint64_t));
 }
 
 Json Saver::state() {

@@ -66,6 +66,7 @@ class Saver {
 
   const std::vector<WrittenTensor>& written() const { return writer_.written(); }
   std::uint64_t total_bytes() const { return writer_.total_bytes(); }
+  std::uint64_t tensors_hash() const;  // over the hashes of all tensors, in order
 
  protected:
   virtual void put_linear(QuantizedLinear linear) = 0;

@@ -37,6 +37,26 @@ TEST_F(OutputFolderTest, LeavesNothingWhenNotPublished) {
   EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
 }
 
+TEST_F(OutputFolderTest, KeepsWhatALaterRunWants) {
+  EXPECT_EQ(unfinished_bytes(root_ + "/q"), 0U);
+  {
+    OutputFolder folder(root_ + "/q", root_ + "/model", false);
+    fs::create_directories(unfinished_folder(folder.working()));
+    std::ofstream(unfinished_folder(folder.working()) + "/part") << "12345";
+    EXPECT_THROW(OutputFolder(root_ + "/q", root_ + "/model", false), UsageError);  // at work
+    folder.keep();
+  }
+  EXPECT_EQ(unfinished_bytes(root_ + "/q"), 5U);
+  {
+    OutputFolder folder(root_ + "/q", root_ + "/model", false, [](const std::string& working) {
+      return fs::exists(unfinished_folder(working) + "/part");
+    });
+    EXPECT_EQ(unfinished_bytes(root_ + "/q"), 5U);
+    folder.publish();
+  }
+  EXPECT_TRUE(fs::is_empty(root_ + "/q"));
+}
+
 TEST_F(OutputFolderTest, RefusesTheModelsOwnFolders) {
   fs::create_directory_symlink(root_ + "/model", root_ + "/link");
   for (const char* path : {"/model", "/model/", "/model/q", "/link", "/link/deep/q", ""})
