@@ -30,8 +30,14 @@ std::string Journal::path(const std::string& file) const {
 
 bool Journal::found() const {
   if (!fs::exists(path(kFile))) return false;
-  const Json journal = read_json_file(path(kFile));
-  if (journal.value("version", 0) != kVersion || !journal.contains("run"))
+  Json journal;
+  try {
+    journal = read_json_file(path(kFile));
+  } catch (const DataError&) {
+    throw damaged(path(kFile));
+  }
+  if (!journal.is_object() || journal.value("version", Json()) != kVersion ||
+      !journal.contains("state") || !journal.value("run", Json()).is_object())
     throw damaged(path(kFile));
   std::string differences;
   for (const auto& [part, hash] : run_.items())

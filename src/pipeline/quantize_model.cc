@@ -123,7 +123,7 @@ class Run {
     if (job_.debug || !journal.found())
       begin(saver);
     else
-      resume(journal, saver);
+      resume_or_explain(journal, saver);
     run_blocks(saver, journal);
     if (!job_.plan.v0) end_writer_.write_embedding(saver);
     write_head(saver);
@@ -186,6 +186,22 @@ class Run {
             {"kv_caches", summary_.kv_caches},
             {"expert_tokens", summary_.expert_tokens},
             {"notes", notes_json(summary_.notes)}};
+  }
+
+  void resume_or_explain(Journal& journal, Saver& saver) {
+    const auto give_up = [](const std::exception& error) {
+      throw DataError(fmt::format("the unfinished run is damaged: {}", error.what()),
+                      "start the same command again; it begins anew");
+    };
+    try {
+      resume(journal, saver);
+    } catch (const Json::exception& error) {
+      give_up(error);
+    } catch (const DataError& error) {
+      give_up(error);
+    } catch (const fs::filesystem_error& error) {
+      give_up(error);
+    }
   }
 
   // Goes on where the run of the journal was.

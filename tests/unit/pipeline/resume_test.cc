@@ -166,5 +166,41 @@ TEST_P(ResumeOther, RefusesAnotherCommandsRunUntilRestart) {
   EXPECT_EQ(quantize_model(other).resumed_blocks, 0);
 }
 
+// What lies there is cut or not ours: one clear error, and then a run from the start.
+TEST_P(ResumeOther, DamagedNotesAreRefused) {
+  constexpr rlim_t kHeader = 4 << 20;
+  const std::string notes = root_ + "/.q.msmodelslim-partial/unfinished";
+  const auto leave_a_run = [&] {
+    fs::remove_all(root_ + "/q");
+    for (rlim_t more = 1000; !fs::exists(notes + "/journal.json"); more += 1000)
+      ASSERT_EQ(run(0, kHeader + more), kFull);
+  };
+  const auto error = [&]() -> std::string {
+    try {
+      quantize_model(job_);
+    } catch (const DataError& e) {
+      return std::string(e.what()) + " / " + e.remedy();
+    }
+    return "no error";
+  };
+  leave_a_run();
+  const std::string journal = read_file(notes + "/journal.json");
+  for (const std::string& text : {journal.substr(0, journal.size() / 2), std::string("[]"),
+                                  std::string(R"({"version": "x"})")}) {
+    write_file_atomic(notes + "/journal.json", text);
+    EXPECT_THAT(error(), HasSubstr("--restart"));
+  }
+  write_file_atomic(notes + "/journal.json", journal);
+  for (const auto& item : fs::directory_iterator(notes))
+    if (item.path().filename().string().starts_with("values-")) fs::resize_file(item.path(), 9);
+  EXPECT_THAT(error(), HasSubstr("damaged"));
+  leave_a_run();
+  for (const auto& item : fs::directory_iterator(notes))
+    if (item.path().extension() == ".data") fs::resize_file(item.path(), 9);
+  EXPECT_THAT(error(), HasSubstr("damaged"));
+  EXPECT_EQ(quantize_model(job_).resumed_blocks, 0);
+  expect_whole();
+}
+
 }  // namespace
 }  // namespace msmodelslim
