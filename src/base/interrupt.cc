@@ -24,8 +24,7 @@ void install_interrupt_handler() {
 bool interrupted() { return g_interrupted != 0; }
 
 void check_interrupted() {
-  if (interrupted())
-    throw ResourceError("interrupted; no output folder was made", "start the same command again");
+  if (interrupted()) throw ResourceError("interrupted; no output folder was made");
 }
 
 }  // namespace msmodelslim

@@ -108,7 +108,8 @@ int run_app(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     log_error("cli", "[ResourceError] out of memory");
     std::fputs(
-        "Remedy: use fewer calibration tokens (--calib_tokens) or a machine with more memory\n",
+        "Remedy: use fewer calibration tokens (--calib_tokens), a larger --max_memory if one is "
+        "given, or a machine with more memory\n",
         stderr);
     return 1;
   } catch (const std::exception& error) {

@@ -83,10 +83,29 @@ Json tensors_json(const std::vector<PlannedTensor>& tensors) {
   return json;
 }
 
+Json memory_json(const MemoryPlan& memory, const QuantJob& job) {
+  Json parts = Json::object();
+  for (const MemoryItem& item : memory.items) parts[item.name] = item.bytes;
+  return {{"bytes", memory.needed(!job.scratch.empty())},
+          {"parts", std::move(parts)},
+          {"hidden_states", memory.states},
+          {"scratch_dir", job.scratch}};
+}
+
+std::string memory_text(const MemoryPlan& memory, const QuantJob& job) {
+  std::string text = fmt::format("at most about {} ({}",
+                                 megabytes(memory.needed(!job.scratch.empty())), memory.largest());
+  if (memory.states > 0)
+    text += fmt::format("; hidden states {}{}", megabytes(memory.states),
+                        job.scratch.empty() ? "" : ", in a scratch file in " + job.scratch);
+  return text + ")";
+}
+
 }  // namespace
 
 int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
-            const CheckpointReader& checkpoint, std::vector<std::string> problems) {
+            const CheckpointReader& checkpoint, const MemoryPlan& memory,
+            std::vector<std::string> problems) {
   const std::vector<PlannedTensor> tensors = preview(job, model, checkpoint);
   const std::uint64_t after = planned_bytes(tensors);
   if (std::string problem = disk_problem(job.save_path, after); !problem.empty())
@@ -101,6 +120,7 @@ int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
                        {"bytes_before", checkpoint.total_bytes()},
                        {"bytes_after", after},
                        {"free_bytes", free_bytes(job.save_path)},
+                       {"memory", memory_json(memory, job)},
                        {"calibration_tokens", tokens},
                        {"flop", flop},
                        {"seconds", seconds},
@@ -116,6 +136,7 @@ int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
   line("weights",
        fmt::format("{} -> about {}", megabytes(checkpoint.total_bytes()), megabytes(after)));
   line("disk", fmt::format("{} free at {}", megabytes(free_bytes(job.save_path)), job.save_path));
+  line("memory", memory_text(memory, job));
   line("calibration", fmt::format("{} tokens, {:.3g} TFLOP", tokens, flop / 1e12));
   line("time", fmt::format("about {:.0f} s on this machine", seconds));
   for (const std::string& problem : problems) line("PROBLEM", problem);

@@ -5,14 +5,15 @@
 #include <vector>
 
 #include "cli/quant_args.h"
-#include "pipeline/quantize_model.h"
+#include "pipeline/memory_plan.h"
 
 namespace msmodelslim {
 
 // Prints; makes nothing. `problems`: what was found wrong before. The exit code: 0 when the run
 // would start, else 2.
 int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
-            const CheckpointReader& checkpoint, std::vector<std::string> problems);
+            const CheckpointReader& checkpoint, const MemoryPlan& memory,
+            std::vector<std::string> problems);
 
 // Throws ResourceError when the disk of --save_path has less room than the result needs.
 void check_disk(const QuantJob& job, const ModelSpec& model, const CheckpointReader& checkpoint);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cli/long_options.h"
+#include "cli/memory_budget.h"
 #include "recipe/join_words.h"
 
 namespace msmodelslim {
@@ -47,6 +48,7 @@ struct Raw {
   std::string verify = "quick";
   std::string trust_remote_code = "False";
   std::string calib_dataset;
+  std::string max_memory;
 };
 
 // An earlier --tag with its words; a later one takes its place.
@@ -164,6 +166,11 @@ class Parser {
         "where to compute; the output does not depend on it (default auto)");
     add("--threads", args_.threads, "N", "CPU threads (default: all that this process may use)")
         ->check(in_range(1, 4096));
+    add("--max_memory", raw_.max_memory, "SIZE",
+        "keep below that, 8GiB or 500MB; hidden states move to a scratch file when needed\n"
+        "(default: what the machine has, less a tenth)");
+    add("--scratch_dir", args_.scratch_dir, "DIR",
+        "where a scratch file may lie (default: beside --save_path)");
     add("--seed", args_.seed, "N", "seed of random choices (default 42)")
         ->check(in_range(0, std::numeric_limits<std::int64_t>::max()));
     add("--verify", raw_.verify, "quick|full|none",
@@ -207,6 +214,8 @@ class Parser {
       throw UsageError("--quant_type and --config_path cannot be given together",
                        "a recipe file already says the type: drop --quant_type");
     args_.model_path = raw_.model_path;
+    if (!raw_.max_memory.empty())
+      args_.max_memory = parse_byte_size("--max_memory", raw_.max_memory);
     args_.device = parse_device(raw_.device);
     args_.trust_remote_code = parse_bool_option("--trust_remote_code", raw_.trust_remote_code);
     if (!raw_.model_type.empty()) args_.model_type = raw_.model_type;

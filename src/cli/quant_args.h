@@ -42,6 +42,8 @@ struct QuantArgs {
   bool restart = false;  // an unfinished run of another command is thrown away
   bool strict = false;
   std::optional<int> threads;
+  std::optional<std::uint64_t> max_memory;  // bytes
+  std::string scratch_dir;                  // for what does not fit; "": beside the result
   std::uint64_t seed = 42;
   bool quiet = false;
   bool help = false;  // -h was given: print quant_help() and stop; the rest is not checked

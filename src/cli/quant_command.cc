@@ -10,6 +10,7 @@
 #include "checkpoint/source.h"
 #include "cli/dry_run.h"
 #include "cli/estimate.h"
+#include "cli/memory_budget.h"
 #include "cli/model_choice.h"
 #include "cli/proof.h"
 #include "cli/quant_report.h"
@@ -226,10 +227,12 @@ int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
   if ((args.verify == Verify::kFull || args.max_kl) && !model.has_forward())
     throw UsageError(model.obstacle + "; --verify full and --max_kl run the model",
                      "use --verify quick, which reads the folder back");
-  if (args.dry_run) return dry_run(args, job, model, checkpoint, std::move(problems));
+  if (model.has_forward()) attempt([&] { job.held_out = held_out_sequences(args, model, job); });
+  const MemoryPlan memory = plan_memory(job, model);
+  attempt([&] { keep_to_memory(args, memory, &job); });
+  if (args.dry_run) return dry_run(args, job, model, checkpoint, memory, std::move(problems));
   check_disk(job, model, checkpoint);
   warn_before_work(args, job, model, checkpoint.total_bytes());
-  if (model.has_forward()) job.held_out = held_out_sequences(args, model, job);
   job.read_back = args.verify != Verify::kNone;
   log_info(kLogger, "===========QUANTIZE MODEL===========");
   const QuantSummary summary = quantize_model(job);

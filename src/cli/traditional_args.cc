@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command_line.h"
+#include "cli/memory_budget.h"
 #include "recipe/join_words.h"
 
 namespace msmodelslim {
@@ -203,11 +204,15 @@ TraditionalArgs parse_traditional_args(const std::vector<std::string>& words) {
   values.add_to(app);
   app.add_flag("--overwrite", args.overwrite, "replace what is in --save_directory");
   app.add_flag("--restart", args.restart, "begin anew instead of going on with a killed run");
+  std::string max_memory;
+  app.add_option("--max_memory", max_memory, "keep below that, as `msmodelslim quant` does");
+  app.add_option("--scratch_dir", args.scratch_dir, "where a scratch file may lie");
   app.footer(usage_of(family));
   if (!parse_words(app, {words.begin() + 1, words.end()})) {
     args.help = true;
     return args;
   }
+  if (!max_memory.empty()) args.max_memory = parse_byte_size("--max_memory", max_memory);
   args.model_path = values.text("model_path");
   args.save_directory = values.text("save_directory");
   args.calib_file = values.text("calib_file");

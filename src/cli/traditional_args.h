@@ -24,6 +24,8 @@ struct TraditionalArgs {
   int layer_count = 0;
   bool overwrite = false;
   bool restart = false;
+  std::optional<std::uint64_t> max_memory;  // bytes
+  std::string scratch_dir;
   bool help = false;  // printed
   V0Options options;  // without disable_names and anti
 };

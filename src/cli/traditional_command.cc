@@ -47,6 +47,21 @@ std::vector<std::string> rollback(const TraditionalArgs& args, const ModelSpec& 
   return names;
 }
 
+// The words that decide about the result.
+std::string request_of(const std::vector<std::string>& words) {
+  std::string request;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--restart" || words[i] == "--overwrite") continue;
+    if (words[i] == "--max_memory" || words[i] == "--scratch_dir") {
+      ++i;
+      continue;
+    }
+    if (!words[i].starts_with("--max_memory=") && !words[i].starts_with("--scratch_dir="))
+      request += words[i] + "\n";
+  }
+  return request;
+}
+
 }  // namespace
 
 int run_traditional(const std::vector<std::string>& words) {
@@ -69,14 +84,15 @@ int run_traditional(const std::vector<std::string>& words) {
   quant.model_path = args.model_path;
   quant.save_path = args.save_directory;
   quant.overwrite = args.overwrite;
+  quant.max_memory = args.max_memory;
+  quant.scratch_dir = args.scratch_dir;
   if (args.device_type == "npu") quant.device = parse_device("npu");
   QuantJob job;
   job.model_path = args.model_path;
   job.save_path = args.save_directory;
   job.overwrite = args.overwrite;
   job.restart = args.restart;
-  for (const std::string& word : words)
-    if (word != "--restart" && word != "--overwrite") job.request += word + "\n";
+  job.request = request_of(words);
   job.plan.apiversion = "modelslim_v0";
   job.plan.config_id = args.family->name;
   job.plan.steps = v0_steps(options);

@@ -221,6 +221,30 @@ Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
 void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits) {
   normalize(norm_, hidden, normed, rows);
   op.apply(linear_, normed, rows, {{0, rows, 0}}, logits);
+  shape_logits(logits, rows);
+}
+
+void Head::run_in_tiles(const float* hidden, std::int64_t rows, DType compute, float* normed,
+                        float* logits) {
+  constexpr std::int64_t kTile = 4096;
+  normalize(norm_, hidden, normed, rows);
+  const std::int64_t vocab = linear_.spec().out;
+  std::vector<float> part;
+  for (std::int64_t begin = 0; begin < vocab; begin += kTile) {
+    const std::int64_t width = std::min(kTile, vocab - begin);
+    ProductWeight weight(width, linear_.spec().in, compute);
+    weight.fill([&](std::int64_t i, float* to) {
+      linear_.source().read_rows(begin + i, begin + i + 1, to);
+    });
+    weight.multiply(normed, rows, nullptr, sized(part, rows * width));
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(part.data() + r * width, width, logits + r * vocab + begin);
+  }
+  if (!linear_.bias().empty()) add_bias(logits, linear_.bias().data(), rows, vocab);
+  shape_logits(logits, rows);
+}
+
+void Head::shape_logits(float* logits, std::int64_t rows) const {
   const std::int64_t vocab = linear_.spec().out;
   if (scale_ != 1) scale_rows(logits, rows, vocab, scale_);
   if (cap_ <= 0) return;
@@ -232,15 +256,17 @@ void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* norm
 }
 
 PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& checkpoint,
-                           const std::vector<std::vector<std::int32_t>>& samples) {
+                           const std::vector<std::vector<std::int32_t>>& samples,
+                           const std::string& scratch) {
   PackedStates states;
+  states.values = FloatBuffer(scratch);
   states.width = model.hidden;
   for (const auto& ids : samples) {
     const auto rows = static_cast<std::int64_t>(ids.size());
     states.sequences.push_back({states.rows, rows, 0});
     states.rows += rows;
   }
-  states.values.resize(static_cast<std::size_t>(states.rows * states.width));
+  states.values.reset(static_cast<std::size_t>(states.rows * states.width));
   for (std::size_t i = 0; i < samples.size(); ++i)
     embed(model, checkpoint, samples[i],
           states.values.data() + states.sequences[i].begin * states.width);

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/float_buffer.h"
 #include "forward/context.h"
 
 namespace msmodelslim {
@@ -43,12 +44,16 @@ class Head {
   Head(const ModelSpec& model, const CheckpointReader& checkpoint);
   // `normed` [rows, hidden] receives the final norm's output.
   void run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits);
+  // The same as a float product, without an fp32 copy of the whole weight.
+  void run_in_tiles(const float* hidden, std::int64_t rows, DType compute, float* normed,
+                    float* logits);
   Linear& linear() { return linear_; }
   Norm& norm() { return norm_; }
 
  private:
   Norm norm_;
   Linear linear_;
+  void shape_logits(float* logits, std::int64_t rows) const;
   double scale_;  // of the logits
   double cap_;
 };
@@ -58,11 +63,13 @@ struct PackedStates {
   std::vector<Sequence> sequences;  // in the matrix
   std::int64_t rows = 0;
   std::int64_t width = 0;
-  std::vector<float> values;  // [rows, width]
+  FloatBuffer values;  // [rows, width]
 };
 
+// `scratch`: see FloatBuffer.
 PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& checkpoint,
-                           const std::vector<std::vector<std::int32_t>>& samples);
+                           const std::vector<std::vector<std::int32_t>>& samples,
+                           const std::string& scratch = "");
 
 // Cuts samples that lie one after the other into chunks of at most about `kChunkRows` rows and
 // calls body(first row, rows, context with the chunk's sequences) for each.

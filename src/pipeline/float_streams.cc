@@ -10,13 +10,14 @@ void FloatStreams::add(const Processor& processor) {
 
 std::int64_t FloatStreams::start(const ModelSpec& model, const CheckpointReader& checkpoint,
                                  const std::vector<std::vector<std::int32_t>>& calibration,
-                                 const std::vector<std::vector<std::int32_t>>& anti) {
+                                 const std::vector<std::vector<std::int32_t>>& anti,
+                                 const std::string& scratch) {
   model_ = &model;
   std::int64_t longest = 1;
   for (const auto& [stream, processor] : last_) {
     const bool own = stream == Stream::kAnti && !anti.empty();
     PackedStates& states = states_[stream];
-    states = embed_samples(model, checkpoint, own ? anti : calibration);
+    states = embed_samples(model, checkpoint, own ? anti : calibration, scratch);
     for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
   }
   return longest;

@@ -19,7 +19,8 @@ class FloatStreams {
   // the calibration set.
   std::int64_t start(const ModelSpec& model, const CheckpointReader& checkpoint,
                      const std::vector<std::vector<std::int32_t>>& calibration,
-                     const std::vector<std::vector<std::int32_t>>& anti);
+                     const std::vector<std::vector<std::int32_t>>& anti,
+                     const std::string& scratch);
   // prepare(), the pass, finish().
   void step(Processor& processor, bool last_block, BlockState& state, const RopeTable& rope,
             Workspace& workspace);

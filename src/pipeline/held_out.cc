@@ -9,8 +9,6 @@
 namespace msmodelslim {
 namespace {
 
-constexpr std::int64_t kLogitRows = 64;  // so many rows of logits are held at once
-
 std::int64_t longest(const std::vector<std::vector<std::int32_t>>& sequences) {
   std::size_t most = 1;
   for (const auto& ids : sequences) most = std::max(most, ids.size());
@@ -47,6 +45,7 @@ class OriginalOp : public LinearOp {
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override {
     FloatLinearOp(dtype_).apply(linear, x, rows, sequences, y);
+    linear.release();
   }
 
  private:
@@ -57,12 +56,12 @@ class OriginalOp : public LinearOp {
 
 HeldOutStreams::HeldOutStreams(const ModelSpec& model, const CheckpointReader& checkpoint,
                                std::vector<std::vector<std::int32_t>> sequences,
-                               const ModelEnds& ends)
+                               const ModelEnds& ends, const std::string& scratch)
     : model_(model),
       checkpoint_(checkpoint),
       sequences_(std::move(sequences)),
       ends_(ends),
-      float_states_(embed_samples(model, checkpoint, sequences_)),
+      float_states_(embed_samples(model, checkpoint, sequences_, scratch)),
       states_(float_states_),
       rope_(model.rope, longest(sequences_)) {
   for (const auto& rewrite : ends.embedding) rewrite(states_.values.data(), states_.rows);
@@ -85,7 +84,7 @@ std::vector<NamedValues> HeldOutStreams::values() {
 }
 
 double HeldOutStreams::block_error() const {
-  std::vector<float> h = float_states_.values;
+  FloatBuffer h = float_states_.values;
   for (const auto& rewrite : ends_.embedding) rewrite(h.data(), float_states_.rows);
   double difference = 0;
   double size = 0;
@@ -100,14 +99,13 @@ double HeldOutStreams::block_error() const {
 
 HeldOutProof HeldOutStreams::finish(Head& quantized) {
   Head original(model_, checkpoint_);
-  FloatLinearOp original_op(model_.dtype);
-  FloatLinearOp quantized_op(model_.dtype);
   std::vector<float> normed(static_cast<std::size_t>(kLogitRows * model_.hidden));
   std::vector<float> mine(static_cast<std::size_t>(kLogitRows * model_.vocab));
   std::vector<float> theirs(mine.size());
-  const auto predict = [&](Head& head, LinearOp& op, const PackedStates& states, std::int64_t begin,
+  const auto predict = [&](Head& head, const PackedStates& states, std::int64_t begin,
                            std::int64_t rows, std::vector<float>& out) {
-    head.run(states.values.data() + begin * model_.hidden, rows, op, normed.data(), out.data());
+    head.run_in_tiles(states.values.data() + begin * model_.hidden, rows, model_.dtype,
+                      normed.data(), out.data());
     parallel_for(rows,
                  [&](std::int64_t r) { log_softmax(out.data() + r * model_.vocab, model_.vocab); });
   };
@@ -117,8 +115,8 @@ HeldOutProof HeldOutStreams::finish(Head& quantized) {
     const Sequence& sequence = states_.sequences[s];
     for (std::int64_t at = 0; at + 1 < sequence.rows; at += kLogitRows) {
       const std::int64_t rows = std::min(kLogitRows, sequence.rows - 1 - at);
-      predict(original, original_op, float_states_, sequence.begin + at, rows, theirs);
-      predict(quantized, quantized_op, states_, sequence.begin + at, rows, mine);
+      predict(original, float_states_, sequence.begin + at, rows, theirs);
+      predict(quantized, states_, sequence.begin + at, rows, mine);
       scores.add(mine.data(), theirs.data(), sequences_[s].data() + at + 1, rows, model_.vocab);
     }
   }

@@ -30,10 +30,13 @@ struct HeldOutProof {
 
 class HeldOutStreams {
  public:
+  static constexpr std::int64_t kLogitRows = 128;  // so many rows of logits are held at once
+
   // Each of `sequences` has two tokens at least. `ends`: its rewrites of the embedding are those
-  // of the quantized model.
+  // of the quantized model. `scratch`: see FloatBuffer.
   HeldOutStreams(const ModelSpec& model, const CheckpointReader& checkpoint,
-                 std::vector<std::vector<std::int32_t>> sequences, const ModelEnds& ends);
+                 std::vector<std::vector<std::int32_t>> sequences, const ModelEnds& ends,
+                 const std::string& scratch);
   // Runs a block as the checkpoint has it, and as `state` leaves it.
   void run(BlockState& state);
   // `quantized`: the head of the quantized model.

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/float_buffer.h"
 #include "base/json.h"
 
 namespace msmodelslim {
@@ -19,7 +20,7 @@ namespace msmodelslim {
 // Values that live on from block to block: hidden states.
 struct NamedValues {
   std::string name;
-  std::vector<float>* values;
+  FloatBuffer* values;
 };
 
 class Journal {

@@ -61,7 +61,7 @@ void NextTokenPass::begin(const std::vector<std::vector<std::int32_t>>& samples,
     shifted[i].erase(shifted[i].begin());
     shifted[i].push_back(next_[i]);
   }
-  embedded_ = embed_samples(model_, checkpoint_, shifted);
+  embedded_ = embed_samples(model_, checkpoint_, shifted, scratch_);
   for (const auto& rewrite : ends_.embedding) rewrite(embedded_.values.data(), embedded_.rows);
 }
 

@@ -11,9 +11,10 @@ namespace msmodelslim {
 
 class NextTokenPass {
  public:
-  // `ends`: as the processors left them.
-  NextTokenPass(const ModelSpec& model, const CheckpointReader& checkpoint, const ModelEnds& ends)
-      : model_(model), checkpoint_(checkpoint), ends_(ends) {}
+  // `ends`: as the processors left them. `scratch`: see FloatBuffer.
+  NextTokenPass(const ModelSpec& model, const CheckpointReader& checkpoint, const ModelEnds& ends,
+                std::string scratch)
+      : model_(model), checkpoint_(checkpoint), ends_(ends), scratch_(std::move(scratch)) {}
 
   // `states`: behind the last decoder, of `samples`.
   void begin(const std::vector<std::vector<std::int32_t>>& samples, const PackedStates& states);
@@ -30,6 +31,7 @@ class NextTokenPass {
   const ModelSpec& model_;
   const CheckpointReader& checkpoint_;
   const ModelEnds& ends_;
+  std::string scratch_;
   std::vector<std::int32_t> next_;
   PackedStates embedded_;  // of the next tokens
 };

@@ -22,8 +22,8 @@ constexpr std::int64_t kMostRows = 32768;
 std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64_t max_samples,
                                 const std::vector<std::vector<std::int32_t>>& samples,
                                 const ModelSpec& model, const CheckpointReader& checkpoint,
-                                bool quiet) {
-  PackedStates states = embed_samples(model, checkpoint, samples);
+                                bool quiet, const std::string& scratch) {
+  PackedStates states = embed_samples(model, checkpoint, samples, scratch);
   std::int64_t longest = 1;
   for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
   const RopeTable rope(model.rope, longest);
@@ -53,9 +53,10 @@ std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64
 
 std::vector<float> fit(const AdaptRotationStep& step,
                        const std::vector<std::vector<std::int32_t>>& samples,
-                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet) {
+                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet,
+                       const std::string& scratch) {
   std::vector<float> rows = collect_rows(fitted_linears(step, model), step.max_samples, samples,
-                                         model, checkpoint, quiet);
+                                         model, checkpoint, quiet, scratch);
   const auto count = static_cast<std::int64_t>(rows.size()) / model.hidden;
   AdaptConfig config;
   config.steps = static_cast<int>(step.steps);
@@ -97,11 +98,12 @@ std::set<std::string> fitted_linears(const AdaptRotationStep& step, const ModelS
 
 PriorResult run_priors(const std::vector<PriorStage>& stages,
                        const std::vector<std::vector<std::vector<std::int32_t>>>& samples,
-                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet) {
+                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet,
+                       const std::string& scratch) {
   PriorResult result;
   for (std::size_t i = 0; i < stages.size(); ++i)
     for (const AdaptRotationStep& step : stages[i].steps)
-      result.rotation = fit(step, samples.at(i), model, checkpoint, quiet);
+      result.rotation = fit(step, samples.at(i), model, checkpoint, quiet, scratch);
   return result;
 }
 

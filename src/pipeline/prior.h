@@ -23,6 +23,7 @@ std::set<std::string> fitted_linears(const AdaptRotationStep& step, const ModelS
 // `samples`: token ids of the stages, in their order.
 PriorResult run_priors(const std::vector<PriorStage>& stages,
                        const std::vector<std::vector<std::vector<std::int32_t>>>& samples,
-                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet);
+                       const ModelSpec& model, const CheckpointReader& checkpoint, bool quiet,
+                       const std::string& scratch = "");
 
 }  // namespace msmodelslim

@@ -61,11 +61,12 @@ class Run {
         model_(build_model_spec(config_, checkpoint_)),
         ends_(Norm(model_.final_norm, checkpoint_)),
         end_writer_(model_, checkpoint_, ends_),
-        next_token_(model_, checkpoint_, ends_),
+        next_token_(model_, checkpoint_, ends_, job.scratch),
         pass_(job, model_, next_token_) {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
-    prior_ = run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet);
+    prior_ =
+        run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet, job.scratch);
     ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr,
                              &prior_, job.seed};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
@@ -102,7 +103,7 @@ class Run {
     summary_.bytes_before = checkpoint_.total_bytes();
     summary_.wall_seconds = seconds();
     summary_.cpu_seconds = cpu_seconds();
-    summary_.peak_bytes = peak_private_bytes();
+    summary_.peak_bytes = watch_.peak();
     return summary_;
   }
 
@@ -139,7 +140,7 @@ class Run {
   // Embeds what passes through the blocks.
   void start_states() {
     if (last_data_ >= 0) {
-      states_ = embed_samples(model_, checkpoint_, job_.samples);
+      states_ = embed_samples(model_, checkpoint_, job_.samples, job_.scratch);
       for (const auto& rewrite : ends_.embedding) rewrite(states_.values.data(), states_.rows);
       for (const Sequence& s : states_.sequences) longest_ = std::max(longest_, s.rows);
       if (longest_ > model_.max_position)
@@ -147,10 +148,11 @@ class Run {
                     longest_, model_.max_position);
       summary_.calibration_tokens = states_.rows;
     }
-    longest_ = std::max(longest_,
-                        float_streams_.start(model_, checkpoint_, job_.samples, job_.anti_samples));
+    longest_ = std::max(longest_, float_streams_.start(model_, checkpoint_, job_.samples,
+                                                       job_.anti_samples, job_.scratch));
     summary_.calibration_tokens = std::max(summary_.calibration_tokens, float_streams_.tokens());
-    if (!job_.held_out.empty()) held_out_.emplace(model_, checkpoint_, job_.held_out, ends_);
+    if (!job_.held_out.empty())
+      held_out_.emplace(model_, checkpoint_, job_.held_out, ends_, job_.scratch);
     const bool behind = std::any_of(processors_.begin(), processors_.end(),
                                     [](const auto& p) { return p->learns_behind(); });
     if (behind) behind_ = states_;
@@ -321,6 +323,7 @@ class Run {
   CalibrationPass pass_;
   std::optional<HeldOutStreams> held_out_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  PeakWatch watch_;
   QuantSummary summary_;
 };
 

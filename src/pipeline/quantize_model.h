@@ -43,6 +43,7 @@ struct QuantJob {
   std::string recipe_text;
   std::string request;   // what else decides about the result: a run goes on only with the same one
   bool restart = false;  // an unfinished run in the way is thrown away
+  std::string scratch;   // a folder for hidden states that do not fit into memory; "": they do
   double journal_pause = 2;  // seconds between two notes of what is done, see Journal
 };
 

@@ -42,10 +42,11 @@ Ranges float_ranges(const QuantJob& job) {
   const auto processors = smoothing(job, context);
   FloatStreams streams;
   for (const auto& processor : processors) streams.add(*processor);
-  std::int64_t longest = streams.start(model, checkpoint, job.samples, job.anti_samples);
+  std::int64_t longest =
+      streams.start(model, checkpoint, job.samples, job.anti_samples, job.scratch);
   std::vector<std::vector<std::int32_t>> first = job.samples;
   first.resize(std::min(first.size(), kSamples));
-  PackedStates states = embed_samples(model, checkpoint, first);
+  PackedStates states = embed_samples(model, checkpoint, first, job.scratch);
   for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
   const RopeTable rope(model.rope, longest);
   Workspace workspace;

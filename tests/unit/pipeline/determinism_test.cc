@@ -1,6 +1,7 @@
 // The same bytes for any number of threads and for a second run.
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/threads.h"
 #include "unit/pipeline/recipes.h"
@@ -10,6 +11,30 @@ namespace {
 
 class Determinism : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Recipes, Determinism, testing::Values(kRecipe, kLearned, kRotated, kFlat));
+
+class HiddenStates : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Recipes, HiddenStates, testing::Values(kRecipe, kLearned));
+
+TEST_P(HiddenStates, MayLieInAScratchFile) {
+  QuantJob job = small_job(GetParam(), {3, 700, 41});
+  job.overwrite = true;
+  job.held_out = {{1, 2, 3, 4, 5}};
+  std::string first;
+  for (const std::string& scratch : {std::string(), temp_path("scratch")}) {
+    job.scratch = scratch;
+    if (!scratch.empty()) fs::create_directories(scratch);
+    job.save_path = temp_path("determinism");
+    const QuantSummary summary = quantize_model(job);
+    const std::string result =
+        read_file(job.save_path + "/quant_model_weights-00001-of-00001.safetensors") +
+        fmt::format("{}", summary.proof->kl.mean);
+    if (scratch.empty()) first = result;
+    EXPECT_TRUE(result == first);
+    if (!scratch.empty()) {
+      EXPECT_TRUE(fs::is_empty(scratch));
+    }
+  }
+}
 
 TEST_P(Determinism, BytesDoNotDependOnTheThreads) {
   QuantJob job = small_job(GetParam(), {3, 700, 41});

@@ -1,0 +1,288 @@
+#include "pipeline/memory_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "forward/run.h"
+#include "pipeline/head_quant.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr double kProgram = 60e6;  // code, tokenizer, tables, the library's buffers
+constexpr double kFloat = sizeof(float);
+
+using Samples = std::vector<std::vector<std::int32_t>>;
+
+double count(const LinearSpec& linear) {
+  return static_cast<double>(linear.in) * static_cast<double>(linear.out);
+}
+
+double tokens_of(const Samples& samples) {
+  double tokens = 0;
+  for (const auto& sample : samples) tokens += static_cast<double>(sample.size());
+  return tokens;
+}
+
+// Rows of the largest chunk.
+double chunk_rows(const Samples& samples) {
+  std::size_t longest = 0;
+  for (const auto& sample : samples) longest = std::max(longest, sample.size());
+  const double most = std::max<double>(static_cast<double>(longest), kChunkRows);
+  return std::min(tokens_of(samples), most);
+}
+
+// What the steps of a recipe keep beside the block.
+struct Wishes {
+  bool forward = false;             // the calibration set runs through the blocks
+  bool changes_weights = false;     // smoothing and rotations
+  bool multiplies_changed = false;  // as floats: bf16 products need rounded copies of them
+  bool static_range = false;
+  bool gptq = false;
+  bool learns = false;
+  bool learns_behind = false;
+  bool flat = false;
+  bool rotates = false;
+  bool low_rank = false;
+  std::int64_t search_rows = 0;
+  bool awq = false;
+};
+
+// Whether the calibration set runs through linears that the step leaves float until its end.
+bool runs_floats(const Step& step) {
+  const auto* linear = std::get_if<LinearQuantStep>(&step.value);
+  return needs_data(step) && (linear == nullptr || linear->weight.method == "gptq");
+}
+
+void add_step(const Step& step, Wishes& wishes) {
+  wishes.forward |= needs_data(step);
+  wishes.multiplies_changed |= wishes.changes_weights && runs_floats(step);
+  if (const auto* linear = std::get_if<LinearQuantStep>(&step.value)) {
+    wishes.static_range |= linear->act.scope == "per_tensor" || linear->act.scope == "pd_mix";
+    wishes.gptq |= linear->weight.method == "gptq";
+  } else if (const auto* smooth = std::get_if<SmoothStep>(&step.value)) {
+    wishes.changes_weights = true;
+    if (smooth->kind == SmoothKind::kFlexSmoothQuant || smooth->kind == SmoothKind::kFlexAwqSsz)
+      wishes.search_rows = std::max(wishes.search_rows, smooth->search_rows);
+  } else if (const auto* awq = std::get_if<AwqStep>(&step.value)) {
+    wishes.changes_weights = wishes.awq = true;
+    wishes.search_rows = std::max(wishes.search_rows, awq->search_rows);
+  } else if (std::holds_alternative<QuaRotStep>(step.value)) {
+    wishes.changes_weights = wishes.rotates = true;
+  } else if (const auto* learned = std::get_if<AutoroundStep>(&step.value)) {
+    wishes.learns = true;
+    wishes.learns_behind |= learned->quantized_inputs;
+  } else if (std::holds_alternative<FlatQuantStep>(step.value)) {
+    wishes.learns = wishes.flat = true;
+  } else if (std::holds_alternative<SvdResidualStep>(step.value)) {
+    wishes.low_rank = true;
+  } else if (const auto* group = std::get_if<GroupStep>(&step.value)) {
+    for (const Step& child : group->steps) add_step(child, wishes);
+  }
+}
+
+// Sizes of a block, in values.
+struct BlockSize {
+  double weights = 0;         // of all linears but experts
+  double experts = 0;         // of all experts
+  double expert = 0;          // of the largest one
+  double largest = 0;         // linear
+  double widest_in = 0;       // of a linear
+  double widest_out = 0;      // of a linear
+  double row = 0;             // what the workspace holds of one row
+  double inputs_squared = 0;  // over inputs that linears share
+  double widest_squared = 0;
+};
+
+BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
+  BlockSize size;
+  std::set<std::string> experts;
+  if (block.moe)
+    for (const MlpSpec& expert : block.moe->experts) {
+      double weights = 0;
+      for (const LinearSpec* linear : expert.linears()) {
+        experts.insert(linear->name);
+        weights += count(*linear);
+      }
+      size.experts += weights;
+      size.expert = std::max(size.expert, weights);
+    }
+  std::set<std::string> seen;
+  double outputs = 0;
+  double expert_outputs = 0;
+  for (const LinearSpec* linear : block.linears()) {
+    const auto in = static_cast<double>(linear->in);
+    const auto out = static_cast<double>(linear->out);
+    size.largest = std::max(size.largest, count(*linear));
+    size.widest_in = std::max(size.widest_in, in);
+    size.widest_out = std::max(size.widest_out, out);
+    if (experts.count(linear->name) > 0) {
+      expert_outputs = std::max(expert_outputs, out);
+    } else {
+      size.weights += count(*linear);
+      outputs += out;
+    }
+    if (seen.insert(linear->group.empty() ? linear->name : linear->group).second) {
+      size.inputs_squared += in * in;
+      size.widest_squared = std::max(size.widest_squared, in * in);
+    }
+  }
+  // norm, residual, part; attention; gate, up and what the router gathers of one expert.
+  size.row = 4 * static_cast<double>(model.hidden) +
+             static_cast<double>(model.heads * std::max(model.head_dim, std::int64_t{1})) +
+             outputs + (block.moe ? 3 * expert_outputs + 2 * static_cast<double>(model.hidden) : 0);
+  if (block.mla)
+    size.row += static_cast<double>(model.heads * (block.mla->nope + block.mla->rope) * 2 +
+                                    model.heads * block.mla->value);
+  if (block.delta)
+    size.row += static_cast<double>(2 * block.delta->conv_width() + block.delta->value_width());
+  return size;
+}
+
+class Planner {
+ public:
+  Planner(const QuantJob& job, const ModelSpec& model) : job_(job), model_(model) {
+    for (const Step& step : job.plan.steps) add_step(step, wishes_);
+    for (const BlockSpec& block : model.blocks) {
+      const BlockSize size = size_of(block, model);
+      const auto take = [](double& most, double value) { most = std::max(most, value); };
+      take(most_.weights, size.weights);
+      take(most_.experts, size.experts);
+      take(most_.expert, size.expert);
+      take(most_.largest, size.largest);
+      take(most_.widest_in, size.widest_in);
+      take(most_.widest_out, size.widest_out);
+      take(most_.row, size.row);
+      take(most_.inputs_squared, size.inputs_squared);
+      take(most_.widest_squared, size.widest_squared);
+    }
+    for (const LinearSpec& linear : model.loose)
+      most_.largest = std::max(most_.largest, count(linear));
+  }
+
+  MemoryPlan plan() {
+    add("program", kProgram);
+    add_block();
+    add_activations();
+    add_algorithms();
+    add_ends();
+    plan_.states = static_cast<std::uint64_t>(states());
+    return std::move(plan_);
+  }
+
+ private:
+  void add(const std::string& name, double bytes) {
+    if (bytes > 0) plan_.items.push_back({name, static_cast<std::uint64_t>(bytes)});
+  }
+
+  bool runs_blocks() const { return wishes_.forward || !job_.held_out.empty(); }
+  // Weights that are multiplied as fp32: they are mapped, not copied, when the file holds fp32.
+  bool maps_weights() const { return model_.dtype == DType::kF32 && !wishes_.changes_weights; }
+
+  void add_block() {
+    // One linear is read, quantized, compared with its origin and written.
+    const double at_work = most_.largest * (2 * kFloat + 2);
+    double weights = 0;
+    if (wishes_.forward || wishes_.changes_weights) {
+      const double each = (maps_weights() ? 0 : kFloat) +
+                          (wishes_.multiplies_changed && model_.dtype != DType::kF32 ? kFloat : 0);
+      weights += each * (most_.weights + most_.expert);
+      // Those that calibration looks at stay, all experts of the block included.
+      if (wishes_.gptq || wishes_.learns || wishes_.changes_weights)
+        weights += kFloat * most_.experts;
+    }
+    if (wishes_.forward && wishes_.static_range) weights += 1.25 * (most_.weights + most_.experts);
+    add("weights of a block", std::max(at_work, weights));
+  }
+
+  void add_activations() {
+    if (!runs_blocks()) return;
+    double rows = 0;
+    if (wishes_.forward) rows = std::max(chunk_rows(job_.samples), chunk_rows(job_.anti_samples));
+    // The rounded or quantized input of a product and its sums come on top.
+    const double row = most_.row + 2 * most_.widest_in + most_.widest_out;
+    add("activations", kFloat * rows * row);
+    if (job_.held_out.empty()) return;
+    const double held = chunk_rows(job_.held_out);
+    add("proof on held-out text",
+        kFloat * (held * row + (wishes_.forward ? 1 : 2) * most_.largest));
+  }
+
+  void add_algorithms() {
+    if (wishes_.gptq) add("gptq", kFloat * (1.1 * most_.inputs_squared + 3 * most_.widest_squared));
+    if (wishes_.search_rows > 0)
+      add("search of scales", kFloat * static_cast<double>(wishes_.search_rows) *
+                                  (most_.row + most_.widest_in) * (wishes_.awq ? 2 : 1));
+    if (wishes_.learns)
+      add("learning", kFloat * (6 * (most_.weights + most_.experts) +
+                                3 * chunk_rows(job_.samples) * most_.row));
+    if (wishes_.rotates)
+      add("rotations", 2 * kFloat * static_cast<double>(model_.hidden * model_.hidden));
+    if (wishes_.low_rank) add("low-rank branches", 4 * kFloat * most_.largest);
+  }
+
+  // Behind the last block; what the block needed is free then.
+  void add_ends() {
+    const auto vocab = static_cast<double>(model_.vocab);
+    const auto hidden = static_cast<double>(model_.hidden);
+    double ends = 0;
+    if (wishes_.rotates) ends += vocab * hidden * static_cast<double>(dtype_size(model_.dtype));
+    if (head_step(job_.plan, job_.exclude, model_) != nullptr)
+      ends += vocab * hidden * (2 * kFloat + 1);
+    if (!job_.held_out.empty())
+      ends += 2 * kFloat * static_cast<double>(HeldOutStreams::kLogitRows) * vocab;
+    double blocks = 0;
+    for (const MemoryItem& item : plan_.items)
+      if (item.name != "program") blocks += static_cast<double>(item.bytes);
+    add("embedding and head", ends - blocks);
+  }
+
+  double states() const {
+    const auto width = static_cast<double>(model_.hidden);
+    const double samples = wishes_.forward ? tokens_of(job_.samples) : 0;
+    double copies = 1;
+    if (wishes_.learns) copies += 1;
+    if (wishes_.learns_behind) copies += 1;
+    const bool mtp = std::any_of(model_.blocks.begin(), model_.blocks.end(),
+                                 [](const BlockSpec& block) { return block.mtp.has_value(); });
+    if (mtp) copies += 2;
+    double all = copies * samples;
+    if (job_.plan.v0)
+      all += tokens_of(job_.anti_samples.empty() ? job_.samples : job_.anti_samples);
+    all += 3 * tokens_of(job_.held_out);
+    for (const Samples& prior : job_.prior_samples) all = std::max(all, tokens_of(prior));
+    return kFloat * width * all;
+  }
+
+  const QuantJob& job_;
+  const ModelSpec& model_;
+  Wishes wishes_;
+  BlockSize most_;  // over all blocks
+  MemoryPlan plan_;
+};
+
+}  // namespace
+
+std::uint64_t MemoryPlan::needed(bool spilled) const {
+  std::uint64_t sum = spilled ? 0 : states;
+  for (const MemoryItem& item : items) sum += item.bytes;
+  return sum;
+}
+
+std::string MemoryPlan::largest() const {
+  std::vector<MemoryItem> sorted = items;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const MemoryItem& a, const MemoryItem& b) { return a.bytes > b.bytes; });
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, sorted.size()); ++i)
+    text += fmt::format("{}{} {:.2f} GB", i == 0 ? "" : ", ", sorted[i].name,
+                        static_cast<double>(sorted[i].bytes) / 1e9);
+  return text;
+}
+
+MemoryPlan plan_memory(const QuantJob& job, const ModelSpec& model) {
+  return Planner(job, model).plan();
+}
+
+}  // namespace msmodelslim

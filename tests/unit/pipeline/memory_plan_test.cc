@@ -1,0 +1,49 @@
+#include "pipeline/memory_plan.h"
+
+#include <gmock/gmock.h>
+
+#include "checkpoint/source.h"
+#include "model/build.h"
+#include "unit/pipeline/recipes.h"
+
+namespace msmodelslim {
+namespace {
+
+class MemoryPlanTest : public testing::Test {
+ protected:
+  MemoryPlan plan_of(const QuantJob& job) {
+    return plan_memory(
+        job, build_model_spec(ModelConfig::read(job.model_path), open_source(job.model_path)));
+  }
+  static std::uint64_t bytes_of(const MemoryPlan& plan, const std::string& name) {
+    for (const MemoryItem& item : plan.items)
+      if (item.name == name) return item.bytes;
+    return 0;
+  }
+};
+
+TEST_F(MemoryPlanTest, HiddenStatesGrowWithTheSamples) {
+  const MemoryPlan one = plan_of(small_job(kRecipe, {100}));
+  const MemoryPlan two = plan_of(small_job(kRecipe, {100, 100}));
+  EXPECT_GT(one.states, 0U);
+  EXPECT_EQ(two.states, 2 * one.states);
+  EXPECT_EQ(one.needed(false) - one.needed(true), one.states);
+}
+
+TEST_F(MemoryPlanTest, ActivationsStopGrowingAtAChunk) {
+  const MemoryPlan one = plan_of(small_job(kRecipe, {1024, 1024}));
+  const MemoryPlan two = plan_of(small_job(kRecipe, {1024, 1024, 1024, 1024}));
+  EXPECT_EQ(bytes_of(one, "activations"), bytes_of(two, "activations"));
+  const MemoryPlan longer = plan_of(small_job(kRecipe, {4096}));
+  EXPECT_EQ(bytes_of(longer, "activations"), 2 * bytes_of(one, "activations"));
+}
+
+TEST_F(MemoryPlanTest, NamesWhatARecipeAdds) {
+  EXPECT_GT(bytes_of(plan_of(small_job(kLearned, {100})), "learning"), 0U);
+  EXPECT_GT(bytes_of(plan_of(small_job(kRotated, {100})), "gptq"), 0U);
+  EXPECT_GT(bytes_of(plan_of(small_job(kRecipe, {100})), "search of scales"), 0U);
+  EXPECT_EQ(bytes_of(plan_of(small_job(kRecipe, {100})), "gptq"), 0U);
+}
+
+}  // namespace
+}  // namespace msmodelslim
