@@ -45,7 +45,7 @@ if [[ ! -w $prefix ]]; then
 fi
 
 "$repo/scripts/install_deps.sh"
-"$repo/scripts/build.sh" build msmodelslim msmodelslim_library
+"$repo/scripts/build.sh" build msmodelslim msmodelslim_library shell_files
 cmake --install "$repo/build" --prefix "$prefix" >/dev/null
 echo "installed $("$prefix/bin/msmodelslim" --version) in $prefix/bin"
 

@@ -14,6 +14,7 @@
 #include "base/usage.h"
 #include "cli/convert_command.h"
 #include "cli/diff_command.h"
+#include "cli/doctor_command.h"
 #include "cli/eval_command.h"
 #include "cli/generate_command.h"
 #include "cli/inspect_command.h"
@@ -46,6 +47,9 @@ constexpr const char* kHelp =
     "  msmodelslim diff A B                                               how two of them differ\n"
     "  msmodelslim models                                                 what works with which "
     "model\n"
+    "  msmodelslim doctor                                                 what this machine has, "
+    "and what it "
+    "means\n"
     "  msmodelslim --version\n"
     "\n"
     "`msmodelslim COMMAND --help` explains each. Environment: MSMODELSLIM_LOG_LEVEL (DEBUG, INFO,\n"
@@ -72,15 +76,16 @@ int dispatch(int argc, char** argv) {
   if (command == "inspect") return run_inspect(words);
   if (command == "diff") return run_diff(words);
   if (command == "models") return run_models(words);
-  for (const char* later : {"analyze", "tune", "doctor"})
+  if (command == "doctor") return run_doctor(words);
+  for (const char* later : {"analyze", "tune"})
     if (command == later)
-      throw UsageError(
-          fmt::format("the command {} is not built yet", command),
-          "available: quant, traditional, eval, generate, serve, convert, inspect, diff, models");
+      throw UsageError(fmt::format("the command {} is not built yet", command),
+                       "available: quant, traditional, eval, generate, serve, convert, inspect, "
+                       "diff, models, doctor");
   throw UsageError(
       fmt::format("unknown command \"{}\"{}", command,
                   did_you_mean(command, {"quant", "traditional", "eval", "generate", "serve",
-                                         "convert", "inspect", "diff", "models"})),
+                                         "convert", "inspect", "diff", "models", "doctor"})),
       "see msmodelslim --help");
 }
 

@@ -1,30 +1,13 @@
 #include "cli/estimate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
-#include "kernels/gemm.h"
+#include "cli/machine.h"
 #include "quantize/flatquant.h"
 
 namespace msmodelslim {
 namespace {
-
-// FLOP per second of the products, measured on one of a few hundred milliseconds at most.
-double product_speed() {
-  constexpr std::int64_t kSize = 1024;
-  const std::vector<float> a(kSize * kSize, 0.5F);
-  std::vector<float> y(kSize * kSize);
-  double best = 0;
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    matmul_nt(a.data(), kSize, a.data(), kSize, y.data(), kSize, kSize, kSize, kSize);
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::max(best, 2.0 * kSize * kSize * kSize / seconds);
-  }
-  return best;
-}
 
 // Passes over the whole set that learning is worth: 8 samples an iteration, forward and backward.
 double learning_passes(const AutoroundStep& step, std::size_t samples) {

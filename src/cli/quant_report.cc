@@ -3,26 +3,15 @@
 #include <fmt/chrono.h>
 
 #include <ctime>
-#include <fstream>
 
 #include "base/files.h"
 #include "base/threads.h"
 #include "base/warnings.h"
+#include "cli/machine.h"
 #include "report/report_page.h"
 
 namespace msmodelslim {
 namespace {
-
-// The processor's own name, where the system tells it.
-std::string cpu_name() {
-  std::error_code ec;
-  if (!fs::exists("/proc/cpuinfo", ec)) return "unknown";
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name") && line.find(": ") != std::string::npos)
-      return line.substr(line.find(": ") + 2);
-  return "unknown";
-}
 
 Json linears_json(const QuantSummary& summary) {
   Json linears = Json::array();
