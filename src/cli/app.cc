@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/usage.h"
+#include "cli/analyze_command.h"
 #include "cli/convert_command.h"
 #include "cli/diff_command.h"
 #include "cli/eval_command.h"
@@ -31,6 +32,7 @@ constexpr const char* kHelp =
     " (native): makes large language models small\n"
     "\n"
     "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
+    "  msmodelslim analyze linear --model_path M                          which layers lose most\n"
     "  msmodelslim traditional example/Qwen/quant_qwen.py ARGUMENTS       the same by a script's "
     "arguments\n"
     "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
@@ -64,6 +66,7 @@ int dispatch(int argc, char** argv) {
     return 0;
   }
   if (command == "quant") return run_quant(words);
+  if (command == "analyze") return run_analyze(words);
   if (command == "eval") return run_eval(words);
   if (command == "convert") return run_convert(argc - 1, argv + 1);
   if (command == "generate") return run_generate(words);
@@ -72,15 +75,16 @@ int dispatch(int argc, char** argv) {
   if (command == "inspect") return run_inspect(words);
   if (command == "diff") return run_diff(words);
   if (command == "models") return run_models(words);
-  for (const char* later : {"analyze", "tune", "doctor"})
+  for (const char* later : {"tune", "doctor"})
     if (command == later)
       throw UsageError(
           fmt::format("the command {} is not built yet", command),
-          "available: quant, traditional, eval, generate, serve, convert, inspect, diff, models");
+          "available: quant, analyze, traditional, eval, generate, serve, convert, inspect, diff, "
+          "models");
   throw UsageError(
       fmt::format("unknown command \"{}\"{}", command,
-                  did_you_mean(command, {"quant", "traditional", "eval", "generate", "serve",
-                                         "convert", "inspect", "diff", "models"})),
+                  did_you_mean(command, {"quant", "analyze", "traditional", "eval", "generate",
+                                         "serve", "convert", "inspect", "diff", "models"})),
       "see msmodelslim --help");
 }
 

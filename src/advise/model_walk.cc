@@ -1,0 +1,64 @@
+#include "advise/model_walk.h"
+
+#include <algorithm>
+
+#include "base/interrupt.h"
+#include "checkpoint/source.h"
+#include "model/build.h"
+
+namespace msmodelslim {
+namespace {
+
+// Who asks for the passes.
+class Analysis : public Processor {
+ public:
+  const char* name() const override { return "analyze"; }
+  bool needs_data() const override { return true; }
+  std::vector<Tap*> prepare(BlockState&) override { return {}; }
+  void finish(BlockState&) override {}
+};
+
+}  // namespace
+
+ModelWalk::ModelWalk(const std::string& model_path)
+    : checkpoint_(open_source(model_path)),
+      model_(build_model_spec(ModelConfig::read(model_path), checkpoint_)),
+      ends_(Norm(model_.final_norm, checkpoint_)),
+      next_token_(model_, checkpoint_, ends_),
+      pass_(job_, model_, next_token_) {
+  check_checkpoint(model_, checkpoint_);
+}
+
+PackedStates ModelWalk::begin(const std::vector<std::vector<std::int32_t>>& samples) {
+  samples_ = samples;
+  std::size_t longest = 1;
+  for (const auto& sample : samples) longest = std::max(longest, sample.size());
+  rope_ = std::make_unique<RopeTable>(model_.rope, static_cast<std::int64_t>(longest));
+  return embed_samples(model_, checkpoint_, samples);
+}
+
+void ModelWalk::enter_next_token(const Block& block, const PackedStates& states) {
+  if (block.mtp && !next_token_.begun()) next_token_.begin(samples_, states);
+}
+
+void ModelWalk::pass(BlockState& state, PackedStates& states, bool update,
+                     const std::vector<Tap*>& taps) {
+  check_interrupted();
+  pass_.run(Analysis(), state, states, update, taps, *rope_);
+}
+
+void ModelWalk::run(Block& block, LinearOp& op, PackedStates& states, KvOp* kv_op) {
+  check_interrupted();
+  if (block.mtp) states = next_token_.enter(*block.mtp, states, op, {}, workspace());
+  run_block_on(model_, block, states, true, *rope_, op, {}, workspace(), kv_op);
+}
+
+void ModelWalk::look(Block& block, LinearOp& op, const PackedStates& states,
+                     const std::vector<Tap*>& taps) {
+  check_interrupted();
+  PackedStates in =
+      block.mtp ? next_token_.enter(*block.mtp, states, op, taps, workspace()) : states;
+  run_block_on(model_, block, in, false, *rope_, op, taps, workspace());
+}
+
+}  // namespace msmodelslim

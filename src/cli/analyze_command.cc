@@ -1,0 +1,85 @@
+#include "cli/analyze_command.h"
+
+#include <cstdio>
+
+#include "advise/alone_scores.h"
+#include "advise/attention_scores.h"
+#include "advise/linear_scores.h"
+#include "advise/probe.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "cli/analyze_args.h"
+#include "cli/model_choice.h"
+#include "pipeline/read_samples.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kLogger = "analyze";
+
+using Samples = std::vector<std::vector<std::int32_t>>;
+
+ActivationMetric activation_metric(const std::string& name) {
+  if (name == "std") return ActivationMetric::kStd;
+  return name == "quantile" ? ActivationMetric::kQuantile : ActivationMetric::kKurtosis;
+}
+
+bool tries_quantization(const AnalyzeArgs& args) {
+  return args.scope == AnalyzeScope::kLayer || args.metric == "kl";
+}
+
+Samples read_samples(const AnalyzeArgs& args, const ModelConfig& config) {
+  constexpr std::size_t kTokens = 1024;
+  constexpr std::size_t kLength = 128;
+  Samples samples =
+      calibration_ids(args.model_path, config, {{}, {}, args.calib_samples, args.calib_tokens},
+                      args.calib_dataset, kLogger);
+  if (args.metric != "kl" || args.calib_tokens) return samples;
+  return short_pieces(samples, kTokens, kLength);
+}
+
+std::vector<LayerScore> score(const AnalyzeArgs& args, const Samples& samples) {
+  if (args.scope == AnalyzeScope::kAttention)
+    return score_attention(args.model_path, samples, args.quiet);
+  if (!tries_quantization(args))
+    return score_linears(args.model_path, samples, activation_metric(args.metric), args.patterns,
+                         args.quiet);
+  const bool all = args.scope == AnalyzeScope::kLinear || args.patterns.empty();
+  const LayerOptions options{
+      args.model_path, samples,
+      probe_step(quant_kind(args.probe), all ? std::vector<std::string>{"*"} : args.patterns),
+      args.quiet};
+  if (args.scope == AnalyzeScope::kLinear)
+    return score_linears_alone(options, args.patterns, Loss::kKl);
+  if (args.metric == "mse_layer_wise") return score_layers_by_output(options);
+  return score_layers_alone(options, args.metric == "kl" ? Loss::kKl : Loss::kMse);
+}
+
+void print(const AnalyzeArgs& args, const std::vector<LayerScore>& scores) {
+  print_ranking(
+      scores, static_cast<std::size_t>(args.topk), args.metric, args.patterns,
+      args.scope == AnalyzeScope::kLayer,
+      [](const std::string& line) { log_info(kLogger, "{}", line); },
+      [](const std::string& line) {
+        std::puts(line.c_str());
+        std::fflush(stdout);
+      });
+}
+
+}  // namespace
+
+int run_analyze(const std::vector<std::string>& words) {
+  const auto args = parse_analyze_args(words);
+  if (!args) return 0;
+  if (args->threads) set_thread_count(*args->threads);
+  const ModelConfig config = ModelConfig::read(args->model_path);
+  choose_model_type(args->model_type, args->model_path, config);
+  const Samples samples = read_samples(*args, config);
+  std::vector<LayerScore> scores = score(*args, samples);
+  sort_scores(&scores);
+  print(*args, scores);
+  log_info(kLogger, "===========ANALYSIS COMPLETE===========");
+  return 0;
+}
+
+}  // namespace msmodelslim
