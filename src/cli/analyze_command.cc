@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "cli/analyze_args.h"
+#include "cli/analyze_report.h"
 #include "cli/model_choice.h"
 #include "pipeline/read_samples.h"
 
@@ -74,10 +75,12 @@ int run_analyze(const std::vector<std::string>& words) {
   if (args->threads) set_thread_count(*args->threads);
   const ModelConfig config = ModelConfig::read(args->model_path);
   choose_model_type(args->model_type, args->model_path, config);
+  const std::string stem = args->output_path.empty() ? "" : report_stem(args->output_path);
   const Samples samples = read_samples(*args, config);
   std::vector<LayerScore> scores = score(*args, samples);
   sort_scores(&scores);
   print(*args, scores);
+  if (!stem.empty()) write_report(analysis_report(*args, config, samples, scores), stem, kLogger);
   log_info(kLogger, "===========ANALYSIS COMPLETE===========");
   return 0;
 }

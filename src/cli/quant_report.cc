@@ -1,28 +1,15 @@
 #include "cli/quant_report.h"
 
-#include <fmt/chrono.h>
-
-#include <ctime>
-#include <fstream>
+#include <fmt/format.h>
 
 #include "base/files.h"
 #include "base/threads.h"
 #include "base/warnings.h"
 #include "report/report_page.h"
+#include "report/run_facts.h"
 
 namespace msmodelslim {
 namespace {
-
-// The processor's own name, where the system tells it.
-std::string cpu_name() {
-  std::error_code ec;
-  if (!fs::exists("/proc/cpuinfo", ec)) return "unknown";
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name") && line.find(": ") != std::string::npos)
-      return line.substr(line.find(": ") + 2);
-  return "unknown";
-}
 
 Json linears_json(const QuantSummary& summary) {
   Json linears = Json::array();
@@ -78,12 +65,10 @@ Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelS
   Json blocks = Json::array();
   for (const BlockTime& time : summary.timeline)
     blocks.push_back({{"seconds", time.seconds}, {"bytes", time.bytes}});
-  const fs::path path = fs::absolute(job.model_path).lexically_normal();
   return {{"version", MSMODELSLIM_VERSION},
-          {"date", fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::time(nullptr)))},
+          {"date", report_date()},
           {"model",
-           {{"name", path.has_filename() ? path.filename().string()
-                                         : path.parent_path().filename().string()},
+           {{"name", folder_name(job.model_path)},
             {"path", job.model_path},
             {"architecture", model.architecture},
             {"dtype", dtype_name(model.dtype)},
