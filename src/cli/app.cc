@@ -22,6 +22,7 @@
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
 #include "cli/traditional_command.h"
+#include "cli/tune_command.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -33,6 +34,7 @@ constexpr const char* kHelp =
     "\n"
     "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
     "  msmodelslim analyze linear --model_path M                          which layers lose most\n"
+    "  msmodelslim tune --model_path M --save_path S [--config plan.yaml]  search for a recipe\n"
     "  msmodelslim traditional example/Qwen/quant_qwen.py ARGUMENTS       the same by a script's "
     "arguments\n"
     "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
@@ -67,6 +69,7 @@ int dispatch(int argc, char** argv) {
   }
   if (command == "quant") return run_quant(words);
   if (command == "analyze") return run_analyze(words);
+  if (command == "tune") return run_tune(words);
   if (command == "eval") return run_eval(words);
   if (command == "convert") return run_convert(argc - 1, argv + 1);
   if (command == "generate") return run_generate(words);
@@ -75,17 +78,17 @@ int dispatch(int argc, char** argv) {
   if (command == "inspect") return run_inspect(words);
   if (command == "diff") return run_diff(words);
   if (command == "models") return run_models(words);
-  for (const char* later : {"tune", "doctor"})
+  for (const char* later : {"doctor"})
     if (command == later)
-      throw UsageError(
-          fmt::format("the command {} is not built yet", command),
-          "available: quant, analyze, traditional, eval, generate, serve, convert, inspect, diff, "
-          "models");
-  throw UsageError(
-      fmt::format("unknown command \"{}\"{}", command,
-                  did_you_mean(command, {"quant", "analyze", "traditional", "eval", "generate",
-                                         "serve", "convert", "inspect", "diff", "models"})),
-      "see msmodelslim --help");
+      throw UsageError(fmt::format("the command {} is not built yet", command),
+                       "available: quant, analyze, tune, traditional, eval, generate, serve, "
+                       "convert, inspect, diff, "
+                       "models");
+  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
+                               did_you_mean(command, {"quant", "analyze", "tune", "traditional",
+                                                      "eval", "generate", "serve", "convert",
+                                                      "inspect", "diff", "models"})),
+                   "see msmodelslim --help");
 }
 
 void report(const Error& error) {
