@@ -66,21 +66,4 @@ std::vector<LayerScore> score_linears_alone(const LayerOptions& options,
   return score(walk, options, parts, loss);
 }
 
-std::vector<std::vector<std::int32_t>> short_pieces(
-    const std::vector<std::vector<std::int32_t>>& samples, std::size_t tokens, std::size_t length) {
-  std::vector<const std::vector<std::int32_t>*> usable;
-  for (const auto& sample : samples)
-    if (sample.size() > 1) usable.push_back(&sample);
-  const std::size_t wanted = std::min(usable.size(), std::max<std::size_t>(1, tokens / length));
-  std::vector<std::vector<std::int32_t>> pieces;
-  for (std::size_t i = 0; i < wanted; ++i) {
-    const auto& sample = *usable[i * usable.size() / wanted];
-    pieces.emplace_back(sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(
-                                                             std::min(sample.size(), length)));
-  }
-  if (pieces.empty())
-    throw DataError("the calibration set has no sample of two tokens, which KL needs");
-  return pieces;
-}
-
 }  // namespace msmodelslim

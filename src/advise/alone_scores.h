@@ -19,9 +19,4 @@ std::vector<LayerScore> score_layers_alone(const LayerOptions& options, Loss los
 std::vector<LayerScore> score_linears_alone(const LayerOptions& options,
                                             const std::vector<std::string>& patterns, Loss loss);
 
-// The beginnings of samples, evenly spread over the set: at most `tokens` tokens in pieces of at
-// most `length`. KL needs few tokens, and every one costs a run of the model per candidate.
-std::vector<std::vector<std::int32_t>> short_pieces(
-    const std::vector<std::vector<std::int32_t>>& samples, std::size_t tokens, std::size_t length);
-
 }  // namespace msmodelslim

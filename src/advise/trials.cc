@@ -120,7 +120,7 @@ const Trial& Trials::run(const Recipe& recipe) {
                     recipe_to_yaml(trial.recipe));
   write_history();
   log_info(kLogger, "{}: {}{}{}", trial.recipe.metadata.config_id, figures_text(trial.figures),
-           trial.satisfied ? ", good enough" : "",
+           trial.satisfied && !options_.evaluation.expectations.empty() ? ", good enough" : "",
            trial.cached ? " (known)" : fmt::format(" ({:.0f} s)", trial.seconds));
   return trials_.back();
 }

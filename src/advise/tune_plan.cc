@@ -18,11 +18,6 @@ using Kind = YamlValue::Kind;
 constexpr std::size_t kLongest = 200;
 constexpr std::size_t kLongestCommand = 4096;
 
-YamlValue of_key(const YamlValue& value, std::string_view key) {
-  const YamlValue* found = value.find(key);
-  return found == nullptr ? YamlValue() : *found;
-}
-
 std::string config_id_of(const YamlValue* metadata, const std::string& otherwise) {
   const YamlValue* id = metadata == nullptr ? nullptr : metadata->find("config_id");
   return id != nullptr && id->is(Kind::kString) ? id->text : otherwise;
@@ -114,15 +109,19 @@ void check_datasets(const TuneEvaluation& evaluation, Fields& demand) {
 TuneEvaluation read_evaluation(const YamlValue& value, Problems* problems) {
   TuneEvaluation evaluation;
   Fields fields(value, "evaluation", problems);
+  if (!fields.is_map()) return evaluation;
   const std::string type = fields.text("type", "service_oriented", kLongest);
   if (type != "service_oriented") fields.problem("type", "must be service_oriented");
-  Fields demand(of_key(value, "demand"), "evaluation.demand", problems);
-  if (demand.is_map()) evaluation.expectations = read_expectations(demand, problems);
   if (const YamlValue* inner = fields.get("evaluation")) {
     Fields evaluator(*inner, "evaluation.evaluation", problems);
     if (evaluator.is_map()) read_evaluator(evaluator, problems, &evaluation);
   }
-  if (demand.is_map()) check_datasets(evaluation, demand);
+  const YamlValue* wanted = fields.require("demand");
+  if (wanted == nullptr) return evaluation;
+  Fields demand(*wanted, "evaluation.demand", problems);
+  if (!demand.is_map()) return evaluation;
+  evaluation.expectations = read_expectations(demand, problems);
+  check_datasets(evaluation, demand);
   return evaluation;
 }
 
@@ -149,8 +148,8 @@ StandingHigh read_standing_high(Fields& fields, Problems* problems) {
 Recipe read_template(Fields& fields) {
   const YamlValue* value = fields.require("template");
   if (value == nullptr) return {};
-  const YamlValue version = of_key(*value, "apiversion");
-  if (version.text != "modelslim_v1") {
+  const YamlValue* version = value->find("apiversion");
+  if (version == nullptr || version->text != "modelslim_v1") {
     fields.problem("template", "must be a recipe of apiversion modelslim_v1");
     return {};
   }

@@ -114,11 +114,11 @@ void declare(CLI::App& app, const ScopeTraits& traits, Raw& raw, AnalyzeArgs& ar
         "how it is quantized where that is tried: " + join_words(quant_kind_names()) + " (mxfp4)")
         ->check(CLI::IsMember(quant_kind_names()));
   add("--calib_dataset", args.calib_dataset, "FILE|NAME",
-      "calibration set, .json or .jsonl (mix_calib.jsonl)");
+      "calibration set, .json or .jsonl; read whole (8192 tokens out of mix_calib.jsonl)");
   add("--calib_samples", args.calib_samples, "N", "use the first N samples only")
       ->check(CLI::PositiveNumber);
   add("--calib_tokens", args.calib_tokens, "N",
-      "stop after N tokens (kl: 1024, in short pieces of all samples)")
+      "stop after N tokens (kl: 1024, spread over the set)")
       ->check(CLI::PositiveNumber);
   add("--topk", args.topk, "N", "layers to print, those with equal scores count as one (15)")
       ->check(CLI::PositiveNumber);

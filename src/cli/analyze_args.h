@@ -18,7 +18,7 @@ struct AnalyzeArgs {
   std::vector<std::string> patterns = {"*"};
   std::string probe = "mxfp4";
   std::string output_path;  // "": none
-  std::string calib_dataset = "mix_calib.jsonl";
+  std::optional<std::string> calib_dataset;
   std::optional<std::int64_t> calib_samples;
   std::optional<std::int64_t> calib_tokens;
   std::int64_t topk = 15;

@@ -29,14 +29,19 @@ bool tries_quantization(const AnalyzeArgs& args) {
   return args.scope == AnalyzeScope::kLayer || args.metric == "kl";
 }
 
+// A set that the user names is read whole, as in the Python tool; of the program's own, which is
+// larger than that one's, pieces of all samples.
 Samples read_samples(const AnalyzeArgs& args, const ModelConfig& config) {
-  constexpr std::size_t kTokens = 1024;
-  constexpr std::size_t kLength = 128;
-  Samples samples =
-      calibration_ids(args.model_path, config, {{}, {}, args.calib_samples, args.calib_tokens},
-                      args.calib_dataset, kLogger);
-  if (args.metric != "kl" || args.calib_tokens) return samples;
-  return short_pieces(samples, kTokens, kLength);
+  constexpr std::int64_t kKlTokens = 1024;  // every token costs a run of the model per layer
+  constexpr std::int64_t kTokens = 8192;
+  CalibrationChoice choice{{}, {}, args.calib_samples, args.calib_tokens, false};
+  const bool kl = args.metric == "kl";
+  if (!args.calib_tokens && (kl || (!args.calib_dataset && !args.calib_samples))) {
+    choice.tokens = kl ? kKlTokens : kTokens;
+    choice.spread = true;
+  }
+  return calibration_ids(args.model_path, config, choice,
+                         args.calib_dataset.value_or("mix_calib.jsonl"), kLogger);
 }
 
 std::vector<LayerScore> score(const AnalyzeArgs& args, const Samples& samples) {

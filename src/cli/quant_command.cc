@@ -42,7 +42,7 @@ Plan plan_of(const QuantArgs& args, Recipe* recipe) {
 }
 
 CalibrationChoice calibration_choice(const QuantArgs& args) {
-  return {args.calib_dataset, args.calib_texts, args.calib_samples, args.calib_tokens};
+  return {args.calib_dataset, args.calib_texts, args.calib_samples, args.calib_tokens, false};
 }
 
 bool has_static_w8a8(const std::vector<Step>& steps) {

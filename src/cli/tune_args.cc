@@ -55,10 +55,10 @@ void declare(CLI::App& app, Raw& raw, TuneArgs& args) {
   add("--max_trials", args.max_trials, "N", "recipes to try at most (30)")
       ->check(CLI::PositiveNumber);
   add("--calib_dataset", raw.calib_dataset, "FILE|NAME", "instead of the recipes' own");
-  add("--calib_tokens", args.calib_tokens, "N", "calibration tokens (4096)")
+  add("--calib_tokens", args.calib_tokens, "N", "calibration tokens, spread over the set (2048)")
       ->check(CLI::PositiveNumber);
   add("--eval_text", args.eval_text, "FILE|NAME", "text that KL and perplexity are measured on");
-  add("--eval_tokens", args.eval_tokens, "N", "tokens of it (4096)")
+  add("--eval_tokens", args.eval_tokens, "N", "tokens of it (2048)")
       ->check(CLI::Range(64, 1 << 24));
   add("--device", raw.device, "auto|cpu|npu[:i,j]",
       "where to compute; the result does not depend on it");

@@ -20,9 +20,9 @@ struct TuneArgs {
   std::optional<std::int64_t> timeout;
   int max_trials = 30;
   std::optional<std::string> calib_dataset;
-  std::int64_t calib_tokens = 4096;
+  std::int64_t calib_tokens = 2048;
   std::string eval_text = "eval_en_zh.txt";
-  std::int64_t eval_tokens = 4096;
+  std::int64_t eval_tokens = 2048;
   std::optional<int> threads;
 };
 

@@ -86,7 +86,7 @@ class Tuning {
     options.pedigree =
         type.pedigrees.empty() ? std::string(kDefaultPedigree) : type.pedigrees.front();
     options.model_type = args.model_type.value_or(type.name);
-    options.calibration = {args.calib_dataset, {}, {}, args.calib_tokens};
+    options.calibration = {args.calib_dataset, {}, {}, args.calib_tokens, true};
     options.evaluation = plan.evaluation;
     options.evaluation_text = plan.evaluation_text;
     options.held_out = held_out(args);
@@ -132,7 +132,7 @@ class Tuning {
                                    const std::string& dataset) {
     log_info(kLogger, "ranking the decoder layers");
     const ModelConfig config = ModelConfig::read(args_.model_path);
-    CalibrationChoice choice = {args_.calib_dataset, {}, {}, args_.calib_tokens};
+    const CalibrationChoice choice = {args_.calib_dataset, {}, {}, args_.calib_tokens, true};
     std::vector<LayerScore> scores = score_layers_by_output(
         {args_.model_path,
          calibration_ids(args_.model_path, config, choice,

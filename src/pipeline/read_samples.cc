@@ -1,5 +1,8 @@
 #include "pipeline/read_samples.h"
 
+#include <algorithm>
+
+#include "base/error.h"
 #include "base/log.h"
 #include "text/dataset.h"
 #include "text/tokenizer.h"
@@ -23,6 +26,23 @@ std::vector<CalibSample> calibration_set(const CalibrationChoice& choice,
 
 }  // namespace
 
+std::vector<std::vector<std::int32_t>> spread_pieces(
+    const std::vector<std::vector<std::int32_t>>& samples, std::size_t tokens, std::size_t length) {
+  std::vector<const std::vector<std::int32_t>*> usable;
+  for (const auto& sample : samples)
+    if (sample.size() > 1) usable.push_back(&sample);
+  const std::size_t wanted = std::min(usable.size(), std::max<std::size_t>(1, tokens / length));
+  std::vector<std::vector<std::int32_t>> pieces;
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const auto& sample = *usable[i * usable.size() / wanted];
+    pieces.emplace_back(sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(
+                                                             std::min(sample.size(), length)));
+  }
+  if (pieces.empty())
+    throw DataError("the calibration set has no sample of two tokens, which this needs");
+  return pieces;
+}
+
 std::vector<std::vector<std::int32_t>> calibration_ids(const std::string& model_path,
                                                        const ModelConfig& config,
                                                        const CalibrationChoice& choice,
@@ -32,10 +52,15 @@ std::vector<std::vector<std::int32_t>> calibration_ids(const std::string& model_
   const std::vector<CalibSample> set = calibration_set(choice, dataset, &path);
   CalibOptions options;
   options.max_samples = choice.samples;
-  options.max_tokens = choice.tokens;
+  if (!choice.spread) options.max_tokens = choice.tokens;
   options.vocab_size = config.size("vocab_size");
   auto ids = holds_ids_only(set) ? ids_of_calib_set(set, options)
                                  : tokenize_calib_set(set, Tokenizer::load(model_path), options);
+  constexpr std::size_t kPieces = 32;
+  if (choice.spread && choice.tokens) {
+    const auto most = static_cast<std::size_t>(*choice.tokens);
+    ids = spread_pieces(ids, most, std::max<std::size_t>(2, most / std::min(kPieces, ids.size())));
+  }
   std::size_t tokens = 0;
   for (const auto& sample : ids) tokens += sample.size();
   log_info(logger, "calibration set {}: {} samples, {} tokens", path, ids.size(), tokens);

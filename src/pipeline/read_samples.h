@@ -15,7 +15,13 @@ struct CalibrationChoice {
   std::vector<std::string> texts;      // not empty: instead of any set
   std::optional<std::int64_t> samples;
   std::optional<std::int64_t> tokens;
+  bool spread = false;  // the tokens are the beginnings of samples from all over the set
 };
+
+// The beginnings of samples, evenly spread over the set: about `tokens` tokens at most, in pieces
+// of `length` at most. DataError when no sample has two tokens.
+std::vector<std::vector<std::int32_t>> spread_pieces(
+    const std::vector<std::vector<std::int32_t>>& samples, std::size_t tokens, std::size_t length);
 
 // The set `dataset`, or what `choice` says instead of it.
 std::vector<std::vector<std::int32_t>> calibration_ids(const std::string& model_path,

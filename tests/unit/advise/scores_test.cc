@@ -10,6 +10,7 @@
 #include "advise/linear_scores.h"
 #include "advise/probe.h"
 #include "base/error.h"
+#include "pipeline/read_samples.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
@@ -102,11 +103,11 @@ TEST(Scores, AttentionOfBothKinds) {
 
 TEST(Scores, ShortPiecesAreSpreadOverTheSet) {
   const auto samples = random_samples({100, 1, 50, 200, 300}, 9);
-  const auto pieces = short_pieces(samples, 256, 128);
+  const auto pieces = spread_pieces(samples, 256, 128);
   ASSERT_EQ(pieces.size(), 2U);
   EXPECT_EQ(pieces[0], samples[0]);
   EXPECT_EQ(pieces[1].size(), 128U);
-  EXPECT_THROW(short_pieces(random_samples({1, 1}, 9), 256, 128), DataError);
+  EXPECT_THROW(spread_pieces(random_samples({1, 1}, 9), 256, 128), DataError);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ TEST(AnalyzeArgs, Defaults) {
   EXPECT_EQ(linear.metric, "kurtosis");
   EXPECT_THAT(linear.patterns, ElementsAre("*"));
   EXPECT_EQ(linear.topk, 15);
-  EXPECT_EQ(linear.calib_dataset, "mix_calib.jsonl");
+  EXPECT_FALSE(linear.calib_dataset);
   EXPECT_EQ(parse_analyze_args({"layer", "m"})->metric, "mse_layer_wise");
   EXPECT_EQ(parse_analyze_args({"attn", "m"})->metric, "mse");
 }
