@@ -60,6 +60,7 @@ class PortionRun {
 
   void run_block(std::size_t index) {
     Block block(model_.blocks[index], walk_.checkpoint());
+    walk_.prepare(block, index);
     std::vector<float> made;
     for (; begun_ < count_ && candidates_[begun_].block == index; ++begun_) {
       const Candidate& candidate = candidates_[begun_];
@@ -157,7 +158,7 @@ std::vector<CandidateLoss> measure_candidates(ModelWalk& walk, const Samples& sa
   Progress progress("analyze", static_cast<std::int64_t>(portions.size() * blocks),
                     tokens / static_cast<std::int64_t>(portions.size()), quiet);
   std::optional<Head> head;
-  if (with_kl) head.emplace(model, walk.checkpoint());
+  if (with_kl) head.emplace(walk.head());
   for (std::size_t p = 0; p < portions.size(); ++p) {
     const Portion& portion = portions[p];
     const auto begin = samples.begin() + static_cast<std::ptrdiff_t>(portion.first_sample);

@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "checkpoint/source.h"
 #include "model/build.h"
+#include "pipeline/block_writer.h"
 
 namespace msmodelslim {
 namespace {
@@ -29,12 +30,55 @@ ModelWalk::ModelWalk(const std::string& model_path)
   check_checkpoint(model_, checkpoint_);
 }
 
+void ModelWalk::suppress(const Plan& plan, const std::string& pedigree,
+                         const std::vector<std::vector<std::int32_t>>& calibration) {
+  plan_ = plan;
+  calibration_ = calibration;
+  ProcessorContext context;
+  context.model = &model_;
+  context.pedigree = pedigree;
+  for (const Step& step : plan_.steps) {
+    suppressors_.push_back(make_processor(step, plan_, context));
+    suppressors_.back()->begin(ends_);
+  }
+  if (!ends_.head.empty())
+    head_weight_ = rewritten(Head(model_, checkpoint_).linear().source(), ends_.head);
+}
+
+void ModelWalk::prepare(Block& block, std::size_t index) {
+  if (suppressors_.empty()) return;
+  BlockState state;
+  state.block = &block;
+  state.index = static_cast<std::int64_t>(index);
+  state.samples = &calibration_states_.sequences;
+  for (const auto& suppressor : suppressors_) {
+    const std::vector<Tap*> taps = suppressor->prepare(state);
+    if (!taps.empty()) pass(state, calibration_states_, false, taps);
+    suppressor->finish(state);
+  }
+  pass(state, calibration_states_, true);
+}
+
+Head ModelWalk::head() const {
+  Head head(model_, checkpoint_);
+  if (!ends_.head.empty()) head.linear() = Linear(model_.head, head_weight_.view());
+  head.norm() = ends_.final_norm;
+  return head;
+}
+
 PackedStates ModelWalk::begin(const std::vector<std::vector<std::int32_t>>& samples) {
   samples_ = samples;
   std::size_t longest = 1;
   for (const auto& sample : samples) longest = std::max(longest, sample.size());
+  for (const auto& sample : calibration_) longest = std::max(longest, sample.size());
   rope_ = std::make_unique<RopeTable>(model_.rope, static_cast<std::int64_t>(longest));
-  return embed_samples(model_, checkpoint_, samples);
+  const auto embedded = [&](const std::vector<std::vector<std::int32_t>>& set) {
+    PackedStates states = embed_samples(model_, checkpoint_, set);
+    for (const auto& rewrite : ends_.embedding) rewrite(states.values.data(), states.rows);
+    return states;
+  };
+  if (!suppressors_.empty()) calibration_states_ = embedded(calibration_);
+  return embedded(samples);
 }
 
 void ModelWalk::enter_next_token(const Block& block, const PackedStates& states) {

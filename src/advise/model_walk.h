@@ -18,6 +18,14 @@ class ModelWalk {
   ModelWalk& operator=(const ModelWalk&) = delete;
   const ModelSpec& model() const { return model_; }
   const CheckpointReader& checkpoint() const { return checkpoint_; }
+  // Blocks are from here on as the plan's processors, which only suppress outliers, leave them: the
+  // same float model, but easier to quantize. Once, before begin().
+  void suppress(const Plan& plan, const std::string& pedigree,
+                const std::vector<std::vector<std::int32_t>>& calibration);
+  // Applies that to a block, one after the other from the first.
+  void prepare(Block& block, std::size_t index);
+  // Final norm and head of the model as it is then.
+  Head head() const;
   // From here on passes are of these samples.
   PackedStates begin(const std::vector<std::vector<std::int32_t>>& samples);
   // `states` are in front of a block behind the last decoder for the first time.
@@ -41,6 +49,11 @@ class ModelWalk {
   NextTokenPass next_token_;
   CalibrationPass pass_;
   std::vector<std::vector<std::int32_t>> samples_;
+  Plan plan_;  // of suppress()
+  std::vector<std::unique_ptr<Processor>> suppressors_;
+  std::vector<std::vector<std::int32_t>> calibration_;
+  PackedStates calibration_states_;  // in front of the next block to prepare
+  Tensor head_weight_;               // where it is not the checkpoint's
   std::unique_ptr<RopeTable> rope_;
 };
 

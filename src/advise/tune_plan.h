@@ -62,7 +62,14 @@ struct AutoSearch {
   Recipe base;
 };
 
-using Strategy = std::variant<StandingHigh, BinaryFallback, AutoSearch>;
+// Of the command line only: a type for each part, see mix_model.h. One of the two is set.
+struct MixSearch {
+  std::optional<double> target_bits;
+  std::optional<double> max_kl;
+  std::vector<std::string> types;
+};
+
+using Strategy = std::variant<StandingHigh, BinaryFallback, AutoSearch, MixSearch>;
 
 struct TunePlan {
   Strategy strategy;

@@ -60,6 +60,9 @@ void declare(CLI::App& app, Raw& raw, TuneArgs& args) {
   add("--eval_text", args.eval_text, "FILE|NAME", "text that KL and perplexity are measured on");
   add("--eval_tokens", args.eval_tokens, "N", "tokens of it (2048)")
       ->check(CLI::Range(64, 1 << 24));
+  add("--part_tokens", args.part_tokens, "N",
+      "tokens that each part's own KL is measured on, for --target_bits and --max_kl (512)")
+      ->check(CLI::Range(2, 1 << 24));
   add("--device", raw.device, "auto|cpu|npu[:i,j]",
       "where to compute; the result does not depend on it");
   add("--trust_remote_code", raw.trust_remote_code, "True|False",

@@ -23,6 +23,7 @@ struct TuneArgs {
   std::int64_t calib_tokens = 2048;
   std::string eval_text = "eval_en_zh.txt";
   std::int64_t eval_tokens = 2048;
+  std::int64_t part_tokens = 512;  // that the KL of every part is measured on
   std::optional<int> threads;
 };
 

@@ -1,22 +1,24 @@
 #include "cli/tune_command.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 
 #include "advise/layer_scores.h"
-#include "advise/linear_scores.h"
 #include "advise/probe.h"
 #include "advise/trials.h"
 #include "advise/tune_auto.h"
+#include "advise/tune_mix.h"
 #include "advise/tune_recipe.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "checkpoint/source.h"
+#include "cli/analyze_report.h"
 #include "cli/model_choice.h"
 #include "cli/tune_args.h"
+#include "cli/tune_report.h"
 #include "model/build.h"
 #include "recipe/practice_library.h"
 #include "text/dataset.h"
@@ -25,6 +27,7 @@ namespace msmodelslim {
 namespace {
 
 constexpr const char* kLogger = "tune";
+constexpr const char* kSet = "mix_calib.jsonl";
 constexpr std::int64_t kLength = 256;  // of the pieces of the evaluation text
 
 using Samples = std::vector<std::vector<std::int32_t>>;
@@ -47,13 +50,19 @@ Samples held_out(const TuneArgs& args) {
 // Without a plan file: from the recipe of --start, or int8 for everything, to the least KL.
 TunePlan plan_of(const TuneArgs& args) {
   if (!args.config.empty()) return parse_tune_plan(read_file(args.config, 1 << 20), args.config);
+  TunePlan plan;
+  if (args.target_bits || args.max_kl) {
+    plan.strategy = MixSearch{args.target_bits, args.max_kl, args.types};
+    if (args.max_kl) plan.evaluation.expectations = {{"kl", *args.max_kl, 0}};
+    return plan;
+  }
   const std::string start = args.start.empty() ? "default-w8a8" : args.start;
   Recipe recipe = PracticeLibrary::standard().find(start);
   if (recipe.apiversion != "modelslim_v1")
     throw UsageError(fmt::format("{} is a recipe of {}", start, recipe.apiversion),
                      "only recipes of modelslim_v1 can be changed");
   make_plan(recipe);
-  TunePlan plan;
+  if (recipe.metadata.config_id == RecipeMetadata().config_id) recipe.metadata.config_id = "auto";
   plan.strategy = AutoSearch{std::move(recipe)};
   return plan;
 }
@@ -61,7 +70,7 @@ TunePlan plan_of(const TuneArgs& args) {
 class Tuning {
  public:
   Tuning(const TuneArgs& args, const TunePlan& plan, const ModelType& type)
-      : args_(args), plan_(plan), trials_(options(args, plan, type)) {}
+      : args_(args), plan_(plan), type_(type), trials_(options(args, plan, type)) {}
 
   // The exit code.
   int run() {
@@ -83,8 +92,7 @@ class Tuning {
     TrialOptions options;
     options.model_path = args.model_path;
     options.save_path = args.save_path;
-    options.pedigree =
-        type.pedigrees.empty() ? std::string(kDefaultPedigree) : type.pedigrees.front();
+    options.pedigree = pedigree(type);
     options.model_type = args.model_type.value_or(type.name);
     options.calibration = {args.calib_dataset, {}, {}, args.calib_tokens, true};
     options.evaluation = plan.evaluation;
@@ -104,11 +112,39 @@ class Tuning {
       return search_binary_fallback(
           *binary, [&] { return ranking({"*"}, binary->dataset); }, module_names(model()),
           satisfied);
+    if (const auto* mix = std::get_if<MixSearch>(&plan_.strategy)) return search_types(*mix);
     const auto& any = std::get<AutoSearch>(plan_.strategy);
     return search_auto(
         any, !plan_.evaluation.expectations.empty(),
         [&] { return ranking(included_patterns(any.base), ""); },
         [&](const Recipe& recipe) { return judge(recipe); });
+  }
+
+  SearchResult search_types(const MixSearch& search) {
+    const ModelSpec spec = model();
+    mix_.emplace();
+    mix_->parts = measure_parts(mix_options(search, spec));
+    const auto attempt = [&](const Recipe& recipe) {
+      const Trial& trial = trials_.run(recipe);
+      return MixTrial{trial.recipe.metadata.config_id, 0, 0, trial.figures.at("kl"), trial.bytes};
+    };
+    return search_mix(spec, search, attempt, &*mix_);
+  }
+
+  // KL of the parts is measured on the calibration set, that of trials on other text.
+  MixOptions mix_options(const MixSearch& search, const ModelSpec& spec) const {
+    const Samples whole = calibration(kSet);
+    MixOptions options{args_.model_path, pedigree(type_), {}, {}, search.types, false};
+    options.calibration = spread_pieces(whole, static_cast<std::size_t>(args_.calib_tokens), 64);
+    options.text = spread_pieces(whole, static_cast<std::size_t>(args_.part_tokens), 128);
+    LinearSpec some;
+    some.in = 1024;
+    some.out = 1024;
+    const bool wide = std::any_of(search.types.begin(), search.types.end(), [&](const auto& type) {
+      return bits_of(some, type, spec.dtype) / (1024 * 1024) > 8.5;
+    });
+    options.best_is_free = !wide;
+    return options;
   }
 
   // A recipe that the model cannot have is no better than any; the first one must work.
@@ -131,18 +167,20 @@ class Tuning {
   std::vector<std::string> ranking(const std::vector<std::string>& include,
                                    const std::string& dataset) {
     log_info(kLogger, "ranking the decoder layers");
-    const ModelConfig config = ModelConfig::read(args_.model_path);
-    const CalibrationChoice choice = {args_.calib_dataset, {}, {}, args_.calib_tokens, true};
-    std::vector<LayerScore> scores = score_layers_by_output(
-        {args_.model_path,
-         calibration_ids(args_.model_path, config, choice,
-                         choice.dataset.value_or(dataset.empty() ? "mix_calib.jsonl" : dataset),
-                         kLogger),
-         probe_step(quant_kind("mxfp4"), include), true});
+    std::vector<LayerScore> scores =
+        score_layers_by_output({args_.model_path,
+                                spread_pieces(calibration(dataset.empty() ? kSet : dataset),
+                                              static_cast<std::size_t>(args_.calib_tokens), 64),
+                                probe_step(quant_kind("mxfp4"), include), true});
     sort_scores(&scores);
     std::vector<std::string> blocks;
     for (const LayerScore& score : scores) blocks.push_back(score.name);
     return blocks;
+  }
+
+  Samples calibration(const std::string& dataset) const {
+    return calibration_ids(args_.model_path, ModelConfig::read(args_.model_path), {},
+                           args_.calib_dataset.value_or(dataset), kLogger);
   }
 
   SearchResult best_so_far() const {
@@ -167,6 +205,10 @@ class Tuning {
     const std::string text = recipe_to_yaml(recipe);
     write_file_atomic(args_.save_path + "/final_recipe.yaml", text);
     if (result.satisfied) store(recipe, text);
+    write_report(tune_report(args_.model_path, plan_.evaluation,
+                             {{recipe, result.satisfied}, &trials_.all(), mix_ ? &*mix_ : nullptr}),
+                 args_.save_path + "/tune_report", kLogger);
+    if (mix_) print_mix();
     std::printf("recipe             %s/final_recipe.yaml (%s)\n", args_.save_path.c_str(),
                 recipe.metadata.config_id.c_str());
     std::printf("folder             %s\n", summary.folder.c_str());
@@ -174,6 +216,13 @@ class Tuning {
     std::printf("quality            perplexity %.3f -> %.3f, KL %.5f +- %.5f, top-1 %.1f %%\n",
                 summary.proof->float_perplexity, summary.proof->perplexity, summary.proof->kl.mean,
                 summary.proof->kl.error, 100 * summary.proof->top1_agreement);
+  }
+
+  void print_mix() const {
+    std::printf("%-12s %14s %14s %12s\n", "trial", "bits a weight", "MB", "mean KL");
+    for (const MixTrial& trial : mix_->trials)
+      std::printf("%-12s %14.3f %14.1f %12.5f\n", trial.config_id.c_str(), trial.bits,
+                  static_cast<double>(trial.bytes) / 1e6, trial.kl);
   }
 
   void store(const Recipe& recipe, const std::string& text) const {
@@ -190,9 +239,15 @@ class Tuning {
     log_info(kLogger, "stored as {}", (folder / (file + ".yaml")).string());
   }
 
+  static std::string pedigree(const ModelType& type) {
+    return type.pedigrees.empty() ? std::string(kDefaultPedigree) : type.pedigrees.front();
+  }
+
   const TuneArgs& args_;
   const TunePlan& plan_;
+  const ModelType& type_;
   Trials trials_;
+  std::optional<MixTable> mix_;
 };
 
 }  // namespace
