@@ -75,7 +75,7 @@ const std::vector<std::string>& suppression_choices() {
   static const std::vector<std::string> choices = {
       smooth_behind_rotation(0.4), "[{type: quarot}]",
       "[{type: iter_smooth, alpha: 0.5, ignore_adapter: true}]",
-      "[{type: iter_smooth, alpha: 0.9}]", "[{type: flex_smooth_quant, ignore_adapter: true}]"};
+      "[{type: iter_smooth, alpha: 0.9}]"};
   return choices;
 }
 
@@ -89,9 +89,12 @@ class AutoRun {
     quality_ = judge_(best_);
     for (const std::string& act : activation_choices()) consider(with_activations(best_, act));
     for (const std::string& steps : suppression_choices()) consider(with_suppression(best_, steps));
-    if (rotated_and_smoothed())
+    if (rotated_and_smoothed()) {
       for (const double alpha : {0.3, 0.5})
         consider(with_suppression(best_, smooth_behind_rotation(alpha)));
+    } else {  // slow, and no better than a rotation
+      consider(with_suppression(best_, "[{type: flex_smooth_quant, ignore_adapter: true}]"));
+    }
     if (!has_demand_ || quality_.satisfied) return {best_, quality_.satisfied || !has_demand_};
     StandingHigh fallback{{YamlValue::list()}, best_};
     return search_standing_high(fallback, ranking,

@@ -119,7 +119,12 @@ int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& sum
     full = full_proof(summary.folder, args.model_path);
     kl = full->kl.mean;
   }
-  if (kl) advise(*kl, job.plan);
+  if (kl) {
+    AdviceFacts facts{&job, &model, &summary, *kl, {}};
+    if (summary.proof) facts.float_perplexity = summary.proof->float_perplexity;
+    if (full) facts.float_perplexity = full->float_perplexity;
+    advise(facts);
+  }
   write_quant_report(quant_report(job, summary, model, full), summary.folder);
   if (!kl) return 0;
   if (!args.max_kl || *kl <= *args.max_kl) return 0;
