@@ -108,7 +108,9 @@ std::vector<MixPart> measure_parts(const MixOptions& options) {
   std::map<std::string, LinearQuantStep> steps;
   for (const std::string& type : types)
     if (type != "float") steps.emplace(type, probe_step(quant_kind(type), {"*"}));
-  const std::string free = options.best_is_free && types.back() != "float" ? types.back() : "";
+  std::string free;  // the largest quantized one
+  for (const std::string& type : types)
+    if (options.best_is_free && type != "float") free = type;
   std::vector<Candidate> candidates;
   for (const Place& place : places)
     for (const auto& [type, step] : steps) {

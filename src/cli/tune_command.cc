@@ -81,6 +81,7 @@ class Tuning {
       log_warning(kLogger, "{}; the best recipe so far is taken", end.what());
       result = best_so_far();
     }
+    if (!result.satisfied) result = best_so_far();
     finish(result);
     if (result.satisfied) return 0;
     log_error(kLogger, "no recipe met the demand; {} holds the best one", trials_.folder());
@@ -104,7 +105,7 @@ class Tuning {
   }
 
   SearchResult search() {
-    const Satisfied satisfied = [&](const Recipe& recipe) { return trials_.run(recipe).satisfied; };
+    const Satisfied satisfied = [&](const Recipe& recipe) { return judge(recipe).satisfied; };
     if (const auto* high = std::get_if<StandingHigh>(&plan_.strategy))
       return search_standing_high(
           *high, [&] { return ranking(included_patterns(high->base), ""); }, satisfied);
@@ -143,7 +144,7 @@ class Tuning {
     const bool wide = std::any_of(search.types.begin(), search.types.end(), [&](const auto& type) {
       return bits_of(some, type, spec.dtype) / (1024 * 1024) > 8.5;
     });
-    options.best_is_free = !wide;
+    options.best_is_free = !wide || search.target_bits.value_or(99) <= 8;
     return options;
   }
 
