@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "advise/endpoint.h"
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -12,7 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "eval/task_run.h"
-#include "serve/http_probe.h"
+#include "serve/http_client.h"
 
 namespace msmodelslim {
 namespace {
@@ -36,7 +37,11 @@ void wait_for_server(ChildProcess& server, const TuneEvaluation& evaluation,
                      const std::string& log) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(evaluation.startup_timeout);
-  while (!answers(evaluation.base_url + "/models")) {
+  const auto ready = [&] {
+    const auto answer = http_get(evaluation.base_url + "/models", 3);
+    return answer && answer->status == 200;
+  };
+  while (!ready()) {
     check_interrupted();
     if (!server.running())
       throw DataError(fmt::format("the server ended with {} before it answered", server.status()),
@@ -49,20 +54,20 @@ void wait_for_server(ChildProcess& server, const TuneEvaluation& evaluation,
   }
 }
 
-Figures by_command(const TuneEvaluation& evaluation, const std::string& folder,
-                   const std::string& log_folder) {
-  std::unique_ptr<ChildProcess> server;
-  if (!evaluation.server.empty()) {
-    const std::string log = log_folder + "/server.log";
-    server = std::make_unique<ChildProcess>(with_model(evaluation.server, folder), log);
-    wait_for_server(*server, evaluation, log);
-  }
-  return figures_of_output(run_command(with_model(evaluation.command, folder), evaluation.timeout,
-                                       log_folder + "/evaluation.log"),
-                           evaluation);
+// Null where the plan has no server.
+std::unique_ptr<ChildProcess> start_server(const TuneEvaluation& evaluation,
+                                           const std::string& folder,
+                                           const std::string& log_folder) {
+  if (evaluation.server.empty()) return nullptr;
+  const std::string log = log_folder + "/server.log";
+  auto server = std::make_unique<ChildProcess>(with_model(evaluation.server, folder), log);
+  wait_for_server(*server, evaluation, log);
+  return server;
 }
 
-double by_task(const Expectation& one, const TuneDataset& dataset, const std::string& folder) {
+double by_task(const Expectation& one, const TuneEvaluation& evaluation,
+               const std::string& folder) {
+  const TuneDataset& dataset = evaluation.datasets.at(one.dataset);
   const Task task = *find_task(one.dataset);
   TaskOptions options;
   options.model_path = folder;
@@ -71,6 +76,10 @@ double by_task(const Expectation& one, const TuneDataset& dataset, const std::st
   options.shots = dataset.shots;
   if (dataset.examples.empty() && !dataset.shots) options.shots = 0;
   options.limit = dataset.limit;
+  if (evaluation.asks_server)
+    options.answer = [&](const auto& prompts, const SamplingParams& params) {
+      return ask_endpoint(evaluation, prompts, params);
+    };
   const TaskResult result = run_task(task, options);
   const auto quoted_one = std::find_if(
       result.metrics.begin(), result.metrics.end(),
@@ -100,11 +109,14 @@ Figures figures_of_output(const std::string& output, const TuneEvaluation& evalu
 
 Figures evaluate_folder(const TuneEvaluation& evaluation, const std::string& folder,
                         const std::string& log_folder) {
-  if (!evaluation.command.empty()) return by_command(evaluation, folder, log_folder);
+  const auto server = start_server(evaluation, folder, log_folder);
+  if (!evaluation.command.empty())
+    return figures_of_output(run_command(with_model(evaluation.command, folder), evaluation.timeout,
+                                         log_folder + "/evaluation.log"),
+                             evaluation);
   Figures figures;
   for (const Expectation& one : evaluation.expectations)
-    if (!is_loss(one.dataset))
-      figures[one.dataset] = by_task(one, evaluation.datasets.at(one.dataset), folder);
+    if (!is_loss(one.dataset)) figures[one.dataset] = by_task(one, evaluation, folder);
   return figures;
 }
 

@@ -70,16 +70,21 @@ TuneDataset read_dataset(const YamlValue& value, const std::string& path, Proble
 
 void read_evaluator(Fields& fields, Problems* problems, TuneEvaluation* evaluation) {
   const std::string type = fields.text("type", "own", kLongest);
-  if (type != "own" && type != "aisbench" && type != "command")
-    fields.problem("type", "must be own, command or aisbench (which is taken for own)");
+  if (type != "own" && type != "aisbench" && type != "command" && type != "openai")
+    fields.problem("type", "must be own, command, openai or aisbench (which is taken for own)");
   if (type == "aisbench")
     log_info("tune", "evaluation.type aisbench: this program's own evaluation takes its place");
   if (type == "command") {
     evaluation->command = fields.text("command", "", kLongestCommand);
     if (evaluation->command.empty()) fields.problem("command", "is needed for the type command");
+  }
+  evaluation->asks_server = type == "openai";
+  if (type == "command" || type == "openai") {
     evaluation->server = fields.text("server", "", kLongestCommand);
     evaluation->base_url = fields.text("base_url", "", kLongest);
-    if (!evaluation->server.empty() && !evaluation->base_url.starts_with("http://"))
+    evaluation->served_model_name = fields.text("served_model_name", "", kLongest);
+    const bool needed = evaluation->asks_server || !evaluation->server.empty();
+    if (needed && !evaluation->base_url.starts_with("http://"))
       fields.problem("base_url", "must say where the server answers: http://host:port/v1");
   }
   evaluation->timeout = fields.integer("timeout", 7200, 1, 1 << 30);
@@ -102,6 +107,10 @@ void check_datasets(const TuneEvaluation& evaluation, Fields& demand) {
              evaluation.datasets.at(one.dataset).data.empty())
       demand.problem("expectations", fmt::format("'{0}' needs its questions: {{datasets: {{{0}: "
                                                  "{{data: FILE}}}}}} below evaluation.evaluation",
+                                                 one.dataset));
+    else if (evaluation.asks_server && one.dataset != "gsm8k")
+      demand.problem("expectations", fmt::format("'{}' compares likelihoods of choices, which the "
+                                                 "type openai cannot ask for; it can gsm8k",
                                                  one.dataset));
   }
 }

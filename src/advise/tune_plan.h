@@ -10,7 +10,8 @@
 // and which need no file; the others are tasks of `eval` with their file as `data`;
 // `evaluation.evaluation.type: command` with `command`, a shell line in which {model} is the
 // folder and whose last line of output is {"<dataset>": <figure>, ...}; `server`, a command that is
-// kept running beside it, and `base_url`, where it answers.
+// kept running beside it, and `base_url`, where it answers. `type: openai`: tasks are asked of the
+// server at `base_url` (/completions), under `served_model_name`.
 
 #include <map>
 #include <optional>
@@ -41,7 +42,9 @@ struct TuneEvaluation {
   std::string command;          // "": our own evaluation
   std::int64_t timeout = 7200;  // seconds of one command
   std::string server;           // "": none
+  bool asks_server = false;     // tasks go to base_url
   std::string base_url;
+  std::string served_model_name;       // "": the first that the server names
   std::int64_t startup_timeout = 600;  // seconds
 };
 

@@ -184,14 +184,18 @@ class Tuning {
                            args_.calib_dataset.value_or(dataset), kLogger);
   }
 
+  // Of recipes that meet a demand the smallest, else the one with the least KL.
+  bool is_better(const Trial& trial, const Trial& than) const {
+    if (trial.satisfied != than.satisfied) return trial.satisfied;
+    if (trial.satisfied && !plan_.evaluation.expectations.empty() && trial.bytes != than.bytes)
+      return trial.bytes < than.bytes;
+    return trial.figures.at("kl") < than.figures.at("kl");
+  }
+
   SearchResult best_so_far() const {
     const Trial* best = nullptr;
-    for (const Trial& trial : trials_.all()) {
-      const bool better =
-          best == nullptr || trial.satisfied > best->satisfied ||
-          (trial.satisfied == best->satisfied && trial.figures.at("kl") < best->figures.at("kl"));
-      if (better) best = &trial;
-    }
+    for (const Trial& trial : trials_.all())
+      if (best == nullptr || is_better(trial, *best)) best = &trial;
     if (best == nullptr)
       throw ResourceError("no recipe was tried: there was no time for one",
                           "allow more with --timeout and --max_trials");
