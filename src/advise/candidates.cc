@@ -13,7 +13,7 @@ namespace msmodelslim {
 namespace {
 
 constexpr std::int64_t kMostBytes = 512 << 20;  // of hidden states
-constexpr std::int64_t kLogitRows = 64;         // so many rows of logits are held at once
+constexpr std::int64_t kLogitBytes = 64 << 20;  // of each of two sets of logits
 
 using Samples = std::vector<std::vector<std::int32_t>>;
 
@@ -89,11 +89,12 @@ class PortionRun {
 
   // Adds the predictions to those of every candidate.
   void predict(Head& head, std::vector<PredictionScores>& scores) const {
-    std::vector<float> float_logits(static_cast<std::size_t>(kLogitRows * model_.vocab));
+    const std::int64_t most = std::clamp<std::int64_t>(kLogitBytes / (4 * model_.vocab), 16, 512);
+    std::vector<float> float_logits(static_cast<std::size_t>(most * model_.vocab));
     std::vector<float> logits(float_logits.size());
     for (std::size_t s = 0; s < sequences_.size(); ++s)
-      for (std::int64_t at = 0; at + 1 < sequences_[s].rows; at += kLogitRows) {
-        const std::int64_t rows = std::min(kLogitRows, sequences_[s].rows - 1 - at);
+      for (std::int64_t at = 0; at + 1 < sequences_[s].rows; at += most) {
+        const std::int64_t rows = std::min(most, sequences_[s].rows - 1 - at);
         const std::int64_t begin = sequences_[s].begin + at;
         log_probabilities(head, values_of(0) + begin * model_.hidden, rows, float_logits);
         for (std::size_t c = 0; c < count_; ++c) {

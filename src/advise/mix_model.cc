@@ -70,11 +70,9 @@ Plan suppression_plan(const ModelSpec& model) {
 }
 
 std::vector<std::string> by_bits(std::vector<std::string> types, DType dtype) {
-  LinearSpec some;
-  some.in = 1024;
-  some.out = 1024;
+  constexpr std::int64_t kSize = 1024;
   std::stable_sort(types.begin(), types.end(), [&](const auto& a, const auto& b) {
-    return bits_of(some, a, dtype) < bits_of(some, b, dtype);
+    return bits_of_square(kSize, a, dtype) < bits_of_square(kSize, b, dtype);
   });
   return types;
 }
@@ -95,6 +93,25 @@ double bits_of(const LinearSpec& linear, const std::string& type, DType model_dt
   const QuantKind& kind = quant_kind(type);
   const bool channels = std::string(kind.weight).find("per_channel") != std::string::npos;
   return weights * weight_bits(kind) + (channels ? 32 * static_cast<double>(linear.out) : 0);
+}
+
+double bits_of_square(std::int64_t size, const std::string& type, DType model_dtype) {
+  LinearSpec linear;
+  linear.in = size;
+  linear.out = size;
+  return bits_of(linear, type, model_dtype) / static_cast<double>(size * size);
+}
+
+double least_bits(const ModelSpec& model, const std::vector<std::string>& types) {
+  const std::string least = by_bits(types, model.dtype).front();
+  double bits = 0;
+  double weights = 0;
+  for (const Place& place : places_of(model))
+    for (const LinearSpec* linear : place.set.linears) {
+      bits += bits_of(*linear, least, model.dtype);
+      weights += static_cast<double>(linear->in) * static_cast<double>(linear->out);
+    }
+  return bits / weights;
 }
 
 std::vector<MixPart> measure_parts(const MixOptions& options) {

@@ -36,4 +36,10 @@ std::string mix_suppression(const ModelSpec& model);
 // Bits of a linear in a type, scales included.
 double bits_of(const LinearSpec& linear, const std::string& type, DType model_dtype);
 
+// The same per weight, of a linear with so many inputs and outputs.
+double bits_of_square(std::int64_t size, const std::string& type, DType model_dtype);
+
+// Bits per weight with the smallest of the types everywhere.
+double least_bits(const ModelSpec& model, const std::vector<std::string>& types);
+
 }  // namespace msmodelslim
