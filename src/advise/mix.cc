@@ -10,7 +10,6 @@ class Mix {
     for (const MixPart& part : parts) {
       weights_ += part.weights;
       bits_ += part.options.front().bits;
-      loss_ += part.options.front().loss;
     }
   }
 
@@ -30,12 +29,15 @@ class Mix {
       }
     if (best <= 0) return false;
     bits_ += parts_[part].options[option].bits - now(part).bits;
-    loss_ += parts_[part].options[option].loss - now(part).loss;
     chosen_[part] = option;
     return true;
   }
 
-  MixPoint point() const { return {chosen_, bits_ / weights_, loss_}; }
+  MixPoint point() const {
+    double loss = 0;
+    for (std::size_t p = 0; p < parts_.size(); ++p) loss += now(p).loss;
+    return {chosen_, bits_ / weights_, loss};
+  }
 
  private:
   const MixOption& now(std::size_t part) const { return parts_[part].options[chosen_[part]]; }
@@ -44,7 +46,6 @@ class Mix {
   Assignment chosen_;
   double weights_ = 0;
   double bits_ = 0;
-  double loss_ = 0;
 };
 
 }  // namespace

@@ -29,7 +29,10 @@ Json parts_json(const MixTable& mix) {
   for (std::size_t i = 0; i < mix.parts.size(); ++i) {
     const MixPart& part = mix.parts[i];
     Json losses = Json::object();
-    for (const MixOption& option : part.options) losses[option.type] = option.loss;
+    for (const MixOption& option : part.options) {
+      const bool measured = option.loss != 0 || option.type == "float";
+      losses[option.type] = measured ? Json(option.loss) : Json(nullptr);
+    }
     parts.push_back({{"name", part.name},
                      {"weights", part.weights},
                      {"type", part.options[mix.chosen[i]].type},

@@ -6,7 +6,8 @@
 //   {name: value}, satisfied, bytes, seconds, cached}], environment {cpu, threads, peak_bytes},
 //   cpu_seconds, warnings,
 //   mix (null without --target_bits and --max_kl): {types, path: [{bits, loss}], trials:
-//   [{config_id, bits, loss, kl, bytes}], parts: [{name, weights, type, losses: {type: KL}}]}
+//   [{config_id, bits, loss, kl, bytes}], parts: [{name, weights, type, losses: {type: KL or
+//   null, which was not measured}}]}
 
 #include <string>
 #include <vector>
