@@ -84,6 +84,8 @@ std::string* attention_mse(std::vector<std::string>& words) {
   return nullptr;
 }
 
+CLI::Validator positive() { return CLI::Range(1, 1 << 30).description(""); }
+
 // Values as they stand on the command line.
 struct Raw {
   std::string model;
@@ -103,7 +105,7 @@ void declare(CLI::App& app, const ScopeTraits& traits, Raw& raw, AnalyzeArgs& ar
   add("--model_path", raw.model_path, "DIR", "float model folder");
   add("--model_type", raw.model_type, "NAME", "name in the support matrix; not needed");
   add("--metrics", args.metric, "NAME", join_words(traits.metrics, ", "))
-      ->check(CLI::IsMember(traits.metrics));
+      ->check(CLI::IsMember(traits.metrics).description(""));
   if (traits.pattern_option != nullptr)
     app.add_option(traits.pattern_option, args.patterns,
                    "names to look at (*, ?, [abc]; default '*'); without any: all")
@@ -112,23 +114,23 @@ void declare(CLI::App& app, const ScopeTraits& traits, Raw& raw, AnalyzeArgs& ar
   if (traits.scope != AnalyzeScope::kAttention)
     add("--probe", args.probe, "NAME",
         "how it is quantized where that is tried: " + join_words(quant_kind_names()) + " (mxfp4)")
-        ->check(CLI::IsMember(quant_kind_names()));
+        ->check(CLI::IsMember(quant_kind_names()).description(""));
   add("--calib_dataset", args.calib_dataset, "FILE|NAME",
       "calibration set, .json or .jsonl; read whole (8192 tokens out of mix_calib.jsonl)");
   add("--calib_samples", args.calib_samples, "N", "use the first N samples only")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add("--calib_tokens", args.calib_tokens, "N",
       "stop after N tokens (kl: 1024, spread over the set)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add("--topk", args.topk, "N", "layers to print, those with equal scores count as one (15)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add("--output_path", args.output_path, "PATH",
       "also write all scores to PATH.json and PATH.html");
   add("--device", raw.device, "auto|cpu|npu", "where to compute; the result does not depend on it");
   add("--trust_remote_code", raw.trust_remote_code, "True|False",
       "accepted; nothing of the model folder is ever executed");
   add("--threads", args.threads, "N", "CPU threads (default: all that this process may use)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   app.add_flag("--quiet", args.quiet, "no progress lines");
 }
 

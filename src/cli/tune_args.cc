@@ -20,6 +20,8 @@ const char* const kAbout =
     "  none of them      the best recipe with the types of --start (default: int8)\n"
     "Repeat the command to go on where it was stopped.";
 
+CLI::Validator positive() { return CLI::Range(1, 1 << 30).description(""); }
+
 // Values as they stand on the command line.
 struct Raw {
   std::string model;
@@ -52,23 +54,22 @@ void declare(CLI::App& app, Raw& raw, TuneArgs& args) {
       ->type_name("NAME")
       ->expected(1, -1);
   add("--timeout", raw.timeout, "1D2H3M4S", "no trial begins after it");
-  add("--max_trials", args.max_trials, "N", "recipes to try at most (30)")
-      ->check(CLI::PositiveNumber);
+  add("--max_trials", args.max_trials, "N", "recipes to try at most (30)")->check(positive());
   add("--calib_dataset", raw.calib_dataset, "FILE|NAME", "instead of the recipes' own");
   add("--calib_tokens", args.calib_tokens, "N", "calibration tokens, spread over the set (2048)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   add("--eval_text", args.eval_text, "FILE|NAME", "text that KL and perplexity are measured on");
   add("--eval_tokens", args.eval_tokens, "N", "tokens of it (2048)")
-      ->check(CLI::Range(64, 1 << 24));
+      ->check(CLI::Range(64, 1 << 24).description(""));
   add("--part_tokens", args.part_tokens, "N",
       "tokens that each part's own KL is measured on, for --target_bits and --max_kl (512)")
-      ->check(CLI::Range(2, 1 << 24));
+      ->check(CLI::Range(2, 1 << 24).description(""));
   add("--device", raw.device, "auto|cpu|npu[:i,j]",
       "where to compute; the result does not depend on it");
   add("--trust_remote_code", raw.trust_remote_code, "True|False",
       "accepted; nothing of the model folder is ever executed");
   add("--threads", args.threads, "N", "CPU threads (default: all that this process may use)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
 }
 
 void check(const TuneArgs& args) {
