@@ -72,6 +72,7 @@ std::vector<LayerScore> score_attention(const std::string& model_path,
     const std::unique_ptr<KvOp> cache = cache_op(state);
     OutputOp after(model.blocks[i].o.name, model.dtype);
     walk.run(block, after, states, cache.get());
+    walk.end_block(block);
     if (cache)
       scores.push_back({model.blocks[i].attention_name(),
                         mean_squared_error(states.sequences, model.hidden, before.output().data(),

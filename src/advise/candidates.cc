@@ -74,6 +74,7 @@ class PortionRun {
     }
     FloatLinearOp op(model_.dtype);
     walk_.run(block, op, states_);
+    walk_.end_block(block);
     states_.values.insert(states_.values.end(), made.begin(), made.end());
     for (; states_.rows < rows_ * static_cast<std::int64_t>(begun_ + 1); states_.rows += rows_)
       for (Sequence sequence : sequences_) {

@@ -129,6 +129,13 @@ YamlValue default_template() {
   return spec_of(std::move(process));
 }
 
+YamlValue bits_label(int weight, int activation) {
+  YamlValue label = YamlValue::map();
+  label.add("w_bit", YamlValue::of_int(weight));
+  label.add("a_bit", YamlValue::of_int(activation));
+  return label;
+}
+
 StandingHigh with_experience(Fields& fields, Problems* problems) {
   const std::string quant_type = fields.text("quant_type", "w8a8", 200);
   const YamlValue* list = fields.list("structure_configs");
@@ -159,6 +166,7 @@ StandingHigh with_experience(Fields& fields, Problems* problems) {
   if (process.items.empty() && !structures.empty())
     fields.problem("structure_configs", "leaves nothing to quantize");
   result.base = recipe_of_spec(spec_of(std::move(process)), "standing_high_with_experience");
+  result.base.metadata.label = bits_label(quant_type == "w4a8" ? 4 : 8, 8);
   for (const std::string& anti : expert->anti)
     result.anti.push_back(parse_yaml(anti, "experience"));
   return result;

@@ -13,4 +13,7 @@ StandingHigh with_experience(Fields& fields, Problems* problems);
 // The template of a standing_high plan that has none.
 YamlValue default_template();
 
+// The label {w_bit, a_bit} of a recipe.
+YamlValue bits_label(int weight, int activation);
+
 }  // namespace msmodelslim

@@ -50,6 +50,7 @@ std::vector<LayerScore> score_layers_by_output(const LayerOptions& options) {
     }
     FloatLinearOp op(model.dtype);
     walk.run(block, op, states);
+    walk.end_block(block);
     if (touched)
       scores.push_back({model.blocks[i].name,
                         mean_squared_error(states.sequences, states.width, states.values.data(),

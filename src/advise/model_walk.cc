@@ -105,4 +105,10 @@ void ModelWalk::look(Block& block, LinearOp& op, const PackedStates& states,
   run_block_on(model_, block, in, false, *rope_, op, taps, workspace());
 }
 
+void ModelWalk::end_block(const Block& block) {
+  pass_.end_block(block);
+  for (const LinearSpec* linear : block.spec->linears())
+    checkpoint_.dont_need(linear->name + ".weight");
+}
+
 }  // namespace msmodelslim

@@ -37,7 +37,8 @@ class ModelWalk {
   void run(Block& block, LinearOp& op, PackedStates& states, KvOp* kv_op = nullptr);
   // The same for taps and the operation alone: the states stay.
   void look(Block& block, LinearOp& op, const PackedStates& states, const std::vector<Tap*>& taps);
-  void end_block(const Block& block) { pass_.end_block(block); }
+  // The block is done; what of the checkpoint it has read need not stay in memory.
+  void end_block(const Block& block);
   const RopeTable& rope() const { return *rope_; }
   Workspace& workspace() { return pass_.workspace(); }
 

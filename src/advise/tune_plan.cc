@@ -148,8 +148,12 @@ StandingHigh read_standing_high(Fields& fields, Problems* problems) {
       strategy.anti.push_back(item);
     }
   const YamlValue* spec = fields.get("template");
+  const YamlValue* metadata = fields.get("metadata");
   strategy.base = recipe_of_spec(spec == nullptr ? default_template() : *spec,
-                                 config_id_of(fields.get("metadata"), "standing_high"));
+                                 config_id_of(metadata, "standing_high"));
+  const YamlValue* label = metadata == nullptr ? nullptr : metadata->find("label");
+  strategy.base.metadata.label =
+      label != nullptr && label->is(Kind::kMap) ? *label : bits_label(8, 8);
   return strategy;
 }
 

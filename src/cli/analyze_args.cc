@@ -116,7 +116,7 @@ void declare(CLI::App& app, const ScopeTraits& traits, Raw& raw, AnalyzeArgs& ar
         "how it is quantized where that is tried: " + join_words(quant_kind_names()) + " (mxfp4)")
         ->check(CLI::IsMember(quant_kind_names()).description(""));
   add("--calib_dataset", args.calib_dataset, "FILE|NAME",
-      "calibration set, .json or .jsonl; read whole (8192 tokens out of mix_calib.jsonl)");
+      "calibration set, .json or .jsonl; read whole (6144 tokens out of mix_calib.jsonl)");
   add("--calib_samples", args.calib_samples, "N", "use the first N samples only")
       ->check(positive());
   add("--calib_tokens", args.calib_tokens, "N",

@@ -33,7 +33,7 @@ bool tries_quantization(const AnalyzeArgs& args) {
 // larger than that one's, pieces of all samples.
 Samples read_samples(const AnalyzeArgs& args, const ModelConfig& config) {
   constexpr std::int64_t kKlTokens = 1024;  // every token costs a run of the model per layer
-  constexpr std::int64_t kTokens = 8192;
+  constexpr std::int64_t kTokens = 6144;
   CalibrationChoice choice{{}, {}, args.calib_samples, args.calib_tokens, false};
   const bool kl = args.metric == "kl";
   if (!args.calib_tokens && (kl || (!args.calib_dataset && !args.calib_samples))) {

@@ -32,6 +32,7 @@ TEST(TunePlan, StandingHighWithoutATemplate) {
   const auto& strategy = std::get<StandingHigh>(plan.strategy);
   EXPECT_EQ(strategy.anti.size(), 2U);
   EXPECT_NO_THROW(make_plan(strategy.base));
+  EXPECT_EQ(strategy.base.metadata.label.find("w_bit")->integer, 8);
   ASSERT_EQ(plan.evaluation.expectations.size(), 1U);
   EXPECT_DOUBLE_EQ(plan.evaluation.expectations[0].target, 0.01);
 }
