@@ -69,6 +69,14 @@ void FloatBuffer::free() {
   size_ = 0;
 }
 
+void FloatBuffer::append(const float* values, std::size_t count) {
+  FloatBuffer longer(scratch_);
+  longer.reset(size_ + count);
+  std::copy_n(data_, size_, longer.data_);
+  std::copy_n(values, count, longer.data_ + size_);
+  swap(longer);
+}
+
 void FloatBuffer::reset(std::size_t size) {
   free();
   if (size == 0) return;

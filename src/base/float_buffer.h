@@ -21,6 +21,7 @@ class FloatBuffer {
 
   // All values become zero. ResourceError when there is no room on the disk.
   void reset(std::size_t size);
+  void append(const float* values, std::size_t count);
 
   float* data() { return data_; }
   const float* data() const { return data_; }

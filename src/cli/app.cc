@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/usage.h"
+#include "cli/analyze_command.h"
 #include "cli/convert_command.h"
 #include "cli/diff_command.h"
 #include "cli/doctor_command.h"
@@ -22,6 +23,7 @@
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
 #include "cli/traditional_command.h"
+#include "cli/tune_command.h"
 #include "recipe/nearest.h"
 
 namespace msmodelslim {
@@ -32,6 +34,8 @@ constexpr const char* kHelp =
     " (native): makes large language models small\n"
     "\n"
     "  msmodelslim quant --model_path M --save_path Q --quant_type w8a8   quantize a model folder\n"
+    "  msmodelslim analyze linear --model_path M                          which layers lose most\n"
+    "  msmodelslim tune --model_path M --save_path S [--config plan.yaml]  search for a recipe\n"
     "  msmodelslim traditional example/Qwen/quant_qwen.py ARGUMENTS       the same by a script's "
     "arguments\n"
     "  msmodelslim eval ppl --model_path Q --text F [--float_path M]      perplexity, KL, "
@@ -68,6 +72,8 @@ int dispatch(int argc, char** argv) {
     return 0;
   }
   if (command == "quant") return run_quant(words);
+  if (command == "analyze") return run_analyze(words);
+  if (command == "tune") return run_tune(words);
   if (command == "eval") return run_eval(words);
   if (command == "convert") return run_convert(argc - 1, argv + 1);
   if (command == "generate") return run_generate(words);
@@ -77,16 +83,11 @@ int dispatch(int argc, char** argv) {
   if (command == "diff") return run_diff(words);
   if (command == "models") return run_models(words);
   if (command == "doctor") return run_doctor(words);
-  for (const char* later : {"analyze", "tune"})
-    if (command == later)
-      throw UsageError(fmt::format("the command {} is not built yet", command),
-                       "available: quant, traditional, eval, generate, serve, convert, inspect, "
-                       "diff, models, doctor");
-  throw UsageError(
-      fmt::format("unknown command \"{}\"{}", command,
-                  did_you_mean(command, {"quant", "traditional", "eval", "generate", "serve",
-                                         "convert", "inspect", "diff", "models", "doctor"})),
-      "see msmodelslim --help");
+  throw UsageError(fmt::format("unknown command \"{}\"{}", command,
+                               did_you_mean(command, {"quant", "analyze", "tune", "traditional",
+                                                      "eval", "generate", "serve", "convert",
+                                                      "inspect", "diff", "models", "doctor"})),
+                   "see msmodelslim --help");
 }
 
 void report(const Error& error) {

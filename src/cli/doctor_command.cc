@@ -15,7 +15,7 @@
 #include "cli/command_line.h"
 #include "cli/machine.h"
 #include "kernels/gemm.h"
-#include "recipe/practice_library.h"
+#include "report/run_facts.h"
 
 namespace msmodelslim {
 namespace {

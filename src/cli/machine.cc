@@ -39,11 +39,6 @@ ResourceError disk_error(const std::string& folder) {
 
 }  // namespace
 
-std::string cpu_name() {
-  const std::string name = cpu_line("model name");
-  return name.empty() ? "unknown" : name;
-}
-
 std::vector<std::string> cpu_features() {
   std::string line = cpu_line("flags");
   if (line.empty()) line = cpu_line("Features");

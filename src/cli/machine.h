@@ -7,8 +7,6 @@
 
 namespace msmodelslim {
 
-std::string cpu_name();
-
 // Instructions of the processor that products can use, of those that decide about speed:
 // "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16"; on aarch64
 // "asimd", "asimddp", "i8mm", "bf16", "sve".

@@ -20,7 +20,6 @@ constexpr std::int64_t kLength = 256;
 constexpr std::int64_t kMostTokens = 2048;
 constexpr std::int64_t kFewestTokens = 64;
 constexpr std::int64_t kAskedTokens = 512;  // with --max_kl, whatever it costs
-constexpr double kBadKl = 0.1;
 
 std::vector<std::int32_t> held_out_ids(const std::string& model_path) {
   return Tokenizer::load(model_path).encode(read_file(resolve_calib_path(kText)), false);
@@ -37,56 +36,6 @@ void print_quality(const char* what, const Proof& proof) {
   std::printf("%s perplexity %.3f -> %.3f, KL %.5f +- %.5f, top-1 %.1f %%\n", what,
               proof.float_perplexity, proof.perplexity, proof.kl.mean, proof.kl.error,
               100 * proof.top1_agreement);
-}
-
-// What the advice depends on.
-struct Traits {
-  bool smooths = false;       // outlier suppression of any kind
-  bool static_range = false;  // per-tensor activations
-  bool int4 = false;
-  bool rounds_to_nearest = false;  // int4 weights by minmax
-};
-
-void look(const std::vector<Step>& steps, Traits* traits) {
-  const auto see = [&](const LinearQuantStep& linear) {
-    traits->static_range |= linear.type == "W8A8" || linear.type == "W8A8_MIX";
-    traits->int4 |= linear.weight.dtype == "int4";
-    traits->rounds_to_nearest |= linear.weight.dtype == "int4" && linear.weight.method == "minmax";
-  };
-  for (const Step& step : steps) {
-    if (const auto* linear = std::get_if<LinearQuantStep>(&step.value)) {
-      see(*linear);
-    } else if (const auto* group = std::get_if<GroupStep>(&step.value)) {
-      look(group->steps, traits);
-    } else if (const auto* learned = std::get_if<AutoroundStep>(&step.value)) {
-      for (const LinearQuantStep& strategy : learned->strategies) see(strategy);
-    } else {
-      traits->smooths |= std::holds_alternative<SmoothStep>(step.value) ||
-                         std::holds_alternative<AwqStep>(step.value) ||
-                         std::holds_alternative<QuaRotStep>(step.value) ||
-                         std::holds_alternative<FlatQuantStep>(step.value);
-    }
-  }
-}
-
-std::string advice_for(const Plan& plan) {
-  Traits traits;
-  look(plan.steps, &traits);
-  std::vector<std::string> steps;
-  if (!traits.smooths)
-    steps.emplace_back("suppress outliers first (iter_smooth, flex_smooth_quant or quarot)");
-  if (traits.static_range)
-    steps.emplace_back(
-        "per-token activations (W8A8_DYNAMIC) or pd_mix instead of a static per-tensor range");
-  if (traits.rounds_to_nearest)
-    steps.emplace_back("gptq or autoround for the int4 weights, or smaller groups");
-  else if (traits.int4)
-    steps.emplace_back("8 bits for the linears that lose most");
-  steps.emplace_back("keep sensitive linears float, all down_proj first: --exclude '*.down_proj'");
-  steps.emplace_back("calibrate on text like your own: --calib_dataset");
-  std::string text;
-  for (const std::string& step : steps) text += (text.empty() ? "" : "; ") + step;
-  return text;
 }
 
 }  // namespace
@@ -168,9 +117,13 @@ void report_proof(const HeldOutProof& proof, const ModelSpec& model, bool quiet)
               proof.block_errors.back(), model.blocks[worst].name.c_str(), most);
 }
 
-void advise(double kl, const Plan& plan) {
-  if (kl <= kBadKl) return;
-  log_warning(kLogger, "mean KL {:.3f} is bad (above {}): {}", kl, kBadKl, advice_for(plan));
+void advise(const AdviceFacts& facts) {
+  if (facts.kl <= kBadKl) return;
+  log_warning(kLogger,
+              "mean KL {:.3f} is bad (above {}); what may help here, in this order:", facts.kl,
+              kBadKl);
+  int number = 0;
+  for (const std::string& line : advice_for(facts)) log_warning(kLogger, "{}. {}", ++number, line);
 }
 
 }  // namespace msmodelslim

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "advise/advice.h"
 #include "cli/quant_args.h"
 #include "pipeline/quantize_model.h"
 
@@ -33,7 +34,7 @@ Proof full_proof(const std::string& folder, const std::string& float_folder);
 // bad.
 void report_proof(const HeldOutProof& proof, const ModelSpec& model, bool quiet);
 
-// Warns with advice that fits the plan when the mean KL is above 0.1.
-void advise(double kl, const Plan& plan);
+// Warns with advice that fits the run when the mean KL is bad.
+void advise(const AdviceFacts& facts);
 
 }  // namespace msmodelslim

@@ -15,9 +15,8 @@
 #include "cli/proof.h"
 #include "cli/quant_report.h"
 #include "pipeline/expert_fallback.h"
+#include "pipeline/read_samples.h"
 #include "recipe/practice_search.h"
-#include "text/dataset.h"
-#include "text/tokenizer.h"
 
 namespace msmodelslim {
 namespace {
@@ -43,50 +42,8 @@ Plan plan_of(const QuantArgs& args, Recipe* recipe) {
   return plan;
 }
 
-using Samples = std::vector<std::vector<std::int32_t>>;
-
-std::vector<CalibSample> calibration_set(const QuantArgs& args, const std::string& dataset,
-                                         std::string* name) {
-  if (!args.calib_texts.empty()) {
-    *name = "of the command line";
-    std::vector<CalibSample> samples;
-    for (const std::string& text : args.calib_texts) samples.push_back({text, {}});
-    return samples;
-  }
-  *name = resolve_calib_path(dataset);
-  return read_calib_set(*name);
-}
-
-Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
-                        const ModelConfig& config) {
-  std::string path;
-  const std::vector<CalibSample> set = calibration_set(args, dataset, &path);
-  CalibOptions options;
-  options.max_samples = args.calib_samples;
-  options.max_tokens = args.calib_tokens;
-  options.vocab_size = config.size("vocab_size");
-  auto ids = holds_ids_only(set)
-                 ? ids_of_calib_set(set, options)
-                 : tokenize_calib_set(set, Tokenizer::load(args.model_path), options);
-  std::size_t tokens = 0;
-  for (const auto& sample : ids) tokens += sample.size();
-  log_info(kLogger, "calibration set {}: {} samples, {} tokens", path, ids.size(), tokens);
-  return ids;
-}
-
-void read_samples(const QuantArgs& args, const ModelConfig& config, QuantJob* job) {
-  const auto ids = [&](const std::string& dataset) {
-    return calibration_ids(args, args.calib_dataset.value_or(dataset), config);
-  };
-  const Plan& plan = job->plan;
-  for (const PriorStage& stage : plan.priors)
-    job->prior_samples.push_back(ids(stage.dataset.empty() ? plan.dataset : stage.dataset));
-  if (needs_data(plan) || (plan.v0 && plan.v0->needs_statistics()))
-    job->samples = ids(plan.dataset);
-  else if (args.calib_dataset && plan.priors.empty())
-    log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
-  if (plan.v0 && plan.v0->anti && !plan.v0->anti_dataset.empty())
-    job->anti_samples = calibration_ids(args, plan.v0->anti_dataset, config);
+CalibrationChoice calibration_choice(const QuantArgs& args) {
+  return {args.calib_dataset, args.calib_texts, args.calib_samples, args.calib_tokens, false};
 }
 
 bool has_static_w8a8(const std::vector<Step>& steps) {
@@ -163,7 +120,12 @@ int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& sum
     full = full_proof(summary.folder, args.model_path);
     kl = full->kl.mean;
   }
-  if (kl) advise(*kl, job.plan);
+  if (kl) {
+    AdviceFacts facts{&job, &model, &summary, *kl, {}};
+    if (summary.proof) facts.float_perplexity = summary.proof->float_perplexity;
+    if (full) facts.float_perplexity = full->float_perplexity;
+    advise(facts);
+  }
   write_quant_report(quant_report(job, summary, model, full), summary.folder);
   if (!kl) return 0;
   if (!args.max_kl || *kl <= *args.max_kl) return 0;
@@ -221,7 +183,7 @@ int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
     }
   };
   attempt([&] { check_job(job); });
-  attempt([&] { read_samples(args, config, &job); });
+  attempt([&] { read_samples(calibration_choice(args), config, &job); });
   const CheckpointReader checkpoint = open_source(args.model_path);
   const ModelSpec model = build_any_spec(config, checkpoint);
   if ((args.verify == Verify::kFull || args.max_kl) && !model.has_forward())

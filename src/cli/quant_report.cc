@@ -1,14 +1,12 @@
 #include "cli/quant_report.h"
 
-#include <fmt/chrono.h>
-
-#include <ctime>
+#include <fmt/format.h>
 
 #include "base/files.h"
 #include "base/threads.h"
 #include "base/warnings.h"
-#include "cli/machine.h"
 #include "report/report_page.h"
+#include "report/run_facts.h"
 
 namespace msmodelslim {
 namespace {
@@ -67,12 +65,10 @@ Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelS
   Json blocks = Json::array();
   for (const BlockTime& time : summary.timeline)
     blocks.push_back({{"seconds", time.seconds}, {"bytes", time.bytes}});
-  const fs::path path = fs::absolute(job.model_path).lexically_normal();
   return {{"version", MSMODELSLIM_VERSION},
-          {"date", fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::time(nullptr)))},
+          {"date", report_date()},
           {"model",
-           {{"name", path.has_filename() ? path.filename().string()
-                                         : path.parent_path().filename().string()},
+           {{"name", folder_name(job.model_path)},
             {"path", job.model_path},
             {"architecture", model.architecture},
             {"dtype", dtype_name(model.dtype)},

@@ -110,9 +110,18 @@ void run_choices(const TaskOptions& options, const std::vector<Question>& questi
   }
 }
 
+std::vector<std::string> answers_of_folder(const TaskOptions& options,
+                                           const std::vector<std::string>& prompts,
+                                           const SamplingParams& params) {
+  Llm llm(options.model_path, options.max_model_len);
+  std::vector<std::string> texts;
+  for (const Completion& completion : llm.generate(prompts, params))
+    texts.push_back(completion.text);
+  return texts;
+}
+
 void run_gsm8k(const TaskOptions& options, const std::vector<Question>& questions,
                Prompter* prompter, TaskResult* result) {
-  Llm llm(options.model_path, options.max_model_len);
   SamplingParams params;
   params.temperature = 0;
   params.max_tokens = kAnswerTokens;
@@ -120,12 +129,14 @@ void run_gsm8k(const TaskOptions& options, const std::vector<Question>& question
   std::vector<std::string> prompts;
   for (std::size_t i = 0; i < questions.size(); ++i)
     prompts.push_back(prompter->prompt(questions[i], i));
-  const auto answers = llm.generate(prompts, params);
+  const std::vector<std::string> answers = options.answer
+                                               ? options.answer(prompts, params)
+                                               : answers_of_folder(options, prompts, params);
   result->metrics = {{"exact_match,strict", {}, {}}, {"exact_match,flexible", {}, {}}};
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    Json item = {{"text", answers[i].text}};
+    Json item = {{"text", answers[i]}};
     for (const bool strict : {true, false}) {
-      const std::string number = gsm8k_number(answers[i].text, strict);
+      const std::string number = gsm8k_number(answers[i], strict);
       result->metrics[strict ? 0 : 1].values.push_back(gsm8k_equal(number, questions[i].answer));
       item[strict ? "strict" : "flexible"] = number;
     }
@@ -172,6 +183,11 @@ TaskResult run_task(const Task& task, const TaskOptions& options) {
   std::vector<Question> questions = read_questions(task, options.data);
   if (options.limit > 0 && static_cast<std::size_t>(options.limit) < questions.size())
     questions.resize(static_cast<std::size_t>(options.limit));
+  if (options.answer && !questions.front().choices.empty())
+    throw UsageError(fmt::format("{} compares the likelihoods of choices, which cannot be asked of "
+                                 "a server",
+                                 task.name),
+                     "use gsm8k, or let the folder itself be evaluated");
   Prompter prompter(task, options);
   TaskResult result;
   result.task = task.name;

@@ -1,7 +1,10 @@
 #pragma once
 // Runs a benchmark on a model folder and scores it as lm-evaluation-harness does.
 
+#include <msmodelslim/sampling_params.h>
+
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +22,11 @@ struct TaskOptions {
   std::optional<int> shots;  // the task's own number
   std::int64_t limit = 0;    // so many first questions; 0: all
   std::int64_t max_model_len = 0;
+  // Who goes on with the prompts, greedily, instead of the folder: one text for each. Only tasks
+  // with generated answers can be asked so (UsageError).
+  std::function<std::vector<std::string>(const std::vector<std::string>& prompts,
+                                         const SamplingParams& params)>
+      answer;
 };
 
 struct Metric {

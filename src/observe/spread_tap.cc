@@ -15,7 +15,9 @@ struct Moments {
   double squares = 0;
 };
 
-double deviation(const float* x, std::int64_t rows, const std::vector<float>& shift) {
+}  // namespace
+
+double shifted_deviation(const float* x, std::int64_t rows, const std::vector<float>& shift) {
   constexpr std::int64_t kGrain = 64;
   const auto width = static_cast<std::int64_t>(shift.size());
   std::vector<Moments> parts(static_cast<std::size_t>((rows + kGrain - 1) / kGrain));
@@ -37,8 +39,6 @@ double deviation(const float* x, std::int64_t rows, const std::vector<float>& sh
   if (count < 2) return 0;
   return std::sqrt(std::max(0.0, (all.squares - all.sum * all.sum / count) / (count - 1)));
 }
-
-}  // namespace
 
 float SpreadTap::Stats::largest() const {
   float best = 0;
@@ -78,7 +78,7 @@ void SpreadTap::add(const float* x, std::int64_t rows, std::int64_t width, Stats
     const float peak = sample.max[j] - shift[j];
     stats.peak[j] = first ? peak : std::max(stats.peak[j], peak);
   }
-  stats.std = std::max(stats.std, deviation(x, rows, shift));
+  stats.std = std::max(stats.std, shifted_deviation(x, rows, shift));
 }
 
 }  // namespace msmodelslim

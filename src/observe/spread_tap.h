@@ -15,6 +15,10 @@
 
 namespace msmodelslim {
 
+// Standard deviation (unbiased) of x [rows, width] - shift [width] over all values; 0 for one
+// value. All threads.
+double shifted_deviation(const float* x, std::int64_t rows, const std::vector<float>& shift);
+
 class SpreadTap : public Tap {
  public:
   struct Stats {

@@ -3,7 +3,7 @@
 //
 // Counted is private memory; pages of the mapped checkpoint come on top where there is room and go
 // when there is not. The figures are made from shapes and the recipe alone; the largest of a kind
-// is taken, so that they lie above what is used, mostly by less than a third.
+// is taken, so that they lie above what is used.
 
 #include <cstdint>
 #include <string>

@@ -47,6 +47,13 @@ TEST_P(FloatBufferTest, CopiesAreOfTheirOwn) {
   EXPECT_EQ(buffer[4999], -1);
 }
 
+TEST_P(FloatBufferTest, Appends) {
+  FloatBuffer buffer = make();
+  buffer.append(std::vector<float>{1, 2}.data(), 2);
+  buffer.append(std::vector<float>{3}.data(), 1);
+  EXPECT_THAT(std::vector<float>(buffer.begin(), buffer.end()), ::testing::ElementsAre(1, 2, 3));
+}
+
 TEST_P(FloatBufferTest, LeavesNoFile) {
   FloatBuffer buffer = make();
   buffer.reset(5000);

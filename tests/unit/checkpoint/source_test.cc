@@ -178,5 +178,13 @@ TEST_F(Source, RefusesOwnOutput) {
   EXPECT_THAT(error_of(), HasSubstr("is quantized already"));
 }
 
+TEST_F(Source, AnIndexMayNotLeaveItsFolder) {
+  for (const char* file : {"../model.safetensors", "/etc/passwd", "sub/model.safetensors", ""}) {
+    std::ofstream(folder_ + "/model.safetensors.index.json")
+        << "{\"weight_map\": {\"a\": \"" << file << "\"}}";
+    EXPECT_THAT(error_of(), HasSubstr("names the file")) << file;
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim
