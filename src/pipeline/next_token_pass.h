@@ -13,7 +13,7 @@ class NextTokenPass {
  public:
   // `ends`: as the processors left them. `scratch`: see FloatBuffer.
   NextTokenPass(const ModelSpec& model, const CheckpointReader& checkpoint, const ModelEnds& ends,
-                std::string scratch)
+                std::string scratch = "")
       : model_(model), checkpoint_(checkpoint), ends_(ends), scratch_(std::move(scratch)) {}
 
   // `states`: behind the last decoder, of `samples`.

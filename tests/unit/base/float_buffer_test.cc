@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 class FloatBufferTest : public ::testing::TestWithParam<bool> {
  protected:
-  FloatBufferTest() : folder_(fs::temp_directory_path() / "float_buffer_test") {
+  FloatBufferTest() : folder_(temp_path("float_buffer")) {
     fs::create_directories(folder_);
   }
   ~FloatBufferTest() override { fs::remove_all(folder_); }

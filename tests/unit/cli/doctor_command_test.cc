@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "cli/machine.h"
+#include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
@@ -43,7 +44,7 @@ TEST(Doctor, RefusesAFolderThatIsNotThere) {
 }
 
 TEST(DiskSpeed, LeavesNoFile) {
-  const fs::path folder = fs::temp_directory_path() / "disk_speed_test";
+  const fs::path folder = temp_path("disk_speed");
   fs::create_directories(folder);
   const DiskSpeed speed = disk_speed(folder.string(), 1 << 20);
   EXPECT_GT(speed.write, 0);
