@@ -108,8 +108,8 @@ std::vector<std::vector<std::int32_t>> held_out_sequences(const QuantArgs& args,
                "--verify full does it afterwards");
     return {};
   }
-  if (ids.empty() && !fs::exists(fs::path(args.model_path) / "tokenizer.json")) {
-    log_info(kLogger, "the result is not scored: the folder has no tokenizer.json");
+  if (ids.empty() && find_tokenizer_file(args.model_path).empty()) {
+    log_info(kLogger, "the result is not scored: the folder has no tokenizer");
     return {};
   }
   if (ids.empty()) ids = held_out_ids(args.model_path);
