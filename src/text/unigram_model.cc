@@ -10,8 +10,8 @@
 namespace msmodelslim {
 namespace {
 
-constexpr float kUnknownPenalty = 10;  // below the worst piece
-constexpr double kUserDefinedBonus = 0.1;
+constexpr float kUnknownPenalty = 10;        // below the worst piece
+constexpr float kUserDefinedPenalty = 0.1F;  // less than of any other piece
 
 }  // namespace
 
@@ -43,10 +43,9 @@ UnigramModel::UnigramModel(const SpmModel& model, Vocabulary vocabulary)
 void UnigramModel::extend(std::string_view word, std::size_t begin,
                           std::vector<Node>& nodes) const {
   const float so_far = nodes[begin].score;
-  const auto offer = [&](std::size_t end, std::int32_t id, double score) {
+  const auto offer = [&](std::size_t end, std::int32_t id, float score) {
     Node& node = nodes[end];
-    if (node.id >= 0 && score <= static_cast<double>(node.score)) return;
-    node = {begin, id, static_cast<float>(score)};
+    if (node.id < 0 || score > node.score) node = {begin, id, score};
   };
   const std::size_t character = char_length(word[begin]);
   bool covered = false;
@@ -60,15 +59,14 @@ void UnigramModel::extend(std::string_view word, std::size_t begin,
     first = std::partition_point(first, last, [&](const Piece& p) { return at(p) < byte; });
     last = std::partition_point(first, last, [&](const Piece& p) { return at(p) <= byte; });
     if (first == last || first->text.size() != depth + 1) continue;
-    const double score =
-        first->user_defined
-            ? static_cast<double>(static_cast<float>(depth + 1) * max_score_) - kUserDefinedBonus
-            : static_cast<double>(first->score);
-    offer(begin + depth + 1, first->id, score + static_cast<double>(so_far));
+    const float score = first->user_defined
+                            ? static_cast<float>(depth + 1) * max_score_ - kUserDefinedPenalty
+                            : first->score;
+    offer(begin + depth + 1, first->id, score + so_far);
     covered = covered || depth + 1 == character;
     ++first;  // the others are longer
   }
-  if (!covered) offer(begin + character, unknown_, static_cast<double>(unknown_score_ + so_far));
+  if (!covered) offer(begin + character, unknown_, unknown_score_ + so_far);
 }
 
 void UnigramModel::encode(std::string_view word, WordCache&, std::vector<std::int32_t>& ids) const {
