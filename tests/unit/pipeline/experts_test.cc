@@ -39,9 +39,15 @@ std::string linear_quant(const std::string& act, const std::string& method,
          "weight: {dtype: int8, scope: per_channel, symmetric: true, method: " + method + "}}}\n";
 }
 
+// Of a model, or of what was made of one.
+CheckpointReader opened(const std::string& folder) {
+  return fs::exists(folder + "/quant_model_description.json") ? CheckpointReader(folder)
+                                                              : open_source(folder);
+}
+
 std::vector<float> logits_of(const std::string& folder,
                              const std::vector<std::vector<std::int32_t>>& samples) {
-  const CheckpointReader checkpoint = open_source(folder);
+  const CheckpointReader checkpoint = opened(folder);
   const ModelSpec model = build_model_spec(ModelConfig::read(folder), checkpoint);
   PackedStates states = embed_samples(model, checkpoint, samples);
   FloatLinearOp op(DType::kF32);
