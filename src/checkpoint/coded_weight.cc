@@ -39,6 +39,16 @@ void words(const std::uint32_t* row, int bits, std::int64_t columns, float* out)
   }
 }
 
+void floats_of_row(const CodedWeight& weight, std::int64_t r, float* out) {
+  const std::size_t size = dtype_size(weight.data.dtype);
+  const auto step = static_cast<std::size_t>(weight.column_step) * size;
+  const std::byte* from = weight.data.bytes + static_cast<std::size_t>(r * weight.row_step) * size;
+  std::vector<std::byte> row(static_cast<std::size_t>(weight.columns) * size);
+  for (std::byte* to = row.data(); to < row.data() + row.size(); to += size, from += step)
+    std::copy_n(from, size, to);
+  to_f32(TensorView{weight.data.dtype, {weight.columns}, row.data()}, out);
+}
+
 void codes_of_row(const CodedWeight& weight, std::int64_t r, float* out) {
   const std::int64_t n = weight.columns;
   switch (weight.codes) {
@@ -58,13 +68,16 @@ void codes_of_row(const CodedWeight& weight, std::int64_t r, float* out) {
             n, out);
       return;
     case Codes::kFp4: {
-      const auto* row = weight.data.as<std::uint8_t>() + r * (n / 2);
+      const auto* row = weight.data.as<std::uint8_t>() + r * weight.row_step * (n / 2);
       for (std::int64_t j = 0; j < n / 2; ++j) {
         out[2 * j] = kFp4[row[j] & 0xfU];
         out[2 * j + 1] = kFp4[row[j] >> 4];
       }
       return;
     }
+    case Codes::kFloats:
+      floats_of_row(weight, r, out);
+      return;
   }
 }
 
@@ -98,7 +111,11 @@ void decode_rows(const CodedWeight& weight, std::int64_t begin, std::int64_t end
   std::int64_t loaded = -1;
   for (std::int64_t r = begin; r < end; ++r) {
     float* row = out + (r - begin) * weight.columns;
-    const std::int64_t group = r / weight.row_block;
+    if (weight.codes == Codes::kFloats) {
+      codes_of_row(weight, r, row);
+      continue;
+    }
+    const std::int64_t group = r * weight.row_step / weight.row_block;
     if (group != loaded) scales_of_row(weight, group, scales.data());
     loaded = group;
     codes_of_row(weight, r, row);

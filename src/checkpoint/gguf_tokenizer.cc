@@ -4,7 +4,8 @@
 
 #include "base/error.h"
 #include "checkpoint/gguf_pre.h"
-#include "checkpoint/gguf_spm.h"
+#include "text/score_merges.h"
+#include "text/tokenizer_parts.h"
 
 namespace msmodelslim {
 namespace {
@@ -52,10 +53,17 @@ Json stored_merges(const GgufVocab& vocab) {
   return list;
 }
 
+// In the order of transformers' SentencePiece converter when it made the published tokenizer.json
+// files.
 Json scored_merges(const GgufVocab& vocab) {
+  const std::vector<std::uint32_t> ranks =
+      ranks_of_scores(std::span(vocab.scores).first(vocab.model_size));
+  std::vector<MergePiece> pieces;
+  for (std::size_t i = 0; i < vocab.model_size; ++i)
+    pieces.push_back({vocab.tokens[i], ranks[i], vocab.types[i] == GgufTokenType::kNormal});
   Json list = Json::array();
-  for (const auto& [left, right] : merges_from_scores(vocab))
-    list.push_back(Json::array({left, right}));  // pairs, because a token may hold a blank
+  for (const PieceMerge& merge : merges_from_ranks(pieces))  // pairs: a token may hold a blank
+    list.push_back(Json::array({pieces[merge.left].text, pieces[merge.right].text}));
   return list;
 }
 
@@ -101,14 +109,7 @@ void fill_byte_level(const GgufVocab& vocab, Json& root) {
   root["post_processor"] =
       ends.is_null() ? offsets : Json{{"type", "Sequence"}, {"processors", {offsets, ends}}};
   root["decoder"] = byte_level(!pre.nfc, !pre.nfc, !pre.nfc);
-  root["model"] = {{"type", "BPE"},
-                   {"dropout", nullptr},
-                   {"unk_token", nullptr},
-                   {"continuing_subword_prefix", nullptr},
-                   {"end_of_word_suffix", nullptr},
-                   {"fuse_unk", false},
-                   {"byte_fallback", false},
-                   {"ignore_merges", pre.ignore_merges}};
+  root["model"] = bpe_json(nullptr, /*byte_fallback=*/false, pre.ignore_merges);
   root["model"]["vocab"] = vocabulary(vocab);
   root["model"]["merges"] = stored_merges(vocab);
 }
@@ -118,24 +119,12 @@ void fill_sentence_piece(const GgufVocab& vocab, Json& root) {
   Json normalizers = Json::array();
   if (vocab.add_space_prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
   normalizers.push_back(blanks);
-  Json decoders = Json::array();
-  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kSpace}}}, {"content", " "}});
-  decoders.push_back({{"type", "ByteFallback"}});
-  decoders.push_back({{"type", "Fuse"}});
-  if (vocab.add_space_prefix)
-    decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   root["normalizer"] = {{"type", "Sequence"}, {"normalizers", normalizers}};
   root["pre_tokenizer"] = nullptr;
   root["post_processor"] = template_processing(vocab);
-  root["decoder"] = {{"type", "Sequence"}, {"decoders", decoders}};
-  root["model"] = {{"type", "BPE"},
-                   {"dropout", nullptr},
-                   {"unk_token", vocab.unk ? Json(vocab.token(vocab.unk)) : Json()},
-                   {"continuing_subword_prefix", nullptr},
-                   {"end_of_word_suffix", nullptr},
-                   {"fuse_unk", true},
-                   {"byte_fallback", true},
-                   {"ignore_merges", false}};
+  root["decoder"] = spm_decoder_json(std::int64_t{vocab.add_space_prefix});
+  root["model"] = bpe_json(vocab.unk ? Json(vocab.token(vocab.unk)) : Json(),
+                           /*byte_fallback=*/true, /*ignore_merges=*/false);
   root["model"]["vocab"] = vocabulary(vocab);
   root["model"]["merges"] = scored_merges(vocab);
 }

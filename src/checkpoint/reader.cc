@@ -128,7 +128,9 @@ const CheckpointReader::Place& CheckpointReader::place(const std::string& name) 
 }
 
 TensorView CheckpointReader::at(const std::string& name) const {
-  if (coded_.count(name) > 0)
+  const auto coded = coded_.find(name);
+  if (coded != coded_.end() && coded->second.source.is_plain()) return coded->second.source.plain();
+  if (coded != coded_.end())
     throw DataError(
         fmt::format("{}: {} is stored as codes, values are expected there", file_of(name), name),
         "use the model as its makers released it before quantization");
@@ -156,24 +158,25 @@ void CheckpointReader::dont_need(const std::string& name) const {
     place.file->dont_need(static_cast<std::size_t>(place.view.bytes - place.file->data()),
                           place.view.byte_size());
   };
-  if (const auto coded = coded_.find(name); coded != coded_.end())
-    for (const std::string& part : coded->second.parts) drop(tensors_.at(part));
-  else
-    drop(place(name));
+  const auto coded = coded_.find(name);
+  if (coded == coded_.end()) return drop(place(name));
+  if (!coded->second.drops) return;
+  for (const std::string& part : coded->second.parts) drop(tensors_.at(part));
 }
 
 void CheckpointReader::show_decoded(CodedTensors coded) {
   coded_ = std::move(coded.tensors);
   hidden_ = std::move(coded.dropped);
-  std::map<std::string, std::string> shown;  // codes -> values
+  files_.insert(files_.end(), coded.owned.begin(), coded.owned.end());
+  std::map<std::string, std::vector<std::string>> shown;  // codes -> values
   for (const auto& [name, tensor] : coded_) {
-    shown[tensor.parts.front()] = name;
+    shown[tensor.parts.front()].push_back(name);
     hidden_.insert(tensor.parts.begin(), tensor.parts.end());
   }
   std::vector<std::string> names;
   for (const std::string& name : names_) {
     if (const auto it = shown.find(name); it != shown.end())
-      names.push_back(it->second);
+      names.insert(names.end(), it->second.begin(), it->second.end());
     else if (hidden_.count(name) == 0)
       names.push_back(name);
   }

@@ -19,11 +19,13 @@ namespace msmodelslim {
 struct CodedTensor {
   WeightSource source;
   std::vector<std::string> parts;  // the tensors that it is made of, the codes first
+  bool drops = true;               // nobody needs the parts when it is done
 };
 
 struct CodedTensors {
   std::map<std::string, CodedTensor> tensors;
-  std::set<std::string> dropped;  // tensors that are not shown
+  std::vector<std::shared_ptr<const Tensor>> owned;  // what some of them look at
+  std::set<std::string> dropped;                     // tensors that are not shown
 };
 
 class CheckpointReader {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "checkpoint/ascendv1.h"
+#include "checkpoint/fused_experts.h"
 #include "checkpoint/pack_int32.h"
 
 namespace msmodelslim {
@@ -28,7 +29,7 @@ constexpr std::array<Method, 19> kMethods = {{{"fp8", true},
                                               {"auto-round", false},
                                               {"bitsandbytes", false},
                                               {"modelopt", false},
-                                              {"mxfp4", false},
+                                              {"mxfp4", true},
                                               {"hqq", false},
                                               {"aqlm", false},
                                               {"quanto", false},
@@ -40,7 +41,7 @@ constexpr std::array<Method, 19> kMethods = {{{"fp8", true},
 
 constexpr const char* kRemedy =
     "give the model as its makers released it (BF16, or FP8 in blocks); read besides: "
-    "compressed-tensors int4, int8 and fp8";
+    "compressed-tensors int4, int8 and fp8, mxfp4 of GPT-OSS";
 
 // Tensors that say how codes are laid out in ways that are not read.
 constexpr std::array<std::pair<const char*, const char*>, 10> kForeign = {
@@ -83,11 +84,18 @@ DType values_dtype(const Json& config) {
   return DType::kBF16;
 }
 
+std::string text_model_type(const Json& config) {
+  if (!config.is_object()) return "";
+  const Json type = config_value(config.value("text_config", config), "model_type");
+  return type.is_string() ? type.get<std::string>() : "";
+}
+
 class Finder {
  public:
   Finder(const CheckpointReader& reader, const Json& config)
       : reader_(reader), quantization_(config_value(config, "quantization_config")) {
     dtype_ = values_dtype(config);
+    model_type_ = text_model_type(config);
     const Json size = config_value(quantization_, "weight_block_size");
     if (!size.is_array() || size.size() != 2) return;
     for (std::size_t i = 0; i < 2; ++i)
@@ -101,7 +109,8 @@ class Finder {
         refuse(reader_.folder(), known.name, "quant_method in config.json");
     for (const std::string& name : reader_.names())
       for (const auto& [suffix, what] : kForeign)
-        if (name.ends_with(suffix)) refuse(reader_.folder(), what, "tensor " + name);
+        if (name.ends_with(suffix) && !is_fused_expert(name, model_type_))
+          refuse(reader_.folder(), what, "tensor " + name);
     if (quantization_.is_object() && !quantization_.empty() && !method.is_string())
       refuse(reader_.folder(), "a method without a name", "quantization_config in config.json");
   }
@@ -117,6 +126,7 @@ class Finder {
     }
     // Without codes such names mean something else.
     if (found_.tensors.empty()) found_.dropped.clear();
+    find_fused_experts(reader_, model_type_, found_);
     return std::move(found_);
   }
 
@@ -253,6 +263,7 @@ class Finder {
 
   const CheckpointReader& reader_;
   Json quantization_;
+  std::string model_type_;
   DType dtype_ = DType::kBF16;
   std::array<std::int64_t, 2> block_ = {128, 128};
   CodedTensors found_;

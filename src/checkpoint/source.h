@@ -10,6 +10,7 @@
 //   X.weight_packed   I32 with X.weight_scale [rows, groups], X.weight_shape and
 //                     X.weight_zero_point
 //
+// Experts that lie in one tensor, in float or mxfp4, are shown as linears (fused_experts.h).
 // Scales of inputs and of KV caches are dropped.
 
 #include <string>

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "cli/estimate.h"
 #include "eval/perplexity.h"
 #include "runtime/llm.h"
 #include "text/dataset.h"
+#include "text/tokenizer_file.h"
 
 namespace msmodelslim {
 namespace {
@@ -57,11 +59,16 @@ std::vector<std::vector<std::int32_t>> held_out_sequences(const QuantArgs& args,
                "--verify full does it afterwards");
     return {};
   }
-  if (ids.empty() && !fs::exists(fs::path(args.model_path) / "tokenizer.json")) {
-    log_info(kLogger, "the result is not scored: the folder has no tokenizer.json");
+  if (ids.empty() && find_tokenizer_file(args.model_path).empty()) {
+    log_info(kLogger, "the result is not scored: the folder has no tokenizer");
     return {};
   }
-  if (ids.empty()) ids = held_out_ids(args.model_path);
+  try {
+    if (ids.empty()) ids = held_out_ids(args.model_path);
+  } catch (const DataError& error) {  // token ids were given because of this
+    log_warning(kLogger, "the result is not scored: {}", error.what());
+    return {};
+  }
   const auto most = static_cast<std::int64_t>(ids.size());
   const std::int64_t length = std::min({kLength, tokens, most, model.max_position});
   if (length < 2) return {};

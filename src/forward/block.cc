@@ -177,6 +177,7 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     k = Linear(block_spec.k, checkpoint);
     v = Linear(block_spec.v, checkpoint);
   }
+  if (!block_spec.sinks.empty()) sinks = read_vector(checkpoint, block_spec.sinks);
   if (block_spec.mtp) mtp = std::make_unique<Mtp>(*block_spec.mtp, checkpoint);
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
   if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);

@@ -134,6 +134,7 @@ struct Block {
   std::unique_ptr<Norm> mlp_out_norm;
   Linear q, k, v;  // unused where others are in their place
   std::unique_ptr<Linear> qkv;
+  std::vector<float> sinks;  // [heads] or empty
   Linear o;
   Linear gate, up, down;  // unused where there are experts
   std::unique_ptr<Linear> gate_up;

@@ -65,24 +65,26 @@ Routing choose(Moe& moe, const float* x, std::int64_t rows, Context& context, Wo
   if (moe.spec->router_is_linear)
     apply(context, moe.router, x, rows, logits, ws);
   else
-    ProductWeight(moe.router, DType::kF32).multiply(x, rows, nullptr, logits);
+    ProductWeight(moe.router, DType::kF32)
+        .multiply(x, rows, moe.router.bias().empty() ? nullptr : moe.router.bias().data(), logits);
   const float* bias = moe.correction_bias.empty() ? nullptr : moe.correction_bias.data();
   return route(*moe.spec, logits, bias, rows);
 }
 
 // workspace.expert [rows, hidden]
-const float* run_expert(Mlp& mlp, const float* x, std::int64_t rows, Context& context,
-                        Workspace& ws) {
+const float* run_expert(const MoeSpec& moe, Mlp& mlp, const float* x, std::int64_t rows,
+                        Context& context, Workspace& ws) {
   float* out = sized(ws.expert, rows * mlp.down.spec().out);
-  apply(context, mlp.down, gated(mlp.gate, mlp.up, x, rows, context, ws), rows, out, ws);
+  const float* inner = gated(moe.activation, mlp.gate, mlp.up, x, rows, context, ws);
+  apply(context, mlp.down, inner, rows, out, ws);
   // An operation that gathers data may have borrowed the weight.
   for (Linear* linear : mlp.linears())
     if (!context.linear_op->wants(*linear)) linear->release();
   return out;
 }
 
-void add_expert(Mlp& expert, const std::vector<Place>& places, const float* x, float* out,
-                Context& context, Workspace& ws) {
+void add_expert(const MoeSpec& moe, Mlp& expert, const std::vector<Place>& places, const float* x,
+                float* out, Context& context, Workspace& ws) {
   const std::int64_t width = expert.down.spec().out;
   const auto rows = static_cast<std::int64_t>(places.size());
   float* gathered = sized(ws.gathered, rows * width);
@@ -93,7 +95,7 @@ void add_expert(Mlp& expert, const std::vector<Place>& places, const float* x, f
   });
   Context part = context;
   part.sequences = gathered_sequences(context.sequences, places);
-  const float* y = run_expert(expert, gathered, rows, part, ws);
+  const float* y = run_expert(moe, expert, gathered, rows, part, ws);
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       float* to = out + place(i).row * width;
@@ -105,7 +107,7 @@ void add_expert(Mlp& expert, const std::vector<Place>& places, const float* x, f
 void add_shared(Moe& moe, const float* x, float* out, std::int64_t rows, Context& context,
                 Workspace& ws) {
   const std::int64_t width = moe.router.spec().in;
-  const float* y = run_expert(*moe.shared, x, rows, context, ws);
+  const float* y = run_expert(*moe.spec, *moe.shared, x, rows, context, ws);
   if (!moe.shared_gate) {
     add_rows(out, y, rows, width);
     return;
@@ -129,7 +131,7 @@ void run_moe(Moe& moe, const Block& block, const float* x, float* out, std::int6
     const std::vector<float> scores = ws.router;
     for (std::size_t e = 0; e < moe.experts.size(); ++e)
       if (context.completion->experts[e])
-        add_expert(moe.experts[e],
+        add_expert(*moe.spec, moe.experts[e],
                    completed_places(*moe.spec, *context.completion, scores.data(), e, rows), x, out,
                    context, ws);
     return;
@@ -137,7 +139,7 @@ void run_moe(Moe& moe, const Block& block, const float* x, float* out, std::int6
   for (Tap* tap : context.taps) tap->see_routing(block, routing);
   const auto places = places_of(routing, moe.experts.size());
   for (std::size_t e = 0; e < places.size(); ++e)
-    if (!places[e].empty()) add_expert(moe.experts[e], places[e], x, out, context, ws);
+    if (!places[e].empty()) add_expert(*moe.spec, moe.experts[e], places[e], x, out, context, ws);
   if (moe.shared) add_shared(moe, x, out, rows, context, ws);
 }
 

@@ -43,6 +43,15 @@ void project(const ModelSpec& model, Block& block, const float* normed, std::int
     const std::int64_t width = block.qkv->spec().out;
     float* all = sized(ws.joined, rows * width);
     apply(context, *block.qkv, normed, rows, all, ws);
+    if (block.spec->grouped_qkv) {
+      const std::int64_t queries = q_width / model.kv_heads;
+      const std::int64_t group = queries + 2 * model.head_dim;
+      const std::int64_t groups = rows * model.kv_heads;
+      take_columns(all, groups, group, 0, queries, q);
+      take_columns(all, groups, group, queries, model.head_dim, k);
+      take_columns(all, groups, group, queries + model.head_dim, model.head_dim, v);
+      return;
+    }
     take_columns(all, rows, width, 0, q_width, q);
     take_columns(all, rows, width, q_width, kv_width, k);
     take_columns(all, rows, width, q_width + kv_width, kv_width, v);
@@ -118,6 +127,7 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   shape.scale = static_cast<float>(model.score_scale);
   shape.cap = static_cast<float>(model.score_cap);
   shape.window = block.spec->window;
+  if (!block.sinks.empty()) shape.sinks = block.sinks.data();
   std::vector<DecodeItem> single;  // sequences with one new token
   for (std::size_t i = 0; i < context.sequences.size(); ++i) {
     const Sequence& s = context.sequences[i];
@@ -216,7 +226,17 @@ Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
       linear_(model.tied ? Linear(model.head, checkpoint.source(model.embedding + ".weight"))
                          : Linear(model.head, checkpoint)),
       scale_(model.logit_scale),
-      cap_(model.logit_cap) {}
+      cap_(model.logit_cap) {
+  if (!model.unit_head) return;
+  float* row = linear_.mutable_weight();
+  for (std::int64_t r = 0; r < model.head.out; ++r, row += model.hidden) {
+    double sum = 0;
+    for (std::int64_t j = 0; j < model.hidden; ++j)
+      sum += static_cast<double>(row[j]) * static_cast<double>(row[j]);
+    const auto norm = static_cast<float>(std::max(std::sqrt(sum), 1e-12));
+    for (std::int64_t j = 0; j < model.hidden; ++j) row[j] /= norm;
+  }
+}
 
 void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits) {
   normalize(norm_, hidden, normed, rows);

@@ -30,15 +30,24 @@ void gelu_mul(const float* gate, const float* up, float* out, std::int64_t count
   }
 }
 
+void clamped_swish_mul(const float* gate, const float* up, float* out, std::int64_t count) {
+  constexpr float kLimit = 7;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float g = std::min(gate[i], kLimit);
+    const float u = std::clamp(up[i], -kLimit, kLimit);
+    out[i] = g / (1 + std::exp(-1.702F * g)) * (u + 1);
+  }
+}
+
 void activate(Activation activation, float* gate, const float* up, std::int64_t rows,
               std::int64_t inner) {
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     float* at = gate + begin * inner;
     const std::int64_t count = (end - begin) * inner;
-    if (activation == Activation::kSilu)
-      silu_mul(at, up + begin * inner, at, count);
-    else
-      gelu_mul(at, up + begin * inner, at, count);
+    const auto make = activation == Activation::kSilu       ? silu_mul
+                      : activation == Activation::kGeluTanh ? gelu_mul
+                                                            : clamped_swish_mul;
+    make(at, up + begin * inner, at, count);
   });
 }
 
@@ -87,14 +96,14 @@ void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, 
   context.linear_op->apply(linear, x, rows, context.sequences, y);
 }
 
-float* gated(Linear& gate_proj, Linear& up_proj, const float* x, std::int64_t rows,
-             Context& context, Workspace& ws) {
+float* gated(Activation activation, Linear& gate_proj, Linear& up_proj, const float* x,
+             std::int64_t rows, Context& context, Workspace& ws) {
   const std::int64_t inner = gate_proj.spec().out;
   float* gate = sized(ws.gate, rows * inner);
   float* up = sized(ws.up, rows * inner);
   apply(context, gate_proj, x, rows, gate, ws);
   apply(context, up_proj, x, rows, up, ws);
-  activate(Activation::kSilu, gate, up, rows, inner);
+  activate(activation, gate, up, rows, inner);
   return gate;
 }
 

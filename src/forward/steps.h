@@ -15,10 +15,10 @@ const float* turned(const Linear& linear, const float* x, std::int64_t rows, Wor
 // The linear, with its taps.
 void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y,
            Workspace& ws);
-// silu(gate(x)) * up(x): workspace.gate [rows, intermediate].
-float* gated(Linear& gate, Linear& up, const float* x, std::int64_t rows, Context& context,
-             Workspace& ws);
-// The same of a dense block, whatever its activation; gate and up may be one linear.
+// The activation of gate(x) and up(x): workspace.gate [rows, intermediate].
+float* gated(Activation activation, Linear& gate, Linear& up, const float* x, std::int64_t rows,
+             Context& context, Workspace& ws);
+// The same of a dense block; gate and up may be one linear.
 float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t rows,
              Context& context, Workspace& ws);
 // Columns [first, first + width) of `from` [rows, stride] -> `to` [rows, width].

@@ -11,10 +11,30 @@
 
 namespace msmodelslim {
 namespace {
+
 constexpr std::int64_t kQueryTile = 128;
+
+// softmax([scale * scores | sink]) without its last value.
+void softmax_with_sink(float scale, float sink, float* scores, std::int64_t count) {
+  float most = sink;
+  for (std::int64_t i = 0; i < count; ++i) {
+    scores[i] *= scale;
+    most = std::max(most, scores[i]);
+  }
+  float sum = std::exp(sink - most);
+  for (std::int64_t i = 0; i < count; ++i) {
+    scores[i] = std::exp(scores[i] - most);
+    sum += scores[i];
+  }
+  for (std::int64_t i = 0; i < count; ++i) scores[i] /= sum;
 }
 
-void score_softmax(const AttentionShape& shape, float* scores, std::int64_t count) {
+}  // namespace
+
+void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores,
+                   std::int64_t count) {
+  if (shape.sinks != nullptr)
+    return softmax_with_sink(shape.scale, shape.sinks[head], scores, count);
   if (shape.cap <= 0) {
     softmax(scores, shape.scale, count);
     return;
@@ -61,7 +81,7 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
         for (std::int64_t j = first; j <= last; ++j)
           if (allowed[j] == 0) line[j] = -std::numeric_limits<float>::infinity();
       }
-      score_softmax(shape, line + first, last - first + 1);
+      score_softmax(shape, head, line + first, last - first + 1);
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);
     }

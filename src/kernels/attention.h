@@ -11,15 +11,17 @@ struct AttentionShape {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;  // divides heads; query head j reads kv head j / (heads / kv_heads)
   std::int64_t head_dim = 0;
-  float scale = 0;             // scores are multiplied by it
-  std::int64_t window = 0;     // > 0: a query sees the last `window` keys, itself included
-  std::int64_t value_dim = 0;  // of v and out; 0: head_dim
-  float cap = 0;               // > 0: scaled scores become cap * tanh(score / cap)
+  float scale = 0;               // scores are multiplied by it
+  std::int64_t window = 0;       // > 0: a query sees the last `window` keys, itself included
+  std::int64_t value_dim = 0;    // of v and out; 0: head_dim
+  float cap = 0;                 // > 0: scaled scores become cap * tanh(score / cap)
+  const float* sinks = nullptr;  // [heads]: a score without a key, which takes its share
   const std::uint8_t* allowed = nullptr;  // [query_rows, key_rows]: 0 hides a key; attention() only
 };
 
-// Softmax of the shape's scaled and capped scores, in place.
-void score_softmax(const AttentionShape& shape, float* scores, std::int64_t count);
+// Softmax of the shape's scaled and capped scores of a head, in place.
+void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores,
+                   std::int64_t count);
 
 // q [query_rows, heads*head_dim], k [key_rows, kv_heads*head_dim], v [key_rows,
 // kv_heads*value_dim], out [query_rows, heads*value_dim]. All threads; the result does not depend

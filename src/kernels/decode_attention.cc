@@ -91,7 +91,8 @@ void decode_attention(const AttentionShape& shape, const std::vector<DecodeItem>
     for (std::int64_t t = 0; t < keys; ++t) HWY_DYNAMIC_DISPATCH(Scores)
     (q, values_at(item.rows.k, item.rows.dtype, start + t * width, dim, row.data()), group, dim,
      scores.data() + t, keys);
-    for (std::int64_t g = 0; g < group; ++g) score_softmax(shape, scores.data() + g * keys, keys);
+    for (std::int64_t g = 0; g < group; ++g)
+      score_softmax(shape, head * group + g, scores.data() + g * keys, keys);
     std::fill_n(out, group * dim, 0.0F);
     for (std::int64_t t = 0; t < keys; ++t) HWY_DYNAMIC_DISPATCH(Accumulate)
     (scores.data() + t, keys,

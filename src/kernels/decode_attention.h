@@ -24,7 +24,7 @@ struct DecodeItem {
   float* out = nullptr;      // like q
 };
 
-// Heads, head_dim, scale, cap and window are those of `shape`. All threads; a result depends
+// Heads, head_dim, scale, cap, window and sinks are those of `shape`. All threads; a result depends
 // neither on their number nor on the other items.
 void decode_attention(const AttentionShape& shape, const std::vector<DecodeItem>& items);
 

@@ -73,7 +73,7 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
   const std::int64_t q_width = spec.heads * spec.head_dim;
   const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
   const bool bias = holds(family.qkv_bias, config, "attention_bias", traits.qkv_bias_key);
-  const std::string qkv = attention + ".qkv_proj";
+  const std::string qkv = fmt::format("{}.{}", attention, traits.names->qkv);
   if (holds(family.qk_norm, config, "use_qk_norm")) {
     const auto norm = [&](const char* name, std::int64_t width) {
       return NormSpec{attention + name, traits.whole_norm ? width : spec.head_dim, eps,
@@ -87,6 +87,8 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
              Role::kQuery,          qkv};
   block.k = {attention + ".k_proj", h, kv_width, bias, Role::kKey, qkv};
   block.v = {attention + ".v_proj", h, kv_width, bias, Role::kValue, qkv};
+  block.grouped_qkv = traits.grouped_qkv;
+  if (traits.sinks) block.sinks = attention + ".sinks";
   if (traits.fused_qkv)
     block.qkv = LinearSpec{qkv, h, q_width + 2 * kv_width, bias, Role::kQueryKeyValue, ""};
 }
@@ -98,7 +100,7 @@ void add_norms(const FamilyRow& family, std::int64_t hidden, double eps, BlockSp
                     traits.centered};
   };
   const NormSpec none{"", hidden, eps};
-  block.input_norm = traits.norms == NormPlaces::kOuter ? none : norm("input_layernorm");
+  block.input_norm = traits.norms == NormPlaces::kOuter ? none : norm(traits.names->input_norm);
   block.post_attention_norm = none;
   switch (traits.norms) {
     case NormPlaces::kParallel:
@@ -118,16 +120,21 @@ void add_norms(const FamilyRow& family, std::int64_t hidden, double eps, BlockSp
     case NormPlaces::kPre:
       break;
   }
-  block.post_attention_norm = norm("post_attention_layernorm");
+  block.post_attention_norm = norm(traits.names->post_norm);
 }
 
 void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hidden,
              BlockSpec& block) {
-  const std::int64_t inner = config.size("intermediate_size");
+  const ModuleNames& names = *family.traits.names;
+  // Qwen 1 counts gate and up together.
+  const std::int64_t inner =
+      config.size("intermediate_size") / (family.model_type == std::string("qwen") ? 2 : 1);
   const bool bias = holds(family.mlp_bias, config, "mlp_bias", family.traits.mlp_bias_key);
-  MlpSpec mlp = mlp_spec(block.name + ".mlp", kLlamaMlp, hidden, inner, bias);
+  const std::string name = fmt::format("{}.{}", block.name, names.mlp);
+  MlpSpec mlp = mlp_spec(name, {names.gate, names.up, names.down}, hidden, inner, bias);
   if (family.traits.fused_gate_up)
-    block.gate_up = LinearSpec{mlp.gate.group, hidden, 2 * inner, bias, Role::kGateUp, ""};
+    block.gate_up = LinearSpec{
+        fmt::format("{}.{}", name, names.gate_up), hidden, 2 * inner, bias, Role::kGateUp, ""};
   block.gate = std::move(mlp.gate);
   block.up = std::move(mlp.up);
   block.down = std::move(mlp.down);
@@ -136,7 +143,10 @@ void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hi
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
                       const TensorNames& names, std::int64_t layer, double eps) {
   BlockSpec block;
-  block.name = fmt::format("{}layers.{}", names.prefix, layer);
+  const ModuleNames& modules = *family.traits.names;
+  block.name = fmt::format("{}{}.{}", names.prefix, modules.layers, layer);
+  block.attention = modules.attention;
+  block.mlp = modules.mlp;
   const std::int64_t h = spec.hidden;
   add_norms(family, h, eps, block);
   block.delta = build_delta(config, block.name, layer, h, eps);
@@ -147,7 +157,7 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   else if (!block.delta)
     add_qkv(spec, family, config, eps, block);
   const char* bias_key = family.traits.out_bias_key;
-  block.o = {attention + ".o_proj",
+  block.o = {fmt::format("{}.{}", attention, modules.out),
              spec.heads * spec.head_dim,
              h,
              holds(family.out_bias, config, "attention_bias", bias_key),
@@ -266,6 +276,14 @@ struct Architecture {
 Architecture architecture_of(const ModelConfig& config, const CheckpointReader& checkpoint) {
   const std::string type = config.text_or("model_type", "");
   const std::string architecture = config.architecture();
+  // Baichuan's 13B models are the only ones of this width.
+  const bool alibi = type == "baichuan" && config.size_or("hidden_size", 0) == 5120;
+  if (alibi)
+    return {{},
+            config.path() +
+                ": the positions of this Baichuan model are ALiBi's, which are not "
+                "supported",
+            "give a Baichuan 7B, or take a recipe that needs no data"};
   if (const FamilyRow* row = find_family(type, architecture)) return {*row, "", ""};
   const LlamaShape shape = llama_shape(config, checkpoint);
   if (shape.row) return {shape.row, "", ""};
@@ -304,7 +322,9 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   spec.model_type = config.text_or("model_type", "");
   spec.architecture = config.architecture();
   if (spec.architecture.empty()) spec.architecture = family->architecture;
-  const TensorNames names = tensor_names(checkpoint);
+  const ModuleNames& modules = *family->traits.names;
+  const TensorNames names = modules.prefix != nullptr ? TensorNames{modules.prefix, modules.head}
+                                                      : tensor_names(checkpoint);
   spec.hidden = config.size("hidden_size");
   spec.vocab = config.size("vocab_size");
   spec.max_position = config.size_or("max_position_embeddings", 2048);
@@ -321,10 +341,13 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   for (std::int64_t layer = 0; layer < layers; ++layer)
     spec.blocks.push_back(build_block(spec, *family, config, names, layer, eps));
   if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
-  spec.embedding = names.prefix + "embed_tokens";
-  spec.final_norm = {names.prefix + "norm", spec.hidden, eps, family->traits.one_plus,
+  spec.embedding = names.prefix + modules.embedding;
+  spec.final_norm = {names.prefix + modules.final_norm, spec.hidden, eps, family->traits.one_plus,
                      family->traits.centered};
   spec.head = {names.head, spec.hidden, spec.vocab, false, Role::kHead, ""};
+  // Baichuan 2; the first one has neither the key nor more than 64000 tokens.
+  spec.unit_head =
+      spec.model_type == "baichuan" && (spec.vocab > 64000 || config.has("z_loss_weight"));
   spec.tied = !checkpoint.has(names.head + ".weight");
   if (spec.tied && !config.flag_or("tie_word_embeddings", true))
     throw DataError(fmt::format("{}: {}.weight is missing although tie_word_embeddings is false",
@@ -363,6 +386,7 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
     if (block.delta) check_delta(*block.delta, checkpoint, problems);
     if (block.q_norm) norm(*block.q_norm);
     if (block.k_norm) norm(*block.k_norm);
+    if (!block.sinks.empty()) check_tensor(checkpoint, block.sinks, {spec.heads}, problems);
     if (block.mla && block.mla->q_a_norm) norm(*block.mla->q_a_norm);
     if (block.mla) norm(block.mla->kv_a_norm);
     if (block.mla && block.mla->indexer) {

@@ -36,6 +36,10 @@ bool has_experts(const MoeRow& row, const ModelConfig& config, std::int64_t laye
 }
 
 void check(const MoeSpec& moe, const ModelConfig& config) {
+  if (moe.activation == Activation::kClampedSwish &&
+      (config.number_or("swiglu_limit", 7) != 7 ||
+       config.number_or("swiglu_alpha", 1.702) != 1.702))
+    throw DataError(config.path() + ": swiglu_limit must be 7 and swiglu_alpha 1.702", kRemedy);
   const auto experts = static_cast<std::int64_t>(moe.experts.size());
   const bool groups_fit = moe.top_groups <= moe.groups && experts % moe.groups == 0 &&
                           moe.per_token <= experts / moe.groups * moe.top_groups;
@@ -85,8 +89,9 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
                                 experts, kMostExperts),
                     kRemedy);
   const std::int64_t inner = config.size(row->inner);
-  const std::string gate = moe.name + ".gate";
-  moe.router = {gate, hidden, experts, false, Role::kRouter, ""};
+  const std::string router = fmt::format("{}.{}", moe.name, row->router);
+  moe.router = {router, hidden, experts, row->bias, Role::kRouter, ""};
+  moe.activation = row->activation;
   moe.router_is_linear = row->router_is_linear;
   if (row->correction_bias != nullptr)
     moe.correction_bias = fmt::format("{}.{}", moe.name, row->correction_bias);
@@ -104,7 +109,7 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
     moe.scale = config.number_or("routed_scaling_factor", 1);
   for (std::int64_t e = 0; e < experts; ++e)
     moe.experts.push_back(
-        mlp_spec(fmt::format("{}.experts.{}", moe.name, e), row->expert, hidden, inner, false));
+        mlp_spec(fmt::format("{}.experts.{}", moe.name, e), row->expert, hidden, inner, row->bias));
   add_shared(moe, *row, config, hidden, inner);
   check(moe, config);
   return moe;

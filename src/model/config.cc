@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "model/config_aliases.h"
 
 namespace msmodelslim {
 namespace {
@@ -16,6 +17,7 @@ const std::string& plain_model_type(const std::string& name) {
                                                            {"qwen2_5_vl_text", "qwen2"},
                                                            {"qwen2_5_omni_text", "qwen2"},
                                                            {"qwen3_vl_text", "qwen3"},
+                                                           {"qwen3_vl_moe_text", "qwen3_moe"},
                                                            {"qwen3_omni_moe_text", "qwen3_moe"},
                                                            {"glm4v_moe_text", "glm4_moe"}};
   const auto it = names.find(name);
@@ -38,6 +40,7 @@ Json as_text_model(Json config) {
   }
   if (config.contains("model_type") && config["model_type"].is_string())
     config["model_type"] = plain_model_type(config["model_type"].get<std::string>());
+  add_usual_keys(config);
   return config;
 }
 

@@ -70,7 +70,10 @@ std::vector<const LinearSpec*> BlockSpec::linears() const {
 
 std::vector<std::string> BlockSpec::float_tensors() const {
   std::vector<std::string> names;
+  if (!sinks.empty()) names.push_back(sinks);
   if (moe && !moe->router_is_linear) names.push_back(moe->router.name + ".weight");
+  if (moe && !moe->router_is_linear && moe->router.bias)
+    names.push_back(moe->router.name + ".bias");
   if (moe && !moe->correction_bias.empty()) names.push_back(moe->correction_bias);
   if (mla && mla->q_a_norm) names.push_back(mla->q_a_norm->name + ".weight");
   if (mla) names.push_back(mla->kv_a_norm.name + ".weight");
@@ -126,7 +129,7 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
   for (const BlockSpec& block : spec.blocks) {
     names.push_back(block.name);
     names.push_back(block.attention_name());
-    names.push_back(block.moe ? block.moe->name : block.name + ".mlp");
+    names.push_back(block.moe ? block.moe->name : block.name + "." + block.mlp);
     if (block.moe) names.push_back(block.moe->name + ".experts");
     if (block.moe && !block.moe->router_is_linear) names.push_back(block.moe->router.name);
     for (const LinearSpec* l : block.linears()) names.push_back(l->name);

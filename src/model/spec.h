@@ -56,8 +56,12 @@ struct NormSpec {
   bool centered = false;  // LayerNorm: the mean is taken off first
 };
 
-// Of the gate of an MLP.
-enum class Activation { kSilu, kGeluTanh };
+// What a gated MLP makes of gate g and up u.
+enum class Activation {
+  kSilu,         // silu(g) * u
+  kGeluTanh,     // gelu(g) * u
+  kClampedSwish  // gpt-oss: g = min(g, 7), u = clamp(u, -7, 7); g * sigmoid(1.702 g) * (u + 1)
+};
 
 enum class RopeKind { kDefault, kLinear, kDynamic, kYarn, kLlama3, kLongRope };
 
@@ -101,6 +105,7 @@ struct MoeSpec {
   std::int64_t per_token = 0;  // experts that a token goes to
   std::int64_t groups = 1;     // of experts, of which only `top_groups` are looked at
   std::int64_t top_groups = 1;
+  Activation activation = Activation::kSilu;
   bool normalize = false;  // the weights of a token's experts sum to 1, before `scale`
   double scale = 1;
   std::vector<MlpSpec> experts;
@@ -177,7 +182,9 @@ struct MtpSpec {
 enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in processing order
 
 struct BlockSpec {
-  std::string name;  // "model.layers.0"
+  std::string name;                     // "model.layers.0"
+  std::string attention = "self_attn";  // modules in it
+  std::string mlp = "mlp";
   NormSpec input_norm;
   NormSpec post_attention_norm;    // in front of the MLP
   std::optional<NormSpec> q_norm;  // per head or over all heads, before RoPE
@@ -186,6 +193,8 @@ struct BlockSpec {
   std::optional<NormSpec> mlp_out_norm;
   LinearSpec q, k, v, o;
   std::optional<LinearSpec> qkv;      // in the place of q, k and v, which keep their names
+  bool grouped_qkv = false;           // its rows: queries, key and value of each key head
+  std::string sinks;                  // tensor [heads]: scores that no value goes with; "" for none
   LinearSpec gate, up, down;          // without names where `moe` is in their place
   std::optional<LinearSpec> gate_up;  // in the place of gate and up
   std::optional<MoeSpec> moe;
@@ -197,7 +206,7 @@ struct BlockSpec {
   std::optional<MtpSpec> mtp;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
-  std::string attention_name() const { return delta ? delta->name : name + ".self_attn"; }
+  std::string attention_name() const { return delta ? delta->name : name + "." + attention; }
   bool has_keys() const { return !mla && !delta; }  // keys and values of heads
   bool smooths_keys() const;                        // by scales of k and q, or of their norms
   // The block that most models have: what learns by a backward pass knows no other.
@@ -239,6 +248,7 @@ struct ModelSpec {
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
   LinearSpec head;                // lm_head
+  bool unit_head = false;         // its rows are divided by their norms
   bool tied = false;              // the head uses the embedding's weight
   std::vector<BlockSpec> blocks;  // those with `mtp` are the last
   std::size_t decoders() const;   // blocks that every token goes through

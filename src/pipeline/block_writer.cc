@@ -32,6 +32,7 @@ class Writer {
     else
       for (Linear* linear : block.attention_inputs()) write(*linear);
     write(block.o);
+    if (!block.spec->sinks.empty()) copy(block.spec->sinks);
     if (block.q_norm) saver_.write(*block.q_norm, dtype_);
     if (block.k_norm) saver_.write(*block.k_norm, dtype_);
     if (block.mla && block.mla->indexer) write(*block.mla->indexer);

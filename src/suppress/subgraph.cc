@@ -34,7 +34,9 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
     graphs.push_back(
         {SubgraphKind::kNormLinear, norm.spec.name, &norm, nullptr, std::move(targets)});
   };
-  if (block.moe) {
+  if (block.moe && block.moe->spec->activation != Activation::kSilu) {
+    // What clamps its inputs does not pass scales on.
+  } else if (block.moe) {
     for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
     if (block.moe->shared) up_down(block.moe->shared->up, block.moe->shared->down);
   } else if (!block.gate_up) {

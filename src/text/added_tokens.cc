@@ -67,6 +67,7 @@ void TokenFinder::index() {
 // Narrows the sorted range of forms byte by byte; a form that ends on the way is a match, and the
 // last one is the longest.
 const AddedToken* TokenFinder::longest_at(std::string_view text, std::size_t pos) const {
+  if (tokens_.empty()) return nullptr;
   auto [begin, end] = by_first_byte_[static_cast<std::uint8_t>(text[pos])];
   const AddedToken* best = nullptr;
   for (std::size_t depth = 1; begin < end; ++depth) {
@@ -132,10 +133,23 @@ AddedTokens::AddedTokens(const std::vector<Component>& list, const Vocabulary& v
                   token.content, entry.integer("id"), token.id);
     token.form = token.normalized && normalizer != nullptr ? normalizer->apply(token.content)
                                                            : token.content;
-    by_content_[token.content] = token.id;
-    id_end_ = std::max<std::int64_t>(id_end_, token.id + 1);
-    by_id_[token.id] = std::move(token);
+    add(std::move(token));
   }
+  index();
+}
+
+AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens) {
+  for (const AddedToken& token : tokens) add(token);
+  index();
+}
+
+void AddedTokens::add(AddedToken token) {
+  by_content_[token.content] = token.id;
+  id_end_ = std::max<std::int64_t>(id_end_, token.id + 1);
+  by_id_[token.id] = std::move(token);
+}
+
+void AddedTokens::index() {
   for (const auto& [id, token] : by_id_) (token.normalized ? normalized_ : raw_).add(token);
   raw_.index();
   normalized_.index();

@@ -41,10 +41,10 @@ class TokenFinder {
   void add(const AddedToken& token) { tokens_.push_back(token); }
   void index();
   std::vector<Segment> split(std::string_view text) const;
-
- private:
+  // The longest token that stands at `pos`, or nullptr.
   const AddedToken* longest_at(std::string_view text, std::size_t pos) const;
 
+ private:
   std::vector<AddedToken> tokens_;                                  // sorted by form after index()
   std::vector<std::pair<std::size_t, std::size_t>> by_first_byte_;  // range in tokens_
 };
@@ -56,6 +56,8 @@ class AddedTokens {
   // keeps its id there, others count up from the vocabulary's size.
   AddedTokens(const std::vector<Component>& list, const Vocabulary& vocabulary,
               const Normalizer* normalizer);
+  // Tokens that have all their fields.
+  explicit AddedTokens(const std::vector<AddedToken>& tokens);
 
   const AddedToken* find_id(std::int64_t id) const;
   std::optional<std::int32_t> find_content(const std::string& content) const;
@@ -68,6 +70,9 @@ class AddedTokens {
   }
 
  private:
+  void add(AddedToken token);
+  void index();
+
   std::unordered_map<std::string, std::int32_t> by_content_;
   std::unordered_map<std::int64_t, AddedToken> by_id_;
   std::int64_t id_end_ = 0;

@@ -34,7 +34,7 @@ std::int32_t last_character(std::string_view text) {
 }  // namespace
 
 BpeModel::BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges)
-    : where_(component.where()), vocabulary_(std::move(vocabulary)) {
+    : TokenModel(std::move(vocabulary)), where_(component.where()) {
   check_type(component);
   if (const auto repeated = vocabulary_.index())
     component.fail(fmt::format("the token \"{}\" appears twice in \"vocab\"", *repeated));
@@ -90,7 +90,8 @@ void BpeModel::read_merges(const Component& component, const MergeList& merges) 
       component.fail(
           fmt::format("merge {} (\"{}\" and \"{}\") is not a pair of tokens", rank, left, right));
     joined.assign(left).append(right.substr(prefix_.size()));
-    merges_.set(left_id, right_id, {static_cast<std::uint32_t>(rank), id_of(joined, rank)});
+    const auto order = merges.ranks.empty() ? static_cast<std::uint32_t>(rank) : merges.ranks[rank];
+    merges_.set(left_id, right_id, {order, id_of(joined, rank)});
     junctions_.set(last_character(left), first_character(right), {0, 0});
   }
 }

@@ -9,6 +9,7 @@
 
 #include "text/component.h"
 #include "text/pair_table.h"
+#include "text/token_model.h"
 #include "text/vocabulary.h"
 #include "text/word_cache.h"
 
@@ -17,23 +18,26 @@ namespace msmodelslim {
 // The "merges" list; texts lie behind each other, in the order left, right, left, right ...
 struct MergeList {
   std::string texts;
-  std::vector<std::uint64_t> ends;  // one for each text
+  std::vector<std::uint64_t> ends;   // one for each text
+  std::vector<std::uint32_t> ranks;  // one for each merge; empty: its place in the list
   std::size_t size() const { return ends.size() / 2; }
   std::string_view text(std::size_t index) const {
     const std::uint64_t begin = index == 0 ? 0 : ends[index - 1];
     return std::string_view(texts).substr(begin, ends[index] - begin);
   }
+  void add(std::string_view token) {
+    texts.append(token);
+    ends.push_back(texts.size());
+  }
 };
 
-class BpeModel {
+class BpeModel final : public TokenModel {
  public:
   // `component` holds the fields of the model without "vocab" and "merges".
   BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges);
 
-  const Vocabulary& vocabulary() const { return vocabulary_; }
-
-  // Appends the ids of `word` (valid UTF-8, not empty). Thread-safe with a cache for each thread.
-  void encode(std::string_view word, WordCache& cache, std::vector<std::int32_t>& ids) const;
+  void encode(std::string_view word, WordCache& cache,
+              std::vector<std::int32_t>& ids) const override;
 
  private:
   void check_type(const Component& component) const;
@@ -47,7 +51,6 @@ class BpeModel {
   std::int32_t unknown_id() const;
 
   std::string where_;
-  Vocabulary vocabulary_;
   PairTable merges_;                      // pair of ids -> merge
   PairTable junctions_;                   // pairs of characters that some merge brings together
   std::vector<std::int32_t> characters_;  // id of a code point, -1: none

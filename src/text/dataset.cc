@@ -15,13 +15,15 @@ namespace {
 constexpr std::uint64_t kMaxBytes = 1ULL << 30;
 constexpr std::array kTextKeys = {"inputs_pretokenized", "text", "prompt"};
 constexpr const char* kFormatRemedy =
-    "give strings, or objects with \"inputs_pretokenized\", \"text\", \"prompt\" or \"input_ids\"";
+    "give strings, lists of token ids, or objects with \"inputs_pretokenized\", \"text\", "
+    "\"prompt\", \"input_ids\" or \"tokens\"";
 
-std::vector<std::int32_t> read_ids(const Json& ids, const std::string& where) {
+// `what` names the list in messages.
+std::vector<std::int32_t> read_ids(const Json& ids, const std::string& what,
+                                   const std::string& where) {
   const auto refuse = [&](const std::string& found) {
-    throw DataError(
-        fmt::format("{}: \"input_ids\" must be a list of token ids, found {}", where, found),
-        "write one sample as one flat list of integers >= 0");
+    throw DataError(fmt::format("{}: {} must be a list of token ids, found {}", where, what, found),
+                    "write one sample as one flat list of integers >= 0");
   };
   if (!ids.is_array() || ids.empty()) refuse(ids.is_array() ? "an empty list" : ids.type_name());
   std::vector<std::int32_t> result;
@@ -39,10 +41,12 @@ std::vector<std::int32_t> read_ids(const Json& ids, const std::string& where) {
 
 // Nothing when the value has none of the keys.
 std::optional<CalibSample> read_sample(const Json& value, const std::string& where) {
-  if (value.is_string()) return CalibSample{value.get<std::string>(), {}};
+  if (value.is_string()) return CalibSample{value.get<std::string>(), {}, where};
+  if (value.is_array()) return CalibSample{"", read_ids(value, "a sample", where), where};
   if (!value.is_object())
-    throw DataError(fmt::format("{}: a sample must be a string or an object, found {}", where,
-                                value.type_name()),
+    throw DataError(fmt::format("{}: a sample must be a string, a list of token ids or an object, "
+                                "found {}",
+                                where, value.type_name()),
                     kFormatRemedy);
   for (const char* key : kTextKeys) {
     const auto found = value.find(key);
@@ -51,10 +55,12 @@ std::optional<CalibSample> read_sample(const Json& value, const std::string& whe
       throw DataError(
           fmt::format("{}: \"{}\" must be a string, found {}", where, key, found->type_name()),
           kFormatRemedy);
-    return CalibSample{found->get<std::string>(), {}};
+    return CalibSample{found->get<std::string>(), {}, where};
   }
   if (const auto found = value.find("input_ids"); found != value.end())
-    return CalibSample{"", read_ids(*found, where)};
+    return CalibSample{"", read_ids(*found, "\"input_ids\"", where), where};
+  if (const auto found = value.find("tokens"); found != value.end() && found->is_array())
+    return CalibSample{"", read_ids(*found, "\"tokens\"", where), where};
   if (value.contains("messages"))
     throw UsageError(fmt::format("{}: chat messages are not supported in calibration sets", where),
                      "apply the model's chat template yourself and give the result as \"text\"");
@@ -64,6 +70,12 @@ std::optional<CalibSample> read_sample(const Json& value, const std::string& whe
 void require_samples(const std::vector<CalibSample>& samples, const std::string& where) {
   if (samples.empty())
     throw DataError(fmt::format("{}: the calibration set has no samples", where), kFormatRemedy);
+  const bool ids = !samples[0].input_ids.empty();
+  for (const CalibSample& sample : samples)
+    if (ids == sample.input_ids.empty())
+      throw DataError(fmt::format("{}: {} in a set that begins with {}", sample.where,
+                                  ids ? "a text" : "token ids", ids ? "token ids" : "a text"),
+                      "give all samples as text or all as token ids");
 }
 
 bool is_blank(std::string_view line) {
@@ -98,14 +110,14 @@ std::vector<CalibSample> parse_calib_jsonl(std::string_view text, const std::str
     if (auto sample = read_sample(parse_json(line, line_where), line_where)) {
       samples.push_back(std::move(*sample));
     } else {
-      samples.push_back({raw_line(line), {}});
+      samples.push_back({raw_line(line), {}, line_where});
       ++raw_lines;
     }
   }
   if (raw_lines > 0)
     log_warning("text",
-                "{}: {} lines have no \"inputs_pretokenized\", \"text\", \"prompt\" or "
-                "\"input_ids\"; the JSON text itself is used",
+                "{}: {} lines have no \"inputs_pretokenized\", \"text\", \"prompt\", "
+                "\"input_ids\" or \"tokens\"; the JSON text itself is used",
                 where, raw_lines);
   require_samples(samples, where);
   return samples;
@@ -143,6 +155,10 @@ std::vector<CalibSample> read_calib_set(const std::string& path) {
 
 namespace {
 
+std::string name_of(const CalibSample& sample, std::size_t index) {
+  return sample.where.empty() ? fmt::format("calibration sample {}", index) : sample.where;
+}
+
 // `encode(text)` gives the ids of a sample that has none.
 template <typename Encode>
 std::vector<std::vector<std::int32_t>> limited_ids(const std::vector<CalibSample>& samples,
@@ -155,14 +171,13 @@ std::vector<std::vector<std::int32_t>> limited_ids(const std::vector<CalibSample
     std::vector<std::int32_t> ids = samples[i].input_ids;
     if (ids.empty()) ids = encode(samples[i].text);
     if (ids.empty()) {
-      log_warning("text", "calibration sample {} gives no tokens and is left out", i);
+      log_warning("text", "{} gives no tokens and is left out", name_of(samples[i], i));
       continue;
     }
     for (const std::int32_t id : ids)
       if (options.vocab_size && id >= *options.vocab_size)
-        throw DataError(fmt::format("calibration sample {}: token id {} is outside the model's "
-                                    "vocabulary of {}",
-                                    i, id, *options.vocab_size),
+        throw DataError(fmt::format("{}: token id {} is outside the model's vocabulary of {}",
+                                    name_of(samples[i], i), id, *options.vocab_size),
                         "use a calibration set and a tokenizer made for this model");
     if (static_cast<std::int64_t>(ids.size()) > left) ids.resize(static_cast<std::size_t>(left));
     left -= static_cast<std::int64_t>(ids.size());

@@ -1,12 +1,13 @@
 #pragma once
 // Calibration sets: a list of texts (or of token ids) in a .json or .jsonl file.
 //
-//   .json    one list; each element a string or an object
-//   .jsonl   each line an object or a string; blank lines are skipped
+//   .json    one list; each element a string, a list of token ids or an object
+//   .jsonl   each line the same; blank lines are skipped
 //
 // An object gives its text under the first of these keys that it has: "inputs_pretokenized",
-// "text", "prompt"; or token ids, used as they are, under "input_ids". A line of a .jsonl file with
-// none of them is itself the text, newline included, as msModelSlim reads it.
+// "text", "prompt"; or a list of token ids, used as they are, under "input_ids" or "tokens". A line
+// of a .jsonl file with none of them is itself the text, newline included, as msModelSlim reads it.
+// The samples of a set are all texts or all token ids.
 
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,7 @@ namespace msmodelslim {
 struct CalibSample {
   std::string text;
   std::vector<std::int32_t> input_ids;  // when not empty, `text` is not used
+  std::string where = {};               // file and line, for messages
 };
 
 struct CalibOptions {

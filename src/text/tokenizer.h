@@ -1,9 +1,10 @@
 #pragma once
 // The tokenizer of a model: text in, token ids out, and back. It reads Hugging Face's
-// tokenizer.json (BPE models) and gives the ids that the Python package `tokenizers` gives.
+// tokenizer.json (BPE models) and gives the ids that the Python package `tokenizers` gives; where a
+// folder has none, a SentencePiece model (spm_proto.h) or a tiktoken file (tiktoken_file.h).
 //
-// The way of a text: added tokens (added_tokens.h) -> normalizer -> pre_tokenizer -> BPE of each
-// word (bpe_model.h) -> post_processor. The way back: texts of the ids -> token_decoder.
+// The way of a text: added tokens (added_tokens.h) -> normalizer -> pre_tokenizer -> model of each
+// word (token_model.h) -> post_processor. The way back: texts of the ids -> token_decoder.
 
 #include <cstdint>
 #include <memory>
@@ -19,8 +20,8 @@ namespace msmodelslim {
 
 class Tokenizer {
  public:
-  // Reads tokenizer.json and the files beside it. Throws DataError that names the file and the
-  // component for what is damaged or not supported.
+  // Reads the file that find_tokenizer_file() names and those beside it. Throws DataError that
+  // names the file and the component for what is damaged or not supported.
   static Tokenizer load(const std::string& model_folder);
   // `where` names the source in errors.
   static Tokenizer from_json(std::string_view tokenizer_json, const std::string& where);
@@ -45,8 +46,6 @@ class Tokenizer {
  private:
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state);
-  static std::shared_ptr<State> read_state(std::string_view tokenizer_json,
-                                           const std::string& where);
 
   std::shared_ptr<const State> state_;
 };

@@ -1,10 +1,13 @@
 #include "text/tokenizer_config.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "text/vocabulary.h"
 
 namespace msmodelslim {
 namespace {
@@ -33,6 +36,66 @@ void read_token(const Json& json, const char* key, std::optional<std::string>& t
 void read_flag(const Json& json, const char* key, std::optional<bool>& flag) {
   const auto found = json.find(key);
   if (found != json.end() && found->is_boolean()) flag = found->get<bool>();
+}
+
+[[noreturn]] void refuse(const std::string& where, const std::string& problem) {
+  throw DataError(fmt::format("{}: {}", where, problem), "the file is damaged; download it again");
+}
+
+void add_token(ConfigToken token, std::int64_t id, const std::string& where,
+               TokenizerConfig& config) {
+  if (id < 0 || id > Vocabulary::kMaxId)
+    refuse(where, fmt::format("the token \"{}\" has the id {}", token.content, id));
+  if (token.content.empty()) return;
+  token.id = static_cast<std::int32_t>(id);
+  config.added_tokens.push_back(std::move(token));
+}
+
+// {"5": {"content": "<s>", ...}, ...}
+void read_decoder(const Json& json, const std::string& where, TokenizerConfig& config) {
+  const auto found = json.find("added_tokens_decoder");
+  if (found == json.end() || !found->is_object()) return;
+  for (const auto& [key, value] : found->items()) {
+    std::int64_t id = -1;
+    const auto [stop, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (error != std::errc() || stop != key.data() + key.size() || !value.is_object())
+      refuse(where, fmt::format("\"added_tokens_decoder\" has the entry \"{}\"", key));
+    const auto flag = [&](const char* name) {
+      const auto field = value.find(name);
+      return field != value.end() && field->is_boolean() && field->get<bool>();
+    };
+    ConfigToken token;
+    if (const auto text = value.find("content"); text != value.end() && text->is_string())
+      token.content = text->get<std::string>();
+    token.single_word = flag("single_word");
+    token.lstrip = flag("lstrip");
+    token.rstrip = flag("rstrip");
+    token.special = flag("special");
+    add_token(std::move(token), id, where, config);
+  }
+}
+
+// {"<s>": 5, ...}, older than the decoder above.
+void read_added(const Json& json, const std::string& where, TokenizerConfig& config) {
+  for (const auto& [content, id] : json.items()) {
+    if (!id.is_number_integer())
+      refuse(where, fmt::format("the id of \"{}\" is no number", content));
+    const bool known = std::any_of(config.added_tokens.begin(), config.added_tokens.end(),
+                                   [&](const ConfigToken& t) { return t.content == content; });
+    ConfigToken token;
+    token.content = content;
+    if (!known) add_token(std::move(token), id.get<std::int64_t>(), where, config);
+  }
+}
+
+void read_additional(const Json& json, TokenizerConfig& config) {
+  const auto found = json.find("additional_special_tokens");
+  if (found == json.end() || !found->is_array()) return;
+  for (const Json& entry : *found) {
+    const Json& text = entry.is_object() && entry.contains("content") ? entry["content"] : entry;
+    if (text.is_string() && text != "")
+      config.additional_special_tokens.push_back(text.get<std::string>());
+  }
 }
 
 // In a list of {"name": ..., "template": ...}; "" when there is none of that name.
@@ -66,6 +129,14 @@ void read_template_files(const fs::path& folder, TokenizerConfig& config) {
 
 }  // namespace
 
+std::vector<std::string> TokenizerConfig::special_tokens() const {
+  std::vector<std::string> tokens;
+  for (const auto& token : {bos_token, eos_token, unk_token, pad_token})
+    if (token && !token->empty()) tokens.push_back(*token);
+  tokens.insert(tokens.end(), additional_special_tokens.begin(), additional_special_tokens.end());
+  return tokens;
+}
+
 bool TokenizerConfig::overrides_post_processor() const {
   constexpr std::array kClasses = {"LlamaTokenizer",  "LlamaTokenizerFast",
                                    "GemmaTokenizer",  "GemmaTokenizerFast",
@@ -90,6 +161,19 @@ TokenizerConfig read_tokenizer_config(const std::string& model_folder) {
   }
   read_flag(json, "add_bos_token", config.add_bos_token);
   read_flag(json, "add_eos_token", config.add_eos_token);
+  std::optional<bool> legacy;
+  read_flag(json, "legacy", legacy);
+  config.legacy = legacy.value_or(true);
+  read_decoder(json, (folder / "tokenizer_config.json").string(), config);
+  read_added(read_optional(folder / "added_tokens.json"), (folder / "added_tokens.json").string(),
+             config);
+  std::sort(config.added_tokens.begin(), config.added_tokens.end(),
+            [](const ConfigToken& a, const ConfigToken& b) { return a.id < b.id; });
+  read_additional(json, config);
+  if (config.additional_special_tokens.empty()) read_additional(map, config);
+  const Json model = read_optional(folder / "config.json");
+  if (const auto found = model.find("model_type"); found != model.end() && found->is_string())
+    config.model_type = found->get<std::string>();
   read_chat_templates(json, config);
   read_template_files(folder, config);
   return config;

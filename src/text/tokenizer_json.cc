@@ -157,8 +157,7 @@ class Reader {
   }
 
   void add_merge_text(std::string_view text) {
-    result_.merges.texts.append(text);
-    result_.merges.ends.push_back(result_.merges.texts.size());
+    result_.merges.add(text);
     ++pair_size_;
   }
 

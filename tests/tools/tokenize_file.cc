@@ -1,4 +1,4 @@
-// tokenize_file TOKENIZER.json TEXTS.jsonl: tokenizes each line, a JSON string, and prints
+// tokenize_file TOKENIZER.json|FOLDER TEXTS.jsonl: tokenizes each line, a JSON string, and prints
 // {"ids": without special tokens, "special": with them, "text": ids decoded, "plain": special
 // decoded without special tokens}. Processor times go to stderr. For
 // tests/interop/tokenizers_compare.py.
@@ -22,8 +22,10 @@ double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC
 int run(const std::string& tokenizer_path, const std::string& texts_path) {
   using msmodelslim::Json;
   double start = cpu_seconds();
-  const std::string json = msmodelslim::read_file(tokenizer_path);
-  const auto tokenizer = msmodelslim::Tokenizer::from_json(json, tokenizer_path);
+  const auto tokenizer = msmodelslim::fs::is_directory(tokenizer_path)
+                             ? msmodelslim::Tokenizer::load(tokenizer_path)
+                             : msmodelslim::Tokenizer::from_json(
+                                   msmodelslim::read_file(tokenizer_path), tokenizer_path);
   const double load_seconds = cpu_seconds() - start;
   std::vector<std::string> texts;
   std::istringstream lines(msmodelslim::read_file(texts_path));
@@ -56,7 +58,7 @@ int run(const std::string& tokenizer_path, const std::string& texts_path) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::cerr << "usage: tokenize_file TOKENIZER.json TEXTS.jsonl\n";
+    std::cerr << "usage: tokenize_file TOKENIZER.json|FOLDER TEXTS.jsonl\n";
     return 2;
   }
   try {

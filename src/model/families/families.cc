@@ -1,6 +1,51 @@
 #include "model/families/families.h"
 
 namespace msmodelslim {
+namespace {
+
+constexpr ModuleNames kInternLm2 = {"model.",       "tok_embeddings",
+                                    "layers",       "norm",
+                                    "output",       "attention_norm",
+                                    "ffn_norm",     "attention",
+                                    "wqkv",         "wo",
+                                    "feed_forward", "w1",
+                                    "w3",           "w2",
+                                    "w1w3"};
+constexpr ModuleNames kBaichuan = {nullptr,
+                                   "embed_tokens",
+                                   "layers",
+                                   "norm",
+                                   "lm_head",
+                                   "input_layernorm",
+                                   "post_attention_layernorm",
+                                   "self_attn",
+                                   "W_pack",
+                                   "o_proj",
+                                   "mlp",
+                                   "gate_proj",
+                                   "up_proj",
+                                   "down_proj",
+                                   "gate_up_proj"};
+constexpr ModuleNames kQwen1 = {"transformer.", "wte",  "h",    "ln_f",   "lm_head",
+                                "ln_1",         "ln_2", "attn", "c_attn", "c_proj",
+                                "mlp",          "w2",   "w1",   "c_proj", "w2w1"};
+constexpr ModuleNames kChatGlm = {"transformer.",
+                                  "embedding.word_embeddings",
+                                  "encoder.layers",
+                                  "encoder.final_layernorm",
+                                  "transformer.output_layer",
+                                  "input_layernorm",
+                                  "post_attention_layernorm",
+                                  "self_attention",
+                                  "query_key_value",
+                                  "dense",
+                                  "mlp",
+                                  "gate",
+                                  "up",
+                                  "dense_4h_to_h",
+                                  "dense_h_to_4h"};
+
+}  // namespace
 
 const std::vector<FamilyRow>& families() {
   using B = Rule;
@@ -41,6 +86,30 @@ const std::vector<FamilyRow>& families() {
        W::kNever, false, false, T{.one_plus = true, .query_gate = true}},
       {"qwen3_5_text", "Qwen3_5ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 256,
        W::kNever, false, false, T{.one_plus = true, .query_gate = true}},
+      {"qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways,
+       256, W::kNever, false, false, T{.one_plus = true, .query_gate = true}},
+      {"gpt_oss", "GptOssForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 64,
+       W::kEvenLayers, false, false, T{.sinks = true}},
+      {"internlm2", "InternLM2ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
+       W::kNever, false, false,
+       T{.fused_qkv = true,
+         .grouped_qkv = true,
+         .qkv_bias_key = "bias",
+         .out_bias_key = "bias",
+         .names = &kInternLm2}},
+      {"baichuan", "BaichuanForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 0, W::kNever,
+       false, false, T{.fused_qkv = true, .names = &kBaichuan}},
+      {"qwen", "QWenLMHeadModel", B::kAlways, B::kNever, B::kNever, B::kNever, 0, W::kNever, false,
+       false, T{.fused_qkv = true, .names = &kQwen1}},
+      {"chatglm", "ChatGLMModel", B::kConfig, B::kConfig, B::kConfig, B::kNever, 128, W::kNever,
+       false, false,
+       T{.fused_qkv = true,
+         .fused_gate_up = true,
+         .rope_pairs = true,
+         .qkv_bias_key = "add_qkv_bias",
+         .out_bias_key = "add_bias_linear",
+         .mlp_bias_key = "add_bias_linear",
+         .names = &kChatGlm}},
       {"seed_oss", "SeedOssForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0,
        W::kNever, false, false, T{.out_bias_key = "attention_out_bias"}},
       {"internlm3", "InternLM3ForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0,

@@ -27,6 +27,40 @@ enum class NormPlaces {
   kParallel   // input_layernorm, which attention and MLP both read
 };
 
+// How a checkpoint names its modules.
+struct ModuleNames {
+  const char* prefix;  // null: see tensor_names.h
+  const char* embedding;
+  const char* layers;
+  const char* final_norm;
+  const char* head;  // without the prefix
+  const char* input_norm;
+  const char* post_norm;
+  const char* attention;
+  const char* qkv;
+  const char* out;
+  const char* mlp;
+  const char* gate;
+  const char* up;
+  const char* down;
+  const char* gate_up;
+};
+inline constexpr ModuleNames kLlamaNames = {nullptr,
+                                            "embed_tokens",
+                                            "layers",
+                                            "norm",
+                                            "lm_head",
+                                            "input_layernorm",
+                                            "post_attention_layernorm",
+                                            "self_attn",
+                                            "qkv_proj",
+                                            "o_proj",
+                                            "mlp",
+                                            "gate_proj",
+                                            "up_proj",
+                                            "down_proj",
+                                            "gate_up_proj"};
+
 // What few families have.
 struct FamilyTraits {
   NormPlaces norms = NormPlaces::kPre;
@@ -34,7 +68,9 @@ struct FamilyTraits {
   bool centered = false;    // with layer_norm_eps
   bool whole_norm = false;  // the norms of q and k are over all heads
   bool fused_qkv = false;
+  bool grouped_qkv = false;  // see BlockSpec
   bool fused_gate_up = false;
+  bool sinks = false;
   bool rope_pairs = false;
   Activation activation = Activation::kSilu;  // where config.json names none
   bool root_embedding = false;  // embeddings times sqrt(hidden), rounded to the weights' dtype
@@ -44,6 +80,7 @@ struct FamilyTraits {
   const char* qkv_bias_key = nullptr;
   const char* out_bias_key = nullptr;
   const char* mlp_bias_key = nullptr;
+  const ModuleNames* names = &kLlamaNames;
 };
 
 struct FamilyRow {

@@ -68,6 +68,13 @@ const MoeRow* find_moe_row(const std::string& model_type) {
       MoeRow{"qwen3_next", "mlp", kLlamaMlp, L::kSparseStep, "num_experts", "moe_intermediate_size",
              "shared_expert_intermediate_size", nullptr, "shared_expert", true, true, nullptr,
              S::kSoftmax, Rule::kConfig, true},
+      MoeRow{"qwen3_5_moe_text", "mlp", kLlamaMlp, L::kAll, "num_experts", "moe_intermediate_size",
+             "shared_expert_intermediate_size", nullptr, "shared_expert", true, true, nullptr,
+             S::kSoftmax, Rule::kAlways, true},
+      // The softmax of the chosen experts' logits is that of all, divided by its sum.
+      MoeRow{"gpt_oss", "mlp", kLlamaMlp, L::kAll, "num_local_experts", "intermediate_size",
+             nullptr, nullptr, nullptr, false, false, nullptr, S::kSoftmax, Rule::kAlways, true,
+             "router", true, Activation::kClampedSwish},
       MoeRow{"qwen2_moe", "mlp", kLlamaMlp, L::kSparseStep, "num_experts", "moe_intermediate_size",
              "shared_expert_intermediate_size", nullptr, "shared_expert", true, true, nullptr,
              S::kSoftmax, Rule::kConfig, false},

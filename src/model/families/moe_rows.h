@@ -39,6 +39,9 @@ struct MoeRow {
   RouterScore score;
   Rule normalize;  // kConfig: norm_topk_prob
   bool normalize_default;
+  const char* router = "gate";
+  bool bias = false;  // of the router and of the experts
+  Activation activation = Activation::kSilu;
 };
 
 // nullptr for families without experts.

@@ -122,8 +122,20 @@ MODELS = {
             "full_attention": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 8.0}}),
 }
 
+MODELS["gpt_oss"] = lambda: transformers.GptOssConfig(
+    **{**SMALL, "rms_norm_eps": 1e-5}, head_dim=8, intermediate_size=16, num_local_experts=4,
+    num_experts_per_tok=2, sliding_window=8,
+    rope_parameters={"rope_type": "yarn", "rope_theta": 150000.0, "factor": 4.0, "truncate": False,
+                     "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0})
+MODELS["qwen3_5_moe_text"] = lambda: transformers.Qwen3_5MoeTextConfig(
+    **SMALL, head_dim=8, moe_intermediate_size=16, shared_expert_intermediate_size=16,
+    num_experts=4, num_experts_per_tok=2, linear_num_key_heads=2, linear_num_value_heads=4,
+    linear_key_head_dim=8, linear_value_head_dim=8,
+    layer_types=["linear_attention", "full_attention"],
+    rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5})
+
 # Files of these hold the norms' weights less 1.
-ONE_PLUS = ("qwen3_next", "qwen3_5_text", "gemma2", "gemma3_text")
+ONE_PLUS = ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "gemma2", "gemma3_text")
 
 
 def randomize(model, seed, one_plus=False):
@@ -165,6 +177,20 @@ def add_next_token_layer(folder, config):
     save_file(tensors, path, {"format": "pt"})
 
 
+def fuse_experts(folder):
+    """As the published files have them: one tensor for all gates and ups, one for all downs."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    for module in {n.split("experts.")[0] for n in tensors if ".experts.0." in n}:
+        count = sum(n.startswith(module + "experts.") for n in tensors) // 3
+        take = lambda part: torch.stack([tensors.pop(f"{module}experts.{e}.{part}_proj.weight")
+                                         for e in range(count)])
+        gate, up, down = take("gate"), take("up"), take("down")
+        tensors[module + "experts.gate_up_proj"] = torch.cat([gate, up], 1).contiguous()
+        tensors[module + "experts.down_proj"] = down
+    save_file(tensors, path, {"format": "pt"})
+
+
 def forward(model, ids):
     embed = model.model.embed_tokens(ids)[0] * getattr(model.config, "embedding_multiplier", 1)
     out = {"input_ids": ids[0].to(torch.int32), "embed": embed}
@@ -192,6 +218,8 @@ def make(name, folder):
     (folder / "generation_config.json").unlink(missing_ok=True)
     if getattr(config, "num_nextn_predict_layers", 0):
         add_next_token_layer(folder, config)
+    if name == "qwen3_5_moe_text":
+        fuse_experts(folder)
     generator = torch.Generator().manual_seed(3)
     tensors = {}
     with torch.no_grad():

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <fstream>
 
@@ -62,6 +63,7 @@ std::vector<float> values_of(const CheckpointReader& reader, const std::string& 
   return values;
 }
 
+std::uint8_t exponent(std::int64_t i) { return static_cast<std::uint8_t>(120 + i % 9); }
 std::uint8_t any_byte(std::int64_t i) { return static_cast<std::uint8_t>(i * 37 % 120); }
 std::uint8_t any_code(std::int64_t i) { return static_cast<std::uint8_t>(i * 29 % 256); }
 float any_scale(std::int64_t i) { return 0.25F + 0.125F * static_cast<float>(i); }
@@ -184,6 +186,67 @@ TEST_F(Source, AnIndexMayNotLeaveItsFolder) {
         << "{\"weight_map\": {\"a\": \"" << file << "\"}}";
     EXPECT_THAT(error_of(), HasSubstr("names the file")) << file;
   }
+}
+
+// GPT-OSS: transposed, gate and up in turn.
+TEST_F(Source, SplitsExpertsOfGptOss) {
+  add("l.experts.gate_up_proj", filled<float>(DType::kF32, {2, 3, 4}, any_scale));
+  add("l.experts.gate_up_proj_bias", filled<float>(DType::kF32, {2, 4}, any_scale));
+  add("l.experts.down_proj", filled<float>(DType::kF32, {2, 2, 3}, any_scale));
+  add("l.experts.down_proj_bias", filled<float>(DType::kF32, {2, 3}, any_scale));
+  const CheckpointReader reader = open(R"({"model_type": "gpt_oss", "torch_dtype": "float32"})");
+  EXPECT_EQ(reader.names().size(), 12U);
+  EXPECT_FALSE(reader.has("l.experts.gate_up_proj"));
+  const std::vector<float> up = values_of(reader, "l.experts.1.up_proj.weight");
+  const std::vector<float> down = values_of(reader, "l.experts.1.down_proj.weight");
+  ASSERT_EQ(reader.source("l.experts.1.up_proj.weight").shape(), (Shape{2, 3}));
+  ASSERT_EQ(reader.source("l.experts.1.down_proj.weight").shape(), (Shape{3, 2}));
+  for (std::int64_t r = 0; r < 2; ++r)
+    for (std::int64_t c = 0; c < 3; ++c) {
+      EXPECT_EQ(up[static_cast<std::size_t>(r * 3 + c)], any_scale(12 + c * 4 + 2 * r + 1));
+      EXPECT_EQ(down[static_cast<std::size_t>(c * 2 + r)], any_scale(6 + r * 3 + c));
+    }
+  EXPECT_EQ(values_of(reader, "l.experts.1.gate_proj.bias"),
+            (std::vector<float>{any_scale(4), any_scale(6)}));
+  EXPECT_EQ(reader.at("l.experts.0.down_proj.bias").as<float>()[2], any_scale(2));
+}
+
+TEST_F(Source, SplitsExpertsOfQwen35) {
+  add("l.experts.gate_up_proj", filled<float>(DType::kF32, {2, 4, 3}, any_scale));
+  add("l.experts.down_proj", filled<float>(DType::kF32, {2, 3, 2}, any_scale));
+  const CheckpointReader reader =
+      open(R"({"text_config": {"model_type": "qwen3_5_moe_text"}, "model_type": "qwen3_5_moe"})");
+  const std::vector<float> up = values_of(reader, "l.experts.1.up_proj.weight");
+  for (std::int64_t i = 0; i < 6; ++i)
+    EXPECT_EQ(up[static_cast<std::size_t>(i)], any_scale(12 + 6 + i));
+  EXPECT_EQ(reader.at("l.experts.1.down_proj.weight").as<float>()[0], any_scale(6));
+}
+
+TEST_F(Source, SplitsAndDecodesMxfp4OfGptOss) {
+  constexpr std::array<float, 8> kValues = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+  add("l.experts.gate_up_proj_blocks", filled<std::uint8_t>(DType::kU8, {2, 4, 2, 16}, any_code));
+  add("l.experts.gate_up_proj_scales", filled<std::uint8_t>(DType::kU8, {2, 4, 2}, exponent));
+  const std::string config =
+      R"({"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}})";
+  const CheckpointReader reader = open(config);
+  EXPECT_EQ(reader.names().size(), 4U);
+  const std::vector<float> up = values_of(reader, "l.experts.1.up_proj.weight");
+  ASSERT_EQ(up.size(), 2U * 64U);
+  for (std::int64_t r = 0; r < 2; ++r)
+    for (std::int64_t c = 0; c < 64; ++c) {
+      const std::int64_t row = 4 + 2 * r + 1;
+      const int code = any_code(row * 32 + c / 2) >> (c % 2 * 4) & 15;
+      const float value = kValues[static_cast<std::size_t>(code & 7)] * (code > 7 ? -1.0F : 1.0F);
+      ASSERT_EQ(up[static_cast<std::size_t>(r * 64 + c)],
+                std::ldexp(value, exponent(row * 2 + c / 32) - 127));
+    }
+  EXPECT_THAT(error_of(R"({"model_type": "other"})"), HasSubstr("MXFP4 of fused experts"));
+}
+
+TEST_F(Source, RefusesExpertsThatDoNotFit) {
+  add("l.experts.gate_up_proj", filled<float>(DType::kF32, {2, 3, 3}, any_scale));
+  EXPECT_THAT(error_of(R"({"model_type": "gpt_oss"})"), HasSubstr("which are not gate and up"));
+  EXPECT_EQ(open().names(), (std::vector<std::string>{"l.experts.gate_up_proj"}));
 }
 
 }  // namespace

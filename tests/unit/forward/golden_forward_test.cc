@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "checkpoint/safetensors.h"
+#include "checkpoint/source.h"
 #include "forward/run.h"
 #include "model/build.h"
 #include "shared_data.h"
@@ -37,7 +38,7 @@ void expect_forward(const std::string& folder) {
       if (entry.name == name) return expected.view(entry);
     throw std::runtime_error("no " + name);
   };
-  const CheckpointReader checkpoint(folder);
+  const CheckpointReader checkpoint = open_source(folder);
   const ModelSpec model = build_model_spec(ModelConfig::read(folder), checkpoint);
   check_checkpoint(model, checkpoint);
   for (int s = 0; s < 2; ++s) {
@@ -81,13 +82,13 @@ TEST_P(TinyForward, EveryHiddenStateAndTheLogits) {
   expect_forward(std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, TinyForward,
-                         testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
-                                         "deepseek_v3", "glm4_moe_lite", "qwen3_next",
-                                         "qwen3_5_text", "minimax_m2", "deepseek_v2",
-                                         "deepseek_v32", "glm_moe_dsa", "seed_oss", "internlm3",
-                                         "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
-                                         "cohere", "gemma2", "gemma3_text"));
+INSTANTIATE_TEST_SUITE_P(
+    Models, TinyForward,
+    testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe", "deepseek_v3", "glm4_moe_lite",
+                    "qwen3_next", "qwen3_5_text", "minimax_m2", "deepseek_v2", "deepseek_v32",
+                    "glm_moe_dsa", "seed_oss", "internlm3", "smollm3", "granite", "olmo2", "phi3",
+                    "glm", "glm4", "cohere", "gemma2", "gemma3_text", "gpt_oss", "qwen3_5_moe_text",
+                    "internlm2", "baichuan", "qwen", "chatglm"));
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
                          testing::Values("qwen2", "qwen2-28l", "qwen2-bf16", "qwen3", "qwen3-bf16",

@@ -32,7 +32,7 @@ class AttentionTest : public testing::Test {
   // Of head `head` and row `row`.
   std::vector<float> plain(std::int64_t head, std::int64_t row) const {
     std::vector<double> weights;
-    double sum = 0;
+    double sum = shape_.sinks == nullptr ? 0 : std::exp(static_cast<double>(shape_.sinks[head]));
     for (std::int64_t j = 0; j <= row; ++j) {
       double score = 0;
       for (std::int64_t d = 0; d < kDim; ++d)
@@ -55,6 +55,17 @@ class AttentionTest : public testing::Test {
     return out;
   }
 
+  // One new token, of all keys.
+  void expect_plain_decode() {
+    std::vector<float> out(2 * kDim);
+    const CachedRows all{kRows, DType::kF32, k_.data(), v_.data()};
+    decode_attention(shape_, {{q_.data() + (kRows - 1) * 2 * kDim, all, out.data()}});
+    for (std::int64_t head = 0; head < 2; ++head)
+      for (std::int64_t d = 0; d < kDim; ++d)
+        EXPECT_NEAR(out[static_cast<std::size_t>(head * kDim + d)],
+                    plain(head, kRows - 1)[static_cast<std::size_t>(d)], 1e-5);
+  }
+
   void expect_plain() {
     std::vector<float> out(q_.size());
     attention(shape_, q_.data(), k_.data(), v_.data(), out.data());
@@ -75,13 +86,14 @@ class AttentionTest : public testing::Test {
 TEST_F(AttentionTest, Capped) {
   shape_.cap = 1.5F;
   expect_plain();
-  std::vector<float> out(2 * kDim);
-  const CachedRows all{kRows, DType::kF32, k_.data(), v_.data()};
-  decode_attention(shape_, {{q_.data() + (kRows - 1) * 2 * kDim, all, out.data()}});
-  for (std::int64_t head = 0; head < 2; ++head)
-    for (std::int64_t d = 0; d < kDim; ++d)
-      EXPECT_NEAR(out[static_cast<std::size_t>(head * kDim + d)],
-                  plain(head, kRows - 1)[static_cast<std::size_t>(d)], 1e-5);
+  expect_plain_decode();
+}
+
+TEST_F(AttentionTest, Sinks) {
+  const std::vector<float> sinks = {0.8F, -1.5F};
+  shape_.sinks = sinks.data();
+  expect_plain();
+  expect_plain_decode();
 }
 
 TEST_F(AttentionTest, HiddenKeys) {

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/source.h"
 #include "forward/run.h"
 #include "pipeline/quantize_model.h"
 #include "recipe/recipe.h"
@@ -38,9 +39,15 @@ std::string linear_quant(const std::string& act, const std::string& method,
          "weight: {dtype: int8, scope: per_channel, symmetric: true, method: " + method + "}}}\n";
 }
 
+// Of a model, or of what was made of one.
+CheckpointReader opened(const std::string& folder) {
+  return fs::exists(folder + "/quant_model_description.json") ? CheckpointReader(folder)
+                                                              : open_source(folder);
+}
+
 std::vector<float> logits_of(const std::string& folder,
                              const std::vector<std::vector<std::int32_t>>& samples) {
-  const CheckpointReader checkpoint(folder);
+  const CheckpointReader checkpoint = opened(folder);
   const ModelSpec model = build_model_spec(ModelConfig::read(folder), checkpoint);
   PackedStates states = embed_samples(model, checkpoint, samples);
   FloatLinearOp op(DType::kF32);
@@ -67,7 +74,7 @@ QuantJob job_of(const std::string& model, const std::string& entries) {
 }
 
 bool can_rotate(const std::string& name) {
-  const CheckpointReader checkpoint(tiny(name));
+  const CheckpointReader checkpoint = open_source(tiny(name));
   const ModelSpec model = build_model_spec(ModelConfig::read(tiny(name)), checkpoint);
   return std::all_of(model.blocks.begin(), model.blocks.end(),
                      [](const BlockSpec& block) { return block.can_rotate(); });
@@ -104,13 +111,13 @@ TEST_P(Rewrites, LeaveTheOutputAsItWas) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Rewrites,
-                         testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
-                                         "deepseek_v3", "glm4_moe_lite", "qwen3_next",
-                                         "qwen3_5_text", "minimax_m2", "deepseek_v2",
-                                         "deepseek_v32", "glm_moe_dsa", "seed_oss", "internlm3",
-                                         "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
-                                         "cohere", "gemma2", "gemma3_text"));
+INSTANTIATE_TEST_SUITE_P(
+    Families, Rewrites,
+    testing::Values("mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe", "deepseek_v3", "glm4_moe_lite",
+                    "qwen3_next", "qwen3_5_text", "minimax_m2", "deepseek_v2", "deepseek_v32",
+                    "glm_moe_dsa", "seed_oss", "internlm3", "smollm3", "granite", "olmo2", "phi3",
+                    "glm", "glm4", "cohere", "gemma2", "gemma3_text", "gpt_oss", "qwen3_5_moe_text",
+                    "internlm2", "baichuan", "qwen", "chatglm"));
 
 // Two tokens reach at most four of the six experts.
 class Unseen : public testing::TestWithParam<const char*> {

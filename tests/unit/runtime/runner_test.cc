@@ -82,14 +82,14 @@ TEST_P(RunnerGolden, PiecesOfThePromptBesideAnotherSequence) {
   EXPECT_EQ(other.length(), 6);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, RunnerGolden,
-                         testing::Values("qwen2", "qwen2-bf16", "qwen3", "qwen3-bf16", "llama",
-                                         "mixtral", "qwen2_moe", "qwen3_moe", "glm4_moe",
-                                         "deepseek_v3", "glm4_moe_lite", "kimi_k2", "qwen3_next",
-                                         "qwen3_5_text", "minimax_m2", "deepseek_v2",
-                                         "deepseek_v32", "glm_moe_dsa", "seed_oss", "internlm3",
-                                         "smollm3", "granite", "olmo2", "phi3", "glm", "glm4",
-                                         "cohere", "gemma2", "gemma3_text"));
+INSTANTIATE_TEST_SUITE_P(
+    Models, RunnerGolden,
+    testing::Values("qwen2", "qwen2-bf16", "qwen3", "qwen3-bf16", "llama", "mixtral", "qwen2_moe",
+                    "qwen3_moe", "glm4_moe", "deepseek_v3", "glm4_moe_lite", "kimi_k2",
+                    "qwen3_next", "qwen3_5_text", "minimax_m2", "deepseek_v2", "deepseek_v32",
+                    "glm_moe_dsa", "seed_oss", "internlm3", "smollm3", "granite", "olmo2", "phi3",
+                    "glm", "glm4", "cohere", "gemma2", "gemma3_text", "gpt_oss", "qwen3_5_moe_text",
+                    "internlm2", "baichuan", "qwen", "chatglm"));
 
 TEST(ModelRunner, ALengthBeyondTheModelIsRefused) {
   EXPECT_THROW(ModelRunner(golden_dir() + "/models/qwen2", 1 << 30), UsageError);

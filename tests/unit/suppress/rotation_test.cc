@@ -182,7 +182,8 @@ TEST_P(QuaRotInvariance, RotatedBlockGivesTheRotatedOutput) {
   before.sequences = {{0, 23, 0}, {23, 9, 0}};
   before.rows = 32;
   before.width = model.hidden;
-  before.values = random_values(before.rows * before.width, 3);
+  const std::vector<float> values = random_values(before.rows * before.width, 3);
+  before.values.append(values.data(), values.size());
   PackedStates after = before;
   quarot.rotate_embedding(after.values.data(), after.rows);
   const RopeTable rope(model.rope, 32);

@@ -70,13 +70,43 @@ TEST(Dataset, InputIdsAreUsedAsTheyAre) {
                 HasSubstr("x.jsonl: line 1: \"input_ids\" must be a list of token ids"));
 }
 
+TEST(Dataset, SamplesMayBeListsOfIds) {
+  for (const auto& samples :
+       {parse_calib_jsonl("[3, 1]\n{\"tokens\": [2]}\n{\"input_ids\": [4]}", "x.jsonl"),
+        parse_calib_json("[[3, 1], {\"tokens\": [2]}, {\"input_ids\": [4]}]", "x.json")}) {
+    EXPECT_TRUE(holds_ids_only(samples));
+    EXPECT_EQ(ids_of_calib_set(samples, {}), (Lists{{3, 1}, {2}, {4}}));
+  }
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("[1]\n\n[]", "x.jsonl"); }),
+              HasSubstr("x.jsonl: line 3: a sample must be a list of token ids, found an empty"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[[1], [2, -1]]", "x.json"); }),
+              HasSubstr("x.json: element 1: a sample must be a list of token ids, found -1"));
+  // A count of tokens is not a list of them.
+  EXPECT_FALSE(holds_ids_only(parse_calib_jsonl("{\"tokens\": 12}", "x.jsonl")));
+}
+
+TEST(Dataset, TextsAndIdsDoNotMix) {
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("[1]\n\"a\"", "x.jsonl"); }),
+              HasSubstr("x.jsonl: line 2: a text in a set that begins with token ids"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[\"a\", [1]]", "x.json"); }),
+              HasSubstr("x.json: element 1: token ids in a set that begins with a text"));
+}
+
+TEST(Dataset, IdOutsideTheVocabularyNamesTheLine) {
+  CalibOptions options;
+  options.vocab_size = 8;
+  const auto samples = parse_calib_jsonl("[1]\n[7, 8]", "x.jsonl");
+  EXPECT_THAT(error_of<DataError>([&] { ids_of_calib_set(samples, options); }),
+              HasSubstr("x.jsonl: line 2: token id 8 is outside the model's vocabulary of 8"));
+}
+
 TEST(Dataset, JsonIsOneList) {
   EXPECT_THAT(texts(parse_calib_json("\xEF\xBB\xBF[\"a\", {\"prompt\": \"b\"}]", "x.json")),
               ElementsAre("a", "b"));
   EXPECT_THAT(error_of<DataError>([] { parse_calib_json("{}", "x.json"); }),
               HasSubstr("expected a JSON list, found object"));
   EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[\"a\", 3]", "x.json"); }),
-              HasSubstr("x.json: element 1: a sample must be a string or an object"));
+              HasSubstr("x.json: element 1: a sample must be a string, a list"));
   EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[{\"q\": 1}]", "x.json"); }),
               HasSubstr("element 0: the object has no text"));
 }
