@@ -53,7 +53,8 @@ std::vector<CalibSample> calibration_set(const QuantArgs& args, const std::strin
     return samples;
   }
   *name = resolve_calib_path(dataset);
-  return read_calib_set(*name);
+  const std::vector<CalibSample> samples = read_calib_set(*name);
+  return args.calib_characters ? cut_samples(samples, *args.calib_characters) : samples;
 }
 
 Samples calibration_ids(const QuantArgs& args, const std::string& dataset,
@@ -84,8 +85,11 @@ void read_samples(const QuantArgs& args, const ModelConfig& config, QuantJob* jo
     job->samples = ids(plan.dataset);
   else if (args.calib_dataset && plan.priors.empty())
     log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
-  if (plan.v0 && plan.v0->anti && !plan.v0->anti_dataset.empty())
-    job->anti_samples = calibration_ids(args, plan.v0->anti_dataset, config);
+  const bool separate = plan.v0 && (plan.v0->anti || plan.v0->disable_threshold > 0);
+  if (!separate || plan.v0->anti_dataset.empty()) return;
+  QuantArgs of_file = args;
+  of_file.calib_texts.clear();
+  job->anti_samples = calibration_ids(of_file, plan.v0->anti_dataset, config);
 }
 
 bool has_static_w8a8(const std::vector<Step>& steps) {
