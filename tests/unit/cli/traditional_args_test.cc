@@ -67,7 +67,8 @@ TEST(TraditionalArgs, ErrorsComeBeforeTheModel) {
 
 std::vector<std::string> script(const std::string& name, std::vector<std::string> more) {
   std::vector<std::string> all = {name, "--model_path", "M",
-                                  name == "w4a4" ? "--save_directory" : "--save_path", "Q"};
+                                  name.ends_with("w4a4.py") ? "--save_directory" : "--save_path",
+                                  "Q"};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
