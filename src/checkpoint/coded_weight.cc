@@ -26,6 +26,11 @@ const std::array<float, 256>& e4m3_values() {
 constexpr std::array<float, 16> kFp4 = {0,     0.5,  1,  1.5,  2,  3,  4,  6,
                                         -0.0F, -0.5, -1, -1.5, -2, -3, -4, -6};
 
+float low_nibble(std::int8_t byte) {
+  return static_cast<float>(static_cast<std::int8_t>(byte << 4) >> 4);
+}
+float high_nibble(std::int8_t byte) { return static_cast<float>(byte >> 4); }
+
 void words(const std::uint32_t* row, int bits, std::int64_t columns, float* out) {
   const auto per_word = static_cast<std::int64_t>(32 / bits);
   const std::uint32_t mask = bits == 8 ? 0xffU : 0xfU;
@@ -78,11 +83,24 @@ void codes_of_row(const CodedWeight& weight, std::int64_t r, float* out) {
     case Codes::kFloats:
       floats_of_row(weight, r, out);
       return;
+    case Codes::kInt4Columns: {
+      const auto* row = weight.data.as<std::int8_t>() + r * (n / 2);
+      for (std::int64_t j = 0; j < n / 2; ++j) {
+        out[2 * j] = low_nibble(row[j]);
+        out[2 * j + 1] = high_nibble(row[j]);
+      }
+      return;
+    }
+    case Codes::kInt4Rows: {
+      const auto* row = weight.data.as<std::int8_t>() + r / 2 * n;
+      for (std::int64_t j = 0; j < n; ++j)
+        out[j] = r % 2 == 0 ? low_nibble(row[j]) : high_nibble(row[j]);
+      return;
+    }
   }
 }
 
-// One row of scales as fp32.
-void scales_of_row(const CodedWeight& weight, std::int64_t row, float* out) {
+void inner_scales_of_row(const CodedWeight& weight, std::int64_t row, float* out) {
   const std::int64_t count = weight.column_blocks();
   const std::byte* bytes =
       weight.scale.bytes + static_cast<std::size_t>(row * count) * dtype_size(weight.scale.dtype);
@@ -90,9 +108,40 @@ void scales_of_row(const CodedWeight& weight, std::int64_t row, float* out) {
     to_f32(TensorView{weight.scale.dtype, {count}, bytes}, out);
     return;
   }
+  if (weight.scale.dtype == DType::kF8E4M3) {
+    const auto& table = e4m3_values();
+    for (std::int64_t i = 0; i < count; ++i) out[i] = table[std::to_integer<std::size_t>(bytes[i])];
+    return;
+  }
   for (std::int64_t i = 0; i < count; ++i) {
     const auto exponent = std::to_integer<int>(bytes[i]);
     out[i] = exponent == 255 ? std::nanf("") : std::ldexp(1.0F, exponent - 127);
+  }
+}
+
+// One row of scales as fp32, both levels multiplied.
+void scales_of_row(const CodedWeight& weight, std::int64_t row, float* out) {
+  inner_scales_of_row(weight, row, out);
+  if (!weight.outer) return;
+  const bool one = weight.outer->count() == 1;
+  const std::int64_t count = one ? 1 : weight.outer->count() / weight.rows;
+  std::vector<float> outer(static_cast<std::size_t>(count));
+  const std::size_t skipped =
+      static_cast<std::size_t>(one ? 0 : row * count) * dtype_size(weight.outer->dtype);
+  to_f32(TensorView{weight.outer->dtype, {count}, weight.outer->bytes + skipped}, outer.data());
+  for (std::int64_t b = 0; b < weight.column_blocks(); ++b) {
+    const std::int64_t at = one ? 0 : b * weight.column_block / weight.outer_block;
+    const float factor = outer[static_cast<std::size_t>(at)];
+    out[b] = weight.outer_divides ? out[b] / factor : out[b] * factor;
+  }
+}
+
+void add_low_rank(const CodedWeight::LowRank& branch, std::int64_t r, std::int64_t columns,
+                  float* row) {
+  for (std::int64_t k = 0; k < branch.rank; ++k) {
+    const float factor = branch.l2[static_cast<std::size_t>(r * branch.rank + k)];
+    const float* l1 = branch.l1.data() + k * columns;
+    for (std::int64_t j = 0; j < columns; ++j) row[j] += factor * l1[j];
   }
 }
 
@@ -127,6 +176,7 @@ void decode_rows(const CodedWeight& weight, std::int64_t begin, std::int64_t end
       for (std::int64_t j = b * weight.column_block; j < last; ++j)
         row[j] = (row[j] - zero) * scale;
     }
+    if (weight.low_rank) add_low_rank(*weight.low_rank, r, weight.columns, row);
     round_values(row, weight.columns, weight.dtype);
   }
 }

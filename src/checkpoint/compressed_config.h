@@ -10,6 +10,11 @@
 //                   static inputs: input_scale F32 [1] · input_zero_point I8 [1] if asymmetric
 //   pack-quantized  weight_packed I32 [n, ceil(kb/32)] · weight_scale [n,g] · weight_zero_point I32
 //                   [ceil(nb/32), g] if asymmetric · weight_shape I64 [2] = n, k · bias
+//   float-quantized       weight F8_E4M3 [n,k] · weight_scale [n,1] · bias; a scale per token
+//   mxfp8-quantized       weight F8_E4M3 [n,k] · weight_scale U8 [n,k/32] (exponent + 127) · bias
+//   mxfp4-pack-quantized  weight_packed U8 [n,k/2] (even column low) · weight_scale as mxfp8 ·
+//   bias;
+//                         inputs mxfp4, or mxfp8
 // weight_scale and bias have the model's dtype. w = (q - zero_point) * scale. Packing:
 // pack_int32.h.
 
@@ -29,13 +34,17 @@ struct CompressedScheme {
     kToken,  // a scale per token, at run time
     kTensor  // one scale, stored
   };
+  enum class Weight { kInt, kFp8, kMxFp8, kMxFp4 };
+  Weight weight = Weight::kInt;
   int bits = 8;                 // of the weight
   bool symmetric = true;        // the weight
   std::int64_t group_size = 0;  // 0: the whole channel
   bool packed = false;
   Input input = Input::kToken;
   bool input_symmetric = true;
+  int input_bits = 8;  // of MX inputs
 
+  bool is_mx() const { return weight == Weight::kMxFp8 || weight == Weight::kMxFp4; }
   std::int64_t groups(std::int64_t in) const { return group_size > 0 ? in / group_size : 1; }
   friend bool operator==(const CompressedScheme&, const CompressedScheme&) = default;
 };

@@ -9,10 +9,11 @@ namespace msmodelslim {
 namespace {
 
 using Input = CompressedScheme::Input;
+using Weight = CompressedScheme::Weight;
 constexpr const char* kRemedy =
     "eval computes int8 weights with int8 inputs (channel; token or tensor) and packed int4 or "
     "int8 "
-    "weights alone (channel, group)";
+    "weights alone (channel, group), fp8 (channel; token), and MXFP8 and MXFP4 (groups of 32)";
 
 std::string config_path(const std::string& folder) {
   return (fs::path(folder) / "config.json").string();
@@ -39,7 +40,8 @@ struct Reader {
     const Json bits = value_of(args, "num_bits");
     require(bits == 8 || bits == 4, "weights.num_bits", bits);
     const Json type = value_of(args, "type");
-    require(type.is_null() || type == "int", "weights.type", type);
+    const bool is_float = type == "float";
+    require(type.is_null() || type == "int" || is_float, "weights.type", type);
     const Json dynamic = value_of(args, "dynamic");
     require(dynamic.is_null() || dynamic == false, "weights.dynamic", dynamic);
     const Json order = value_of(args, "actorder");
@@ -54,10 +56,45 @@ struct Reader {
     } else {
       require(strategy == "channel", "weights.strategy", strategy);
     }
+    if (is_float) float_weights(scheme);
+  }
+
+  void float_weights(CompressedScheme& scheme) const {
+    constexpr std::int64_t kMxGroup = 32;
+    require(scheme.symmetric, "weights.symmetric", false);
+    require(scheme.group_size == kMxGroup || (scheme.group_size == 0 && scheme.bits == 8),
+            "weights.group_size", scheme.group_size);
+    scheme.weight = scheme.bits == 4        ? Weight::kMxFp4
+                    : scheme.group_size > 0 ? Weight::kMxFp8
+                                            : Weight::kFp8;
+  }
+
+  void float_inputs(const Json& args, CompressedScheme& scheme) const {
+    const Json type = value_of(args, "type");
+    require(type == "float", "input_activations.type", type);
+    const Json dynamic = value_of(args, "dynamic");
+    require(dynamic == true, "input_activations.dynamic", dynamic);
+    const Json strategy = value_of(args, "strategy");
+    require(strategy == (scheme.is_mx() ? "group" : "token"), "input_activations.strategy",
+            strategy);
+    const Json bits = value_of(args, "num_bits");
+    require(bits == 8 || (bits == 4 && scheme.weight == Weight::kMxFp4),
+            "input_activations.num_bits", bits);
+    if (scheme.is_mx()) {
+      const Json size = value_of(args, "group_size");
+      require(size == scheme.group_size, "input_activations.group_size", size);
+    }
+    scheme.input_bits = bits.get<int>();
+    scheme.input = Input::kToken;
   }
 
   void inputs(const Json& args, CompressedScheme& scheme) const {
     scheme.input = Input::kFloat;
+    if (scheme.weight != Weight::kInt) {
+      require(!args.is_null(), "input_activations", args);
+      float_inputs(args, scheme);
+      return;
+    }
     if (args.is_null()) return;
     const Json bits = value_of(args, "num_bits");
     require(bits == 8, "input_activations.num_bits", bits);
@@ -76,6 +113,20 @@ struct Reader {
     }
   }
 };
+
+bool fits(const CompressedScheme& scheme, const Json& format) {
+  switch (scheme.weight) {
+    case Weight::kFp8:
+      return format == "float-quantized" || format == "naive-quantized";
+    case Weight::kMxFp8:
+      return format == "mxfp8-quantized";
+    case Weight::kMxFp4:
+      return format == "mxfp4-pack-quantized";
+    case Weight::kInt:
+      break;
+  }
+  return format == "pack-quantized" || format == "int-quantized" || format == "naive-quantized";
+}
 
 std::vector<NamePattern> patterns_of(const Json& list, const std::string& where) {
   std::vector<NamePattern> patterns;
@@ -123,9 +174,9 @@ CompressedConfig CompressedConfig::parse(const Json& config, const std::string& 
     Json format = value_of(json, "format");
     if (format.is_null()) format = value_of(config, "format");
     group.scheme.packed = format == "pack-quantized";
-    reader.require(group.scheme.packed || format == "int-quantized" || format == "naive-quantized",
-                   "format", format);
-    reader.require(group.scheme.packed || group.scheme.bits == 8, "weights.num_bits",
+    reader.require(fits(group.scheme, format), "format", format);
+    const bool integers = group.scheme.weight == Weight::kInt;
+    reader.require(!integers || group.scheme.packed || group.scheme.bits == 8, "weights.num_bits",
                    group.scheme.bits);
     if (group.scheme.input != Input::kFloat)
       reader.require(group.scheme.symmetric, "weights.symmetric", false);

@@ -19,7 +19,8 @@ struct ConvertOptions {
 // tensor. save_path appears only when whole.
 void convert_gguf(const ConvertOptions& options);
 
-// The same for a folder of safetensors: float tensors are cast, everything else is copied.
+// The same for a folder: float tensors are cast, quantized weights (what open_source() reads, and
+// folders of this program) are decoded in fp32 and rounded once, everything else is copied.
 void convert_model_folder(const ConvertOptions& options);
 
 }  // namespace msmodelslim

@@ -54,6 +54,10 @@ class CheckpointReader {
   // From now on these are the tensors in place of their parts, for open_source().
   void show_decoded(CodedTensors coded);
   bool decodes() const { return !coded_.empty(); }
+  // The tensors of the files that a decoded one is made of.
+  const std::vector<std::string>& parts(const std::string& name) const {
+    return coded_.at(name).parts;
+  }
 
  private:
   struct Place {

@@ -28,7 +28,7 @@ constexpr std::array<Method, 19> kMethods = {{{"fp8", true},
                                               {"awq_marlin", false},
                                               {"auto-round", false},
                                               {"bitsandbytes", false},
-                                              {"modelopt", false},
+                                              {"modelopt", true},
                                               {"mxfp4", true},
                                               {"hqq", false},
                                               {"aqlm", false},
@@ -41,24 +41,22 @@ constexpr std::array<Method, 19> kMethods = {{{"fp8", true},
 
 constexpr const char* kRemedy =
     "give the model as its makers released it (BF16, or FP8 in blocks); read besides: "
-    "compressed-tensors int4, int8 and fp8, mxfp4 of GPT-OSS";
+    "compressed-tensors int4, int8, fp8, NVFP4 and MXFP4, NVFP4 of ModelOpt, MXFP4 of GPT-OSS";
 
 // Tensors that say how codes are laid out in ways that are not read.
-constexpr std::array<std::pair<const char*, const char*>, 10> kForeign = {
+constexpr std::array<std::pair<const char*, const char*>, 8> kForeign = {
     {{".qweight", "GPTQ or AWQ"},
      {".qzeros", "GPTQ or AWQ"},
      {".weight.absmax", "bitsandbytes"},
      {".weight.quant_map", "bitsandbytes"},
      {".SCB", "bitsandbytes"},
-     {".weight_global_scale", "NVFP4"},
-     {".weight_scale_2", "NVFP4 of ModelOpt"},
      {".weight_g_idx", "compressed-tensors with activation order in groups"},
      {".bitmask", "compressed-tensors with sparse weights"},
      {"_proj_blocks", "MXFP4 of fused experts"}}};
 
-constexpr std::array<const char*, 7> kDropped = {
+constexpr std::array<const char*, 8> kDropped = {
     ".input_scale", ".input_zero_point", ".input_activation_scale", ".k_scale",
-    ".v_scale",     ".output_scale",     ".activation_scale"};
+    ".v_scale",     ".output_scale",     ".activation_scale",       ".input_global_scale"};
 
 [[noreturn]] void refuse(const std::string& folder, const std::string& method,
                          const std::string& why) {
@@ -92,9 +90,9 @@ std::string text_model_type(const Json& config) {
 
 class Finder {
  public:
-  Finder(const CheckpointReader& reader, const Json& config)
+  Finder(const CheckpointReader& reader, const Json& config, std::optional<DType> values)
       : reader_(reader), quantization_(config_value(config, "quantization_config")) {
-    dtype_ = values_dtype(config);
+    dtype_ = values ? *values : values_dtype(config);
     model_type_ = text_model_type(config);
     const Json size = config_value(quantization_, "weight_block_size");
     if (!size.is_array() || size.size() != 2) return;
@@ -118,7 +116,7 @@ class Finder {
   CodedTensors find() {
     for (const std::string& name : reader_.names()) {
       if (name.ends_with(".weight_packed"))
-        add_words(name.substr(0, name.size() - std::string(".weight_packed").size()));
+        add_packed(name.substr(0, name.size() - std::string(".weight_packed").size()));
       else if (name.ends_with(".weight"))
         add_weight(name.substr(0, name.size() - std::string(".weight").size()));
       for (const char* suffix : kDropped)
@@ -155,8 +153,9 @@ class Finder {
     weight.data = view;
     weight.rows = view.shape[0];
     weight.columns = view.shape[1];
-    const bool exponents = reader_.at(scale).dtype == DType::kF8E8M0;
-    if (bytes && exponents) {
+    const DType of_scale = reader_.at(scale).dtype;
+    const bool nvfp4 = view.dtype == DType::kU8 && of_scale == DType::kF8E4M3;
+    if (bytes && (of_scale == DType::kF8E8M0 || nvfp4)) {
       weight.codes = Codes::kFp4;
       weight.columns *= 2;
     } else {
@@ -164,6 +163,22 @@ class Finder {
       if (view.dtype == DType::kU8) fail(name, "is U8 without scales that are exponents");
     }
     finish(linear, name, scale, std::move(weight));
+  }
+
+  void add_packed(const std::string& linear) {
+    const std::string name = linear + ".weight_packed";
+    const TensorView view = reader_.at(name);
+    if (view.dtype != DType::kU8) {
+      add_words(linear);
+      return;
+    }
+    if (view.shape.size() != 2 || view.count() == 0) fail(name, "is no matrix");
+    CodedWeight weight;
+    weight.codes = Codes::kFp4;
+    weight.data = view;
+    weight.rows = view.shape[0];
+    weight.columns = view.shape[1] * 2;
+    finish(linear, name, linear + ".weight_scale", std::move(weight));
   }
 
   void add_words(const std::string& linear) {
@@ -240,17 +255,33 @@ class Finder {
     return std::make_shared<std::vector<float>>(codes, codes + weight.scale.count());
   }
 
+  // NVFP4: E4M3 scales of groups under one for the whole tensor.
+  void add_outer(const std::string& linear, CodedWeight& weight, CodedTensor& tensor) const {
+    if (weight.codes != Codes::kFp4 || weight.scale.dtype != DType::kF8E4M3) return;
+    std::string name = linear + ".weight_scale_2";
+    weight.outer_divides = !reader_.has(name);
+    if (weight.outer_divides) name = linear + ".weight_global_scale";
+    if (!reader_.has(name)) fail(linear + ".weight_scale", "has no " + name + " beside it");
+    weight.outer = reader_.at(name);
+    if (!is_float(weight.outer->dtype) || weight.outer->count() != 1)
+      fail(name, "must be one float number");
+    tensor.parts.push_back(name);
+  }
+
   void finish(const std::string& linear, const std::string& data, const std::string& scale,
               CodedWeight weight) {
     if (!reader_.has(scale)) fail(data, "has no " + scale);
     weight.scale = reader_.at(scale);
     weight.dtype = dtype_;
     const DType type = weight.scale.dtype;
-    if (!is_float(type) && type != DType::kF8E8M0)
+    const bool fp4 = weight.codes == Codes::kFp4;
+    if (!is_float(type) && type != DType::kF8E8M0 &&
+        !(fp4 && (type == DType::kF8E4M3 || type == DType::kU8)))
       fail(scale, fmt::format("is {}, expected scales", dtype_name(type)));
     set_blocks(scale, weight);
     CodedTensor tensor;
     tensor.parts = {data, scale};
+    add_outer(linear, weight, tensor);
     if (const std::string zero = linear + ".weight_zero_point"; reader_.has(zero)) {
       weight.zero = zero_points(zero, weight);
       tensor.parts.push_back(zero);
@@ -271,16 +302,17 @@ class Finder {
 
 }  // namespace
 
-CheckpointReader open_source(const std::string& folder) {
+CheckpointReader open_source(const std::string& folder, std::optional<DType> values) {
   CheckpointReader reader(folder);
   if (!find_description(folder).empty())
     throw DataError(fmt::format("{}: is quantized already: it holds {}", folder,
                                 fs::path(find_description(folder)).filename().string()),
-                    "give the float model that it was made from");
+                    "give the float model that it was made from, or turn the folder back into one: "
+                    "msmodelslim convert");
   const std::string path = (fs::path(folder) / "config.json").string();
   std::error_code ec;
   const Json config = fs::exists(path, ec) ? read_json_file(path) : Json::object();
-  Finder finder(reader, config);
+  Finder finder(reader, config, values);
   finder.refuse_unread();
   reader.show_decoded(finder.find());
   return reader;

@@ -21,6 +21,7 @@ class WeightSource {
   const Shape& shape() const { return shape_; }  // of a linear: [out, in]
   std::int64_t count() const { return element_count(shape_); }
   bool is_plain() const { return !coded_; }
+  const CodedWeight& coded() const { return *coded_; }  // unless is_plain()
   // Throws DataError for codes.
   TensorView plain() const;
   // fp32 values of rows [begin, end); every extent but the last counts rows. Calling thread.

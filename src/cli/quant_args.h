@@ -28,7 +28,8 @@ struct QuantArgs {
   std::vector<std::string> tags;
   bool yes = false;  // answers every question with yes
   std::optional<std::string> calib_dataset;
-  std::vector<std::string> calib_texts;  // of the traditional way: instead of a set
+  std::vector<std::string> calib_texts;          // of the traditional way: instead of a set
+  std::optional<std::int64_t> calib_characters;  // texts are cut into samples of so many
   std::optional<std::int64_t> calib_samples;
   std::optional<std::int64_t> calib_tokens;
   std::string expert_fallback = "all_tokens";

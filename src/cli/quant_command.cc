@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "checkpoint/source.h"
+#include "cli/convert_recipe.h"
 #include "cli/dry_run.h"
 #include "cli/estimate.h"
 #include "cli/memory_budget.h"
@@ -24,9 +25,8 @@ namespace {
 constexpr const char* kLogger = "quant";
 
 Recipe choose(const QuantArgs& args, const ModelType& type) {
-  const PracticeLibrary library = PracticeLibrary::standard();
-  if (args.config_path) return library.find(*args.config_path);
-  const RecipeChoice choice = choose_recipe(library, type, args.quant_type, args.tags);
+  const RecipeChoice choice =
+      choose_recipe(PracticeLibrary::standard(), type, args.quant_type, args.tags);
   confirm_choice(choice, args.yes, ask_on_terminal);
   return choice.recipe;
 }
@@ -43,7 +43,8 @@ Plan plan_of(const QuantArgs& args, Recipe* recipe) {
 }
 
 CalibrationChoice calibration_choice(const QuantArgs& args) {
-  return {args.calib_dataset, args.calib_texts, args.calib_samples, args.calib_tokens, false};
+  return {args.calib_dataset,   args.calib_texts, args.calib_samples, args.calib_tokens, false,
+          args.calib_characters};
 }
 
 bool has_static_w8a8(const std::vector<Step>& steps) {
@@ -144,13 +145,16 @@ int run_quant(const std::vector<std::string>& words) {
   }
   if (args.quiet && log_level() < LogLevel::kWarning) set_log_level(LogLevel::kWarning);
   if (args.threads) set_thread_count(*args.threads);
+  std::optional<Recipe> given;
+  if (args.config_path) given = PracticeLibrary::standard().find(*args.config_path);
+  if (given && given->apiversion == "modelslim_convert") return run_recipe_conversion(args, *given);
   const ModelConfig config = ModelConfig::read(args.model_path);
   log_info(kLogger, "===========ANALYSE MODEL===========");
   ModelType type = choose_model_type(args.model_type, args.model_path, config);
   if (!build_any_spec(config, open_source(args.model_path)).has_forward())
     type.pedigrees = {std::string(kDataFreePedigree)};
   log_info(kLogger, "===========GET BEST PRACTICE===========");
-  Recipe recipe = choose(args, type);
+  Recipe recipe = given ? std::move(*given) : choose(args, type);
   log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
   QuantJob job;
   job.plan = plan_of(args, &recipe);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "cli/command_line.h"
 #include "cli/memory_budget.h"
+#include "cli/traditional_scripts.h"
 #include "recipe/join_words.h"
 
 namespace msmodelslim {
@@ -23,14 +24,15 @@ class Values {
  public:
   explicit Values(const Family& family) {
     for (const TraditionalArgument& row : traditional_arguments()) {
-      if (std::find(family.lacks.begin(), family.lacks.end(), row.name) != family.lacks.end())
-        continue;
-      if (row.name == "model_type" && family.model_types.empty()) continue;
+      if (!family.takes(row)) continue;
       rows_.push_back(row);
       TraditionalArgument& mine = rows_.back();
       if (row.name == "calib_file") mine.fallback = family.calib_file;
       if (row.name == "act_method") mine.fallback = std::to_string(family.act_method);
       if (row.name == "model_type") mine.fallback = family.model_types.front();
+      if (row.name == "calib_dataset") mine.fallback = family.calib_file;
+      if (row.name == "anti_dataset") mine.fallback = family.anti_file;
+      if (row.name == "anti_method" && family.is_script()) mine.fallback = "m4";
       if (row.name == "part_file_size" && family.part_file_size > 0)
         mine.fallback = std::to_string(family.part_file_size);
     }
@@ -122,7 +124,10 @@ V0Options options_of(const Values& values) {
   o.disable_last_linear = values.boolean("disable_last_linear", o.disable_last_linear);
   o.pdmix = values.boolean("pdmix", o.pdmix);
   if (!values.text("w_method").empty()) o.w_method = values.text("w_method");
-  o.disable_level = values.text("disable_level");
+  if (!values.text("disable_level").empty()) o.disable_level = values.text("disable_level");
+  o.disable_threshold = values.real("disable_threshold", 0);
+  if (!(o.disable_threshold >= 0))
+    throw UsageError("--disable_threshold must not be negative", kRemedy);
   o.mindie = values.flag("mindie_format");
   const int part = values.integer("part_file_size", 0);
   if (!values.text("part_file_size").empty()) {
@@ -136,10 +141,13 @@ void check_rest(const Values& values) {
   for (const char* name : {"trust_remote_code", "mm_tensor", "use_reduce_quant"})
     values.boolean(name, false);
   values.integer("tp_size", 1);
-  values.integer("fa_amp", 0);
-  if (values.real("disable_threshold", 0) != 0)
-    throw UsageError("--disable_threshold other than 0 is not built yet",
-                     "use --disable_level L<n>, or name the layers with --disable_names");
+  if (values.integer("fa_amp", 0) != 0)
+    throw UsageError("--fa_amp chooses attention layers by a rule that is not published",
+                     "name them with --disable_names, for example model.layers.0.self_attn");
+  const int batch = values.integer("batch_size", 1);
+  if (batch < 1 || batch > 16) throw UsageError("--batch_size must be 1 to 16", kRemedy);
+  if (values.flag("from_fp8") && values.flag("from_bf16"))
+    throw UsageError("--from_fp8 and --from_bf16 exclude each other", kRemedy);
   const std::string json = values.text("tokenizer_args");
   if (!json.empty() && !parse_json(json, "--tokenizer_args").is_object())
     throw UsageError("--tokenizer_args must be a JSON object", kRemedy);
@@ -155,8 +163,39 @@ void check_choices(const Family& family, const TraditionalArgs& args) {
                      kRemedy);
   if (args.model_path.empty()) throw UsageError("no model folder is given", "add --model_path DIR");
   if (args.save_directory.empty())
-    throw UsageError("no folder for the result is given", "add --save_directory DIR");
+    throw UsageError("no folder for the result is given",
+                     family.is_script() && family.name != "w4a4" ? "add --save_path DIR"
+                                                                 : "add --save_directory DIR");
   if (args.layer_count < 0) throw UsageError("--layer_count must not be negative", kRemedy);
+  if (args.layer_count > 0 && family.is_script())
+    throw UsageError(fmt::format("--layer_count {}: a model is not cut short", args.layer_count),
+                     "leave it out; all layers are quantized");
+}
+
+// What scripts with arguments of their own fix.
+void read_script(const Values& values, TraditionalArgs* args) {
+  const std::string& name = args->family->name;
+  if (name == "w4a4") {
+    args->anti_method = "m6";
+    return;
+  }
+  args->save_directory = values.text("save_path");
+  args->calib_file = values.text("calib_dataset");
+  args->anti_file = values.text("anti_dataset");
+  args->fa_quant = values.flag("fa_quant");
+  args->dynamic = values.flag("dynamic");
+  if (name != "deepseek_w8a8") args->anti_method = "m4";
+  if (args->anti_method != "m4" && args->anti_method != "m6")
+    throw UsageError(fmt::format("--anti_method '{}' is neither m4 nor m6", args->anti_method),
+                     kRemedy);
+  if (values.flag("disable_anti")) args->anti_method.clear();
+  const std::string mtp = values.text("quant_mtp");
+  if (!mtp.empty() && mtp != "mix" && mtp != "float" && mtp != "none")
+    throw UsageError(fmt::format("--quant_mtp '{}' is unknown", mtp), "known: mix, float, none");
+  args->mix_mtp = mtp == "mix";
+  args->rot = values.flag("rot");
+  if (args->rot && mtp == "float")
+    throw UsageError("--rot does not go with --quant_mtp float", "use --quant_mtp mix or none");
 }
 
 // All problems of the options at once, before the model is looked at.
@@ -217,18 +256,22 @@ TraditionalArgs parse_traditional_args(const std::vector<std::string>& words) {
   args.save_directory = values.text("save_directory");
   args.calib_file = values.text("calib_file");
   if (ascii_lower(args.calib_file) == "none") args.calib_file.clear();
-  args.calib_texts = values.list("calib_texts");
+  args.calib_texts = family.name == "hunyuan" ? hunyuan_texts() : values.list("calib_texts");
   args.anti_file = values.text(
       family.name == "internlm2" || family.name == "glm" ? "anti_file" : "anti_calib_file");
   args.model_type = values.text("model_type");
   args.model_name = values.text("model_name");
   args.anti_method = values.text("anti_method");
-  args.device_type = values.text("device_type");
+  args.device_type = family.is_script() ? "npu" : values.text("device_type");
   args.layer_count = values.integer("layer_count", 0);
   if (!values.list("disable_names").empty()) args.disable_names = values.list("disable_names");
+  if (family.is_script()) read_script(values, &args);
   check_choices(family, args);
   check_rest(values);
   args.options = options_of(values);
+  set_script_options(family, args.dynamic, &args.options);
+  args.options.rot = args.rot;
+  args.options.use_fa_quant = args.options.use_fa_quant || args.fa_quant;
   check_options(&args);
   return args;
 }

@@ -22,6 +22,11 @@ struct TraditionalArgs {
   std::string device_type;
   std::optional<std::vector<std::string>> disable_names;  // absent: the family's default
   int layer_count = 0;
+  // Of scripts.
+  bool fa_quant = false;
+  bool dynamic = false;
+  bool mix_mtp = false;
+  bool rot = false;
   bool overwrite = false;
   bool restart = false;
   std::optional<std::uint64_t> max_memory;  // bytes

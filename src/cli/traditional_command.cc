@@ -7,8 +7,10 @@
 #include "checkpoint/source.h"
 #include "cli/quant_command.h"
 #include "cli/traditional_args.h"
+#include "cli/traditional_scripts.h"
 #include "recipe/nearest.h"
 #include "recipe/v0_steps.h"
+#include "text/dataset.h"
 
 namespace msmodelslim {
 namespace {
@@ -17,8 +19,10 @@ constexpr const char* kLogger = "traditional";
 
 void check_names(const std::vector<std::string>& names, const ModelSpec& model) {
   std::vector<std::string> linears = {model.head.name};
-  for (const BlockSpec& block : model.blocks)
+  for (const BlockSpec& block : model.blocks) {
+    linears.push_back(block.attention_name());  // of use_fa_quant
     for (const LinearSpec* linear : block.linears()) linears.push_back(linear->name);
+  }
   for (const std::string& name : names)
     if (std::find(linears.begin(), linears.end(), name) == linears.end())
       throw UsageError(
@@ -35,6 +39,8 @@ std::vector<std::string> rollback(const TraditionalArgs& args, const ModelSpec& 
     check_names(*args.disable_names, model);
     return *args.disable_names;
   }
+  if (args.family->is_script())
+    return script_rollback(*args.family, model, args.model_path, args.fa_quant, args.mix_mtp);
   const auto layers = static_cast<int>(model.blocks.size());
   const int count = args.layer_count > 0 ? std::min(args.layer_count, layers) : layers;
   std::vector<std::string> names =
@@ -62,6 +68,20 @@ std::string request_of(const std::vector<std::string>& words) {
   return request;
 }
 
+// The set, or one of the program where the script's default is no file here.
+std::string set_or_other(const TraditionalArgs& args, const std::string& name) {
+  constexpr const char* kOther = "mix_calib.jsonl";
+  const bool by_default = args.family->is_script() && !name.empty() &&
+                          (name == args.family->calib_file || name == args.family->anti_file);
+  if (!by_default) return name;
+  try {
+    return resolve_calib_path(name);
+  } catch (const UsageError&) {
+    log_info(kLogger, "{} is not part of this program; {} takes its place", name, kOther);
+    return kOther;
+  }
+}
+
 }  // namespace
 
 int run_traditional(const std::vector<std::string>& words) {
@@ -70,12 +90,20 @@ int run_traditional(const std::vector<std::string>& words) {
   const ModelConfig config = ModelConfig::read(args.model_path);
   const CheckpointReader checkpoint = open_source(args.model_path);
   const ModelSpec model = build_model_spec(config, checkpoint);
+  if (args.options.use_fa_quant &&
+      std::none_of(model.blocks.begin(), model.blocks.end(),
+                   [](const BlockSpec& b) { return b.mla.has_value(); }))
+    throw UsageError(
+        "--use_fa_quant: engines read int8 attention of models with latent attention "
+        "(DeepSeek) only, this one has none",
+        "leave it out; --use_kvcache_quant True quantizes the KV cache");
   V0Options options = args.options;
   options.disable_names = rollback(args, model);
   if (!args.anti_method.empty())
     options.anti = anti_of(*args.family, args.model_type, args.anti_method, options,
                            static_cast<int>(model.blocks.size()));
-  options.anti_dataset = args.anti_file;
+  if (!args.anti_method.empty() || options.disable_threshold > 0)
+    options.anti_dataset = set_or_other(args, args.anti_file);
   resolve_v0(&options, [](const std::string& field, const std::string& reason) {
     throw UsageError(fmt::format("--{}: {}", field, reason));
   });
@@ -96,13 +124,15 @@ int run_traditional(const std::vector<std::string>& words) {
   job.plan.apiversion = "modelslim_v0";
   job.plan.config_id = args.family->name;
   job.plan.steps = v0_steps(options);
-  job.plan.dataset = args.calib_file;
+  job.plan.dataset = set_or_other(args, args.calib_file);
   job.plan.v0 = std::move(options);
   const bool needs = needs_data(job.plan) || job.plan.v0->needs_statistics();
   if (needs && job.plan.dataset.empty() && args.calib_texts.empty())
     throw UsageError(fmt::format("{} needs calibration data", job.plan.v0->type),
                      "give --calib_file FILE or --calib_texts TEXT");
   if (job.plan.dataset.empty()) quant.calib_texts = args.calib_texts;
+  constexpr std::int64_t kW4A8Characters = 512;
+  if (args.family->name == "deepseek_w4a8") quant.calib_characters = kW4A8Characters;
   return carry_out(quant, std::move(job), config);
 }
 

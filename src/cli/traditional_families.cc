@@ -20,35 +20,15 @@ std::vector<std::string> without(std::vector<std::string> base,
   return base;
 }
 
-std::vector<std::string> of_layers(const std::string& prefix, int layers,
-                                   const std::vector<std::string>& suffixes) {
-  std::vector<std::string> names;
-  for (int i = 0; i < layers; ++i)
-    for (const std::string& suffix : suffixes)
-      names.push_back(fmt::format("{}{}.{}", prefix, i, suffix));
-  return names;
-}
-
-std::vector<std::string> llama_rollback(const std::string& model_type, int layers) {
-  const std::string prefix = "model.layers.";
-  const std::vector<std::string> first = {"self_attn.q_proj", "self_attn.k_proj",
-                                          "self_attn.v_proj", "self_attn.o_proj",
-                                          "mlp.gate_proj",    "mlp.up_proj"};
-  std::vector<std::string> names;
-  if (model_type != "llama3") names = of_layers(prefix, layers, {"mlp.down_proj"});
-  if (model_type != "llama3" && model_type != "llama3.1_fp" && model_type != "llama3.1_instruct")
-    return names;
-  constexpr int kFirst = 5;
-  for (std::string& name : of_layers(prefix, std::min(kFirst, layers), first))
-    names.push_back(std::move(name));
-  if (model_type == "llama3")
-    for (std::string& name : of_layers(prefix, std::min(kFirst, layers), {"mlp.down_proj"}))
-      names.push_back(std::move(name));
-  names.emplace_back("lm_head");
-  return names;
-}
-
 }  // namespace
+
+bool Family::takes(const TraditionalArgument& row) const {
+  const auto in = [&](const std::vector<std::string>& list) {
+    return std::find(list.begin(), list.end(), row.name) != list.end();
+  };
+  if (is_script()) return in(own);
+  return !row.of_scripts && !in(lacks) && (row.name != "model_type" || !model_types.empty());
+}
 
 const std::vector<Family>& traditional_families() {
   static const std::string w8a8 = "--w_bit 8 --a_bit 8 --calib_file example/common/boolq.jsonl";
@@ -139,8 +119,58 @@ const std::vector<Family>& traditional_families() {
        5,
        "",
        1,
-       "every mlp.gate.wg",
+       "every mlp.gate.wg; experts are W8A8_DYNAMIC",
        "W8A8   --w_bit 8 --a_bit 8"},
+      {"deepseek_w8a8",
+       "example/DeepSeek/quant_deepseek_w8a8.py",
+       {},
+       {},
+       4,
+       "../common/deepseek_calib_prompt.json",
+       1,
+       "every self_attn.kv_b_proj, routers, the head; with --fa_quant the attention of some layers",
+       "W8A8   --calib_dataset FILE.json --anti_dataset FILE.json --anti_method m4\n"
+       "  + FA   --fa_quant\n  W8A8_DYNAMIC  --dynamic --disable_anti",
+       {"model_path", "save_path", "layer_count", "anti_dataset", "calib_dataset", "batch_size",
+        "from_fp8", "from_bf16", "fa_quant", "dynamic", "disable_anti", "anti_method", "quant_mtp",
+        "rot", "mindie_format", "trust_remote_code"},
+       "../common/deepseek_anti_prompt.json"},
+      {"deepseek_w4a8",
+       "example/DeepSeek/quant_deepseek_w4a8.py",
+       {},
+       {},
+       4,
+       "../common/deepseek_calib_prompt.json",
+       1,
+       "every self_attn.kv_b_proj, routers, the head; attention is W8A8, dense layers and shared "
+       "experts W8A8_DYNAMIC, experts W4A8_DYNAMIC",
+       "W4A8   --calib_dataset FILE.json --anti_dataset FILE.json",
+       {"model_path", "save_path", "layer_count", "anti_dataset", "calib_dataset", "batch_size",
+        "from_fp8", "from_bf16", "quant_mtp", "mindie_format", "trust_remote_code"},
+       "../common/deepseek_anti_prompt.json"},
+      {"qwen3_moe",
+       "example/Qwen3-MOE/quant_qwen_moe_w8a8.py",
+       {},
+       {},
+       4,
+       "../common/qwen3-moe_calib_prompt_50.json",
+       1,
+       "every mlp.gate and the head; experts are W8A8_DYNAMIC, attention W8A8",
+       "W8A8   --calib_dataset FILE.json --anti_dataset FILE.json [--rot]",
+       {"model_path", "save_path", "layer_count", "anti_dataset", "calib_dataset", "batch_size",
+        "rot", "mindie_format", "trust_remote_code"},
+       "../common/qwen3-moe_anti_prompt_50.json"},
+      {"w4a4",
+       "example/Qwen/w4a4.py",
+       {},
+       {},
+       4,
+       "../common/wiki.jsonl",
+       1,
+       "every mlp.down_proj and the head; o_proj is W8A8_DYNAMIC",
+       "W4A4 FlatQuant   --calib_file FILE.jsonl",
+       {"model_path", "save_directory", "layer_count", "calib_file", "batch_size", "mindie_format",
+        "trust_remote_code"}},
   };
   return families;
 }
@@ -154,110 +184,11 @@ const Family& find_family(const std::string& name_or_script) {
       return family;
     names.push_back(family.name);
   }
-  for (const char* later : {"quant_deepseek_w8a8.py", "quant_deepseek_w4a8.py",
-                            "quant_qwen_moe_w8a8.py", "w4a4.py", "qwen3_moe"})
-    if (name_or_script.ends_with(later))
-      throw UsageError(fmt::format("the traditional way of {} is not built yet", later),
-                       fmt::format("known families: {}", join_words(names)));
   throw UsageError(
       fmt::format("unknown family '{}'{}", name_or_script, did_you_mean(name_or_script, names)),
       fmt::format("known families: {}; or the path of their script, for example "
                   "example/Qwen/quant_qwen.py",
                   join_words(names)));
-}
-
-const std::vector<TraditionalArgument>& traditional_arguments() {
-  static const std::vector<TraditionalArgument> table = {
-      {"model_path", "text", "", "float model folder"},
-      {"save_directory", "text", "", "folder for the result"},
-      {"part_file_size", "int", "", "GiB of a weight file; absent: one file"},
-      {"calib_texts", "texts", "", "calibration texts, used when there is no file"},
-      {"calib_file", "text", "", "calibration set (.jsonl, .json); none: without data"},
-      {"anti_calib_file", "text", "", "calibration set of outlier suppression"},
-      {"anti_file", "text", "", "calibration set of outlier suppression"},
-      {"w_bit", "int", "8", "bits of weights: 4, 8"},
-      {"a_bit", "int", "8", "bits of activations: 8, 16"},
-      {"disable_names", "texts", "", "linears that stay float, by their exact names"},
-      {"device_type", "text", "cpu", "cpu or npu; the output does not depend on it"},
-      {"fraction", "real", "0.01", "sparse: share of the outliers, 0.01 to 0.1"},
-      {"act_method", "int", "1", "1 min-max, 2 histogram, 3 the better one for each linear"},
-      {"co_sparse", "bool", "False", "sparse W8A8S"},
-      {"anti_method", "text", "", "outlier suppression: m1 to m6"},
-      {"disable_level", "text", "L0", "L<n>: the n most sensitive linears stay float"},
-      {"input_ids_name", "text", "input_ids", "no effect"},
-      {"attention_mask_name", "text", "attention_mask", "no effect"},
-      {"tokenizer_args", "text", "", "JSON object; no effect, samples are never padded"},
-      {"model_name", "text", "", "deepseek_coder chooses its rollback"},
-      {"model_type", "text", "", "chooses rollback and smoothing"},
-      {"disable_threshold", "real", "0", "only 0"},
-      {"do_smooth", "bool", "False", "only False"},
-      {"use_sigma", "bool", "False", "lowbit: outliers by deviation"},
-      {"sigma_factor", "real", "3.0", "of use_sigma, 3 to 4"},
-      {"is_lowbit", "bool", "False", "sparse W8A8S, or weights in groups"},
-      {"mm_tensor", "bool", "True", "no effect: always one scale per output row"},
-      {"w_sym", "bool", "True", "symmetric weights"},
-      {"use_kvcache_quant", "bool", "False", "int8 KV cache"},
-      {"use_fa_quant", "bool", "False", "only False"},
-      {"fa_amp", "int", "0", "no effect"},
-      {"open_outlier", "bool", "True", "False with is_lowbit: weights in groups"},
-      {"group_size", "int", "64", "32, 64, 128, 256"},
-      {"is_dynamic", "bool", "False", "activation scales per token"},
-      {"disable_last_linear", "bool", "True", "the head stays float"},
-      {"use_reduce_quant", "bool", "False", "no effect"},
-      {"tp_size", "int", "1", "no effect"},
-      {"pdmix", "bool", "False", "W8A8_MIX"},
-      {"layer_count", "int", "0", "the default rollback ends behind so many layers; 0: all"},
-      {"w_method", "text", "MinMax", "MinMax, GPTQ, HQQ"},
-      {"trust_remote_code", "bool", "False", "accepted; nothing of the model is executed"},
-      {"mindie_format", "flag", "", "the layout of old MindIE versions"},
-  };
-  return table;
-}
-
-std::vector<std::string> default_rollback(const Family& family, const std::string& model_type,
-                                          const std::string& model_name, int a_bit, int layers) {
-  const std::string& name = family.name;
-  if (name == "qwen" || name == "qwen_pdmix") {
-    if (a_bit != 8 && a_bit != 16) return {};
-    std::vector<std::string> names = model_type == "qwen1"
-                                         ? of_layers("transformer.h.", layers, {"mlp.c_proj"})
-                                         : of_layers("model.layers.", layers, {"mlp.down_proj"});
-    names.emplace_back("lm_head");
-    return names;
-  }
-  if (name == "deepseek") {
-    if (model_name != "deepseek_coder")
-      return of_layers("model.layers.", layers, {"self_attn.kv_b_proj"});
-    std::vector<std::string> names = of_layers("model.layers.", layers, {"mlp.down_proj"});
-    names.emplace_back("lm_head");
-    return names;
-  }
-  if (name == "hunyuan") return of_layers("model.layers.", layers, {"mlp.gate.wg"});
-  if (a_bit != 8) return {};
-  if (name == "llama") return llama_rollback(model_type, layers);
-  if (name == "internlm2") return of_layers("model.layers.", layers, {"feed_forward.w2"});
-  if (name == "glm") return of_layers("transformer.encoder.layers.", layers, {"mlp.dense_4h_to_h"});
-  return {};
-}
-
-V0Anti anti_of(const Family& family, const std::string& model_type, const std::string& method,
-               const V0Options& options, int layers) {
-  const bool qwen = family.name == "qwen" || family.name == "qwen_pdmix";
-  V0Anti anti;
-  anti.method = method;
-  if (method == "m3") {
-    anti.w_bit = options.w_bit;
-    anti.a_bit = options.a_bit;
-    anti.w_sym = options.w_sym;
-  }
-  if (method != "m6") return anti;
-  if (family.name == "qwen" || family.name == "llama")
-    anti.disable_names = of_layers("model.layers.", layers, {"self_attn.o_proj"});
-  if (!qwen) return anti;
-  const bool pdmix = family.name == "qwen_pdmix";
-  anti.alpha = model_type == "qwen3" ? 0.4 : pdmix ? 0.75 : 0.6;
-  anti.beta = model_type == "qwen3" ? 0.325 : pdmix ? 0.1 : 0.3;
-  return anti;
 }
 
 }  // namespace msmodelslim

@@ -20,6 +20,11 @@ struct Family {
   int act_method = 1;
   std::string rollback;  // in words, for --help
   std::string recipes;   // example arguments, for --help
+  // Set for scripts that fix what they do: all arguments that they take.
+  std::vector<std::string> own = {};
+  std::string anti_file = {};  // their default
+  bool is_script() const { return !own.empty(); }
+  bool takes(const struct TraditionalArgument& row) const;
 };
 
 const std::vector<Family>& traditional_families();
@@ -32,6 +37,7 @@ struct TraditionalArgument {
   std::string type;  // bool, int, real, text, texts, flag
   std::string fallback;
   std::string meaning;
+  bool of_scripts = false;  // families without arguments of their own do not have it
 };
 
 // All arguments of the scripts, in their order.

@@ -117,7 +117,7 @@ class Run {
     if (!job_.recipe_file.empty())
       write_file_atomic(folder.file(job_.recipe_file), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working(), rewrites_ends());
-    if (job_.plan.v0 && job_.plan.v0->mindie) mark_config(*job_.plan.v0, folder.working());
+    if (job_.plan.v0) mark_config(*job_.plan.v0, folder.working());
     const std::unique_ptr<Saver> made = make_saver(job_, model_, folder.working());
     Saver& saver = *made;
     start_states();

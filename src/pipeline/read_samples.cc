@@ -21,7 +21,8 @@ std::vector<CalibSample> calibration_set(const CalibrationChoice& choice,
     return samples;
   }
   *name = resolve_calib_path(dataset);
-  return read_calib_set(*name);
+  const std::vector<CalibSample> samples = read_calib_set(*name);
+  return choice.characters ? cut_samples(samples, *choice.characters) : samples;
 }
 
 }  // namespace
@@ -79,9 +80,12 @@ void read_samples(const CalibrationChoice& choice, const ModelConfig& config, Qu
     job->samples = ids(plan.dataset);
   else if (choice.dataset && plan.priors.empty())
     log_warning(kLogger, "the recipe needs no data; --calib_dataset is not read");
-  if (plan.v0 && plan.v0->anti && !plan.v0->anti_dataset.empty())
-    job->anti_samples =
-        calibration_ids(job->model_path, config, choice, plan.v0->anti_dataset, kLogger);
+  const bool separate = plan.v0 && (plan.v0->anti || plan.v0->disable_threshold > 0);
+  if (!separate || plan.v0->anti_dataset.empty()) return;
+  CalibrationChoice of_file = choice;
+  of_file.texts.clear();
+  job->anti_samples =
+      calibration_ids(job->model_path, config, of_file, plan.v0->anti_dataset, kLogger);
 }
 
 }  // namespace msmodelslim

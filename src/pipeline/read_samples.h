@@ -16,6 +16,7 @@ struct CalibrationChoice {
   std::optional<std::int64_t> samples;
   std::optional<std::int64_t> tokens;
   bool spread = false;  // the tokens are the beginnings of samples from all over the set
+  std::optional<std::int64_t> characters = {};  // texts are cut into samples of so many
 };
 
 // The beginnings of samples, evenly spread over the set: about `tokens` tokens at most, in pieces

@@ -9,19 +9,38 @@ void set_v0_options(const V0Options& v0, AscendV1Options* options) {
   constexpr std::uint64_t kGiB = 1ULL << 30;
   options->layout = v0.mindie ? FolderLayout::kV0MindIE : FolderLayout::kV0;
   options->stem = v0.stem();
-  options->model_quant_type = v0.written_type();
+  options->model_quant_type = v0.says_type.empty() ? v0.written_type() : v0.says_type;
+  options->fa_quant_type = v0.fa_type;
   options->part_bytes = kGiB * static_cast<std::uint64_t>(v0.part_file_size.value_or(0));
 }
 
+namespace {
+
+// Scripts that fix what they do write less.
+void describe_script(const V0Options& v0, Json& q) {
+  q["kv_quant_type"] = Json();
+  q["fa_quant_type"] = v0.use_fa_quant ? Json(v0.fa_type) : Json();
+  q["group_size"] = v0.weight_group;
+}
+
+}  // namespace
+
 void mark_config(const V0Options& v0, const std::string& folder) {
+  if (!v0.mindie && v0.config_marks.empty()) return;
   const std::string path = (fs::path(folder) / "config.json").string();
   Json config = read_json_file(path);
+  for (const auto& [key, value] : v0.config_marks) config[key] = value;
+  if (!v0.mindie || !v0.config_marks.empty()) {
+    if (v0.mindie) describe_script(v0, config["quantization_config"] = Json::object());
+    write_file_atomic(path, dump_json_python(config, 4));
+    return;
+  }
   config["quantize"] = ascii_lower(v0.written_type());
   Json& q = config["quantization_config"];
   q = Json::object();
   q["group_size"] = v0.weight_group;
   q["kv_quant_type"] = v0.use_kvcache_quant ? Json(kKvCacheType) : Json();
-  q["fa_quant_type"] = Json();
+  q["fa_quant_type"] = v0.use_fa_quant ? Json(v0.fa_type) : Json();
   q["w_bit"] = v0.w_bit;
   q["a_bit"] = v0.a_bit;
   q["dev_type"] = "cpu";

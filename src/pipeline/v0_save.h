@@ -10,7 +10,8 @@ namespace msmodelslim {
 
 void set_v0_options(const V0Options& v0, AscendV1Options* options);
 
-// What old MindIE versions look for in config.json: `quantize` and `quantization_config`.
+// What engines look for in config.json: the marks of scripts, and for old MindIE versions
+// `quantize` and `quantization_config`.
 void mark_config(const V0Options& v0, const std::string& folder);
 
 }  // namespace msmodelslim

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "checkpoint/source.h"
+#include "observe/quantile_tap.h"
 #include "observe/spread_tap.h"
 #include "pipeline/float_streams.h"
 #include "recipe/v0_steps.h"
@@ -73,10 +74,60 @@ Ranges float_ranges(const QuantJob& job) {
   return ranges;
 }
 
+// Scores of the candidates, in the model's order, on the float model.
+Ranges threshold_scores(const QuantJob& job) {
+  const CheckpointReader checkpoint = open_source(job.model_path);
+  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
+  const std::set<std::string> candidates(job.plan.v0->disable_names.begin(),
+                                         job.plan.v0->disable_names.end());
+  PackedStates states =
+      embed_samples(model, checkpoint, job.anti_samples.empty() ? job.samples : job.anti_samples);
+  std::int64_t longest = 1;
+  for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
+  const RopeTable rope(model.rope, longest);
+  Workspace workspace;
+  FloatLinearOp op(model.dtype);
+  Progress progress("threshold", static_cast<std::int64_t>(model.blocks.size()), states.rows,
+                    job.quiet);
+  Ranges scores;
+  for (std::size_t i = 0; i < model.decoders(); ++i) {
+    check_interrupted();
+    progress.at(static_cast<std::int64_t>(i), "forward");
+    Block block(model.blocks[i], checkpoint);
+    std::vector<std::string> names;
+    for (const Linear* linear : block.linears())
+      if (candidates.count(linear->name()) > 0) names.push_back(linear->name());
+    QuantileTap tap(names);
+    run_block_on(model, block, states, true, rope, op, {&tap}, workspace);
+    for (const std::string& name : names) scores.emplace_back(name, tap.score(name));
+    for (Linear* linear : block.linears()) checkpoint.dont_need(linear->name() + ".weight");
+  }
+  return scores;
+}
+
+// Of disable_names only those that score above the threshold stay float, and what has no score.
+void apply_threshold(const QuantJob& job, V0Options& v0) {
+  std::set<std::string> quantized;
+  for (const auto& [name, score] : threshold_scores(job)) {
+    log_info("quant", "{} scores {:.3f}: {}", name, score,
+             score > v0.disable_threshold ? "stays float" : "is quantized");
+    if (score <= v0.disable_threshold) quantized.insert(name);
+  }
+  std::erase_if(v0.disable_names,
+                [&](const std::string& name) { return quantized.count(name) > 0; });
+}
+
 }  // namespace
 
 void decide_v0(QuantJob* job) {
   V0Options& v0 = *job->plan.v0;
+  if (v0.disable_threshold > 0) {
+    apply_threshold(*job, v0);
+    if (v0.level == 0 && v0.act_method != 3) {
+      job->plan.steps = v0_steps(v0);
+      return;
+    }
+  }
   Ranges ranges = float_ranges(*job);
   if (v0.act_method == 3) {
     v0.histograms.emplace();

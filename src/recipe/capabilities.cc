@@ -126,7 +126,7 @@ const std::vector<NamedInfo>& known_apiversions() {
                                                {"modelslim_v1", kBuilt},
                                                {"multimodal_vlm_modelslim_v1", kLater},
                                                {"multimodal_sd_modelslim_v1", kLater},
-                                               {"modelslim_convert", kLater}};
+                                               {"modelslim_convert", kBuilt}};
   return table;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "recipe/convert_plan.h"
 #include "recipe/name_filter.h"
 #include "recipe/v0_options.h"
 
@@ -197,7 +198,8 @@ struct Plan {
   std::vector<SaveStep> saves;  // V1; empty for V0, unless the user chose a format
   // Set for modelslim_v0: `steps` holds the translation, these are the options it was made of.
   std::optional<V0Options> v0;
-  std::vector<std::string> warnings;  // what the recipe says without effect
+  std::optional<ConvertPlan> convert;  // set for modelslim_convert, which has no steps
+  std::vector<std::string> warnings;   // what the recipe says without effect
 };
 
 bool saves_compressed_tensors(const Plan& plan);

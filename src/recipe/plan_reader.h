@@ -43,5 +43,6 @@ std::vector<PriorStage> read_priors(Fields* spec, ReadContext context);
 
 void read_v1_spec(const YamlValue& spec, ReadContext context, Plan* plan);
 void read_v0_spec(const YamlValue& spec, ReadContext context, Plan* plan);
+void read_convert_spec(const YamlValue& spec, ReadContext context, Plan* plan);
 
 }  // namespace msmodelslim

@@ -107,6 +107,8 @@ void read_spec(const Recipe& recipe, ReadContext context, Plan* plan) {
                           fmt::format("{} is not built yet", apiversion));
   } else if (apiversion == "modelslim_v0") {
     read_v0_spec(spec, context, plan);
+  } else if (apiversion == "modelslim_convert") {
+    read_convert_spec(spec, context, plan);
   } else {
     read_v1_spec(spec, context, plan);
   }

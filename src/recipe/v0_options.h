@@ -54,6 +54,12 @@ struct V0Options {
   std::optional<int> part_file_size;  // GiB; absent: one file
   std::string safetensors_name;       // without .safetensors; empty: from the type
   bool mindie = false;                // the layout of old MindIE versions
+  double disable_threshold = 0;     // > 0: of disable_names only those that score above stay float
+  bool rot = false;                 // rotate the residual stream first
+  bool mixes = false;               // mix_cfg may name 8-bit types beside w_bit 4
+  std::string says_type;            // model_quant_type as written; empty: the type
+  std::string fa_type = "FAQuant";  // fa_quant_type as written
+  std::vector<std::pair<std::string, std::string>> config_marks;  // more keys of config.json
 
   // Filled in by resolve_v0().
   std::string type;      // W8A8, W8A8_MIX, W4A16, ...
@@ -65,7 +71,7 @@ struct V0Options {
 
   std::string written_type() const;  // as the files name it: old MindIE has no W8A8_MIX
   std::string stem() const;          // of the weight files
-  bool needs_statistics() const { return level > 0 || act_method == 3; }
+  bool needs_statistics() const { return level > 0 || act_method == 3 || disable_threshold > 0; }
 };
 
 // Tells about a value that cannot be: its field and what is wrong with it.

@@ -19,6 +19,7 @@ bool sparse(const V0Options& o) { return o.co_sparse || (o.is_lowbit && !o.is_dy
 // 2.5; empty: there is no such type.
 std::string type_of(const V0Options& o) {
   const bool weights8 = o.w_bit == 8;
+  if (o.is_dynamic && o.w_bit == 4 && o.a_bit == 4) return "W4A4_FLATQUANT_DYNAMIC";
   if (o.is_dynamic)
     return o.a_bit != 8 ? "" : weights8 ? "W8A8_DYNAMIC" : o.w_bit == 4 ? "W4A8_DYNAMIC" : "";
   if (o.co_sparse) return "W8A8S";
@@ -31,8 +32,12 @@ void check_bits(const V0Options& o, const V0Problem& problem) {
   for (const auto& [field, bits] : {std::pair{"w_bit", o.w_bit}, {"a_bit", o.a_bit}})
     if (bits != 4 && bits != 8 && bits != 16)
       problem(field, fmt::format("is {}, there are 4, 8 and 16 bits", bits));
-  if (o.w_bit == 4 && o.a_bit == 4)
-    problem("a_bit", "W4A4 is not part of this way: use a modelslim_v1 recipe with flatquant");
+  if (o.w_bit == 4 && o.a_bit == 4) {
+    if (!o.is_dynamic) problem("is_dynamic", "must be true with w_bit 4 and a_bit 4");
+    if (!o.w_sym) problem("w_sym", "must be true with w_bit 4 and a_bit 4");
+    if (!o.disable_last_linear)
+      problem("disable_last_linear", "must be true with w_bit 4 and a_bit 4");
+  }
   if (o.w_bit == 16 && o.a_bit == 16) problem("w_bit", "16 with a_bit 16 quantizes nothing");
 }
 
@@ -51,7 +56,7 @@ void check_methods(const V0Options& o, const V0Problem& problem) {
             fmt::format("'{}' is unknown; known values: MinMax, GPTQ, HQQ, NF", o.w_method));
   else if (o.w_method != "MinMax" && !o.type.empty() &&
            (o.type == "W8A8" || o.type == "W8A8_MIX" || o.type == "W8A8S" ||
-            o.type == "W4A8_DYNAMIC"))
+            o.type == "W4A8_DYNAMIC" || o.type == "W4A4_FLATQUANT_DYNAMIC"))
     problem("w_method",
             fmt::format("{} does not go with {}, only MinMax does", o.w_method, o.type));
   else if (o.w_method != "MinMax" && o.is_lowbit && o.weight_group == 0)
@@ -93,7 +98,7 @@ void check_mix(const V0Options& o, const V0Problem& problem) {
       problem(where,
               "w4a8_dynamic needs w_bit 4, a_bit 8, is_dynamic, is_lowbit and open_outlier "
               "false");
-    else if (type != "float" && type != "w4a8_dynamic" && o.w_bit != 8)
+    else if (type != "float" && type != "w4a8_dynamic" && o.w_bit != 8 && o.a_bit != 4 && !o.mixes)
       problem(where, fmt::format("{} needs w_bit 8", type));
     else if (type != "float" && type != "w8a16" && !o.w_sym)
       problem(where, fmt::format("{} needs w_sym true", type));
@@ -153,10 +158,6 @@ void resolve_v0(V0Options* options, const V0Problem& problem) {
   if (o.a_bit == 8 && !o.w_sym) problem("w_sym", "must be true with a_bit 8");
   if (o.use_kvcache_quant && o.use_fa_quant)
     problem("use_fa_quant", "does not go with use_kvcache_quant");
-  else if (o.use_fa_quant)
-    problem("use_fa_quant",
-            "quantized attention is written for DeepSeek models only, which are "
-            "not built yet in this way");
   check_methods(o, problem);
   check_sparse(o, problem);
   check_groups(o, problem);

@@ -20,7 +20,11 @@ bool has_static_input(const std::string& type) {
   return type == "W8A8" || type == "W8A8_MIX" || type == "W8A8S";
 }
 
+// What FlatQuant's linears are behind their transforms.
+constexpr const char* kFlat = "W4A4_FLATQUANT_DYNAMIC";
+
 QConfig act_of(const std::string& type, bool histogram) {
+  if (type == kFlat) return qconfig("int4", "per_token", true, "minmax");
   if (type.ends_with("A16")) return {};
   if (type.ends_with("_DYNAMIC")) return qconfig("int8", "per_token", true, "minmax");
   return qconfig("int8", type == "W8A8_MIX" ? "pd_mix" : "per_tensor", false,
@@ -29,11 +33,12 @@ QConfig act_of(const std::string& type, bool histogram) {
 
 QConfig weight_of(const V0Options& o, const std::string& type) {
   const bool grouped = o.weight_group > 0 && (type == o.type);
-  QConfig weight = qconfig(type == "W4A16" || type == "W4A8_DYNAMIC" ? "int4" : "int8",
-                           grouped       ? "per_group"
-                           : o.mm_tensor ? "per_tensor"
-                                         : "per_channel",
-                           o.w_sym, "minmax");
+  QConfig weight =
+      qconfig(type == "W4A16" || type == "W4A8_DYNAMIC" || type == kFlat ? "int4" : "int8",
+              grouped       ? "per_group"
+              : o.mm_tensor ? "per_tensor"
+                            : "per_channel",
+              o.w_sym, "minmax");
   if (grouped) weight.ext["group_size"] = o.weight_group;
   if (type == "W4A8_DYNAMIC") {
     weight.method = "two_level";
@@ -65,6 +70,8 @@ class LinearSteps {
     add("*", o_.type);
     return std::move(steps_);
   }
+  // After take(): the transforms of FlatQuant, which go first.
+  const std::vector<Step>& flat() const { return flat_; }
 
  private:
   void add(const std::string& pattern, const std::string& written) {
@@ -87,8 +94,9 @@ class LinearSteps {
     LinearQuantStep step;
     step.act = act_of(type, histogram);
     step.weight = weight_of(o_, type);
-    step.type = type;
+    step.type = type == kFlat ? "W4A4_DYNAMIC" : type;
     step.filter = NameFilter(include, taken_, false);
+    if (type == kFlat) flat_.push_back({FlatQuantStep{step.filter}, "spec.calib_cfg", line_});
     steps_.push_back({step, "spec.calib_cfg", line_});
     if (histogram) taken_.insert(taken_.end(), include.begin(), include.end());
   }
@@ -98,7 +106,15 @@ class LinearSteps {
   std::vector<std::string> taken_;
   std::vector<std::string> histogram_;
   std::vector<Step> steps_;
+  std::vector<Step> flat_;
 };
+
+Step attention_step(const V0Options& o, int line) {
+  Fa3QuantStep step;
+  step.q = step.k = step.v = qconfig("int8", "per_head", true, "minmax");
+  step.filter = NameFilter({}, o.disable_names, true);
+  return {step, "spec.calib_cfg", line};
+}
 
 SmoothKind kind_of(const std::string& method) {
   if (method == "m1") return SmoothKind::kSmoothQuant;
@@ -135,8 +151,16 @@ Step anti_step(const V0Anti& anti, int line) {
 
 std::vector<Step> v0_steps(const V0Options& options, int line) {
   std::vector<Step> steps;
+  if (options.rot) {
+    QuaRotStep rotation;
+    rotation.export_extra_info = false;
+    steps.push_back({rotation, "spec.calib_cfg", line});
+  }
   if (options.anti) steps.push_back(anti_step(*options.anti, line));
-  std::vector<Step> linears = LinearSteps(options, line).take();
+  if (options.use_fa_quant) steps.push_back(attention_step(options, line));
+  LinearSteps made(options, line);
+  std::vector<Step> linears = made.take();
+  steps.insert(steps.end(), made.flat().begin(), made.flat().end());
   if (linears.size() == 1)
     steps.push_back(std::move(linears.front()));
   else if (!linears.empty())

@@ -8,6 +8,7 @@ namespace msmodelslim {
 namespace {
 
 using Input = CompressedScheme::Input;
+using Weight = CompressedScheme::Weight;
 
 std::vector<float> floats(const TensorView& view) {
   std::vector<float> values(static_cast<std::size_t>(view.count()));
@@ -67,6 +68,16 @@ std::vector<float> zero_points(const Source& source, const CompressedScheme& sch
 }
 
 LinearType type_of(const CompressedScheme& scheme) {
+  switch (scheme.weight) {
+    case Weight::kFp8:
+      return LinearType::kFp8Dynamic;
+    case Weight::kMxFp8:
+      return LinearType::kMxFp8;
+    case Weight::kMxFp4:
+      return scheme.input_bits == 4 ? LinearType::kMxFp4 : LinearType::kW4A8MxFp;
+    case Weight::kInt:
+      break;
+  }
   switch (scheme.input) {
     case Input::kTensor:
       return LinearType::kW8A8;
@@ -76,6 +87,23 @@ LinearType type_of(const CompressedScheme& scheme) {
       break;
   }
   return scheme.bits == 4 ? LinearType::kW4A16 : LinearType::kW8A16;
+}
+
+QuantizedLinear float_format(const Source& source, const CompressedScheme& scheme) {
+  QuantizedLinear linear;
+  linear.spec = source.spec;
+  linear.type = type_of(scheme);
+  const auto& [out, in] = std::pair{source.spec.out, source.spec.in};
+  linear.codes = Tensor::copy_of(scheme.weight == Weight::kMxFp4
+                                     ? source.at("weight_packed", {out, in / 2}, DType::kU8)
+                                     : source.at("weight", {out, in}, DType::kF8E4M3));
+  if (scheme.is_mx()) {
+    const TensorView scale = source.at("weight_scale", {out, scheme.groups(in)}, DType::kU8);
+    linear.exponents.assign(scale.as<std::uint8_t>(), scale.as<std::uint8_t>() + scale.count());
+  } else {
+    linear.weight_scale = floats(source.at("weight_scale", {out, 1}, DType::kF32));
+  }
+  return linear;
 }
 
 // -zp * sum of the row's codes
@@ -112,6 +140,10 @@ EngineOp::Entry EngineOp::compressed_entry(const LinearSpec& spec,
   const Source source{checkpoint_, spec};
   Entry entry;
   entry.type = type_of(scheme);
+  if (scheme.weight != Weight::kInt) {
+    entry.float_format = float_format(source, scheme);
+    return entry;
+  }
   entry.groups = scheme.groups(spec.in);
   if (scheme.packed) {
     const Shape shape = {spec.out, packed_words(spec.in, scheme.bits)};

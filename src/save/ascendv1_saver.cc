@@ -65,9 +65,10 @@ void AscendV1Saver::put_transform(const std::string& linear, const InputRotation
     put(linear + suffix, from_f32(values.data(), shape, dtype).view(), LinearType::kFloat);
     types_.back().second = type;
   };
+  if (options_.is_v0()) add(kClipRatio, {transform.clip_ratio}, {1}, DType::kF32);
   add(kLeftTrans, transform.left, {transform.m, transform.m}, options_.model_dtype);
   add(kRightTrans, transform.right, {transform.n, transform.n}, options_.model_dtype);
-  add(kClipRatio, {transform.clip_ratio}, {1}, DType::kF32);
+  if (!options_.is_v0()) add(kClipRatio, {transform.clip_ratio}, {1}, DType::kF32);
 }
 
 void AscendV1Saver::put_extra(const ModuleTensor& extra) {
@@ -137,11 +138,12 @@ void AscendV1Saver::finish() {
     if (!options_.is_mindie()) all.emplace_back("version", "1.0.0");
     all.emplace_back("model_quant_type", quant_type());
     kv_keys();
+    if (has_attention_) all.emplace_back(kFaQuantKey, options_.fa_quant_type);
     if (!options_.is_mindie() && group_size_ > 0) all.emplace_back("group_size", group_size_);
   }
   for (auto& [name, type] : types_) all.emplace_back(name, std::move(type));
   if (!v0) kv_keys();
-  if (has_attention_) all.emplace_back(kFaQuantKey, kFaQuantType);
+  if (!v0 && has_attention_) all.emplace_back(kFaQuantKey, kFaQuantType);
   if (options_.layout == FolderLayout::kV1) {
     all.emplace_back("version", "1.0.0");
     all.emplace_back("model_quant_type", quant_type());

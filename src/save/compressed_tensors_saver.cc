@@ -21,11 +21,14 @@ Tensor zero_points(const std::vector<float>& offsets, const Shape& shape) {
 
 CompressedScheme scheme_of(const QuantizedLinear& linear) {
   auto scheme = compressed_scheme(linear.type, linear.group_size);
-  if (!scheme || (!scheme->packed && !linear.weight_offset.empty()))
-    throw UsageError(
-        fmt::format("{}: compressed-tensors has no form for {}{}", linear.spec.name,
-                    linear_type_name(linear.type), linear.group_size > 0 ? " in groups" : ""),
-        "forms: " + compressed_types_text());
+  const bool partial = scheme && scheme->is_mx() && linear.spec.in % scheme->group_size != 0;
+  if (!scheme || partial || (!scheme->packed && !linear.weight_offset.empty()))
+    throw UsageError(fmt::format("{}: compressed-tensors has no form for {}{}", linear.spec.name,
+                                 linear_type_name(linear.type),
+                                 linear.group_size > 0 ? " in groups"
+                                 : partial             ? " of inputs that are no multiple of 32"
+                                                       : ""),
+                     "forms: " + compressed_types_text());
   scheme->symmetric = linear.weight_offset.empty();
   scheme->input_symmetric =
       scheme->input != CompressedScheme::Input::kTensor || linear.input_symmetric;
@@ -42,6 +45,15 @@ std::vector<OutputTensor> compressed_tensors(QuantizedLinear linear, const Compr
   const auto add = [&](const char* suffix, Tensor tensor) {
     out.push_back({linear.spec.name + "." + suffix, std::move(tensor), linear.type});
   };
+  if (scheme.is_mx()) {
+    Tensor exponents(DType::kU8, {n, scheme.groups(linear.spec.in)});
+    std::copy(linear.exponents.begin(), linear.exponents.end(), exponents.as<std::uint8_t>());
+    const bool packed = scheme.weight == CompressedScheme::Weight::kMxFp4;
+    add(packed ? "weight_packed" : "weight", std::move(linear.codes));
+    add("weight_scale", std::move(exponents));
+    if (!linear.bias.empty()) add("bias", from_f32(linear.bias.data(), {n}, model_dtype));
+    return out;
+  }
   if (scheme.packed)
     add("weight_packed", pack_rows_int32(linear.codes, scheme.bits));
   else
@@ -90,7 +102,7 @@ Json CompressedTensorsSaver::format_state() const {
     const CompressedScheme& s = group.scheme;
     groups.push_back({{"scheme",
                        {s.bits, s.symmetric, s.group_size, s.packed, static_cast<int>(s.input),
-                        s.input_symmetric}},
+                        s.input_symmetric, static_cast<int>(s.weight), s.input_bits}},
                       {"names", group.names}});
   }
   return {{"groups", std::move(groups)}, {"ignore", ignore_}};
@@ -99,9 +111,10 @@ Json CompressedTensorsSaver::format_state() const {
 void CompressedTensorsSaver::resume_format(const Json& state) {
   for (const Json& group : state.at("groups")) {
     const Json& s = group.at("scheme");
-    groups_.push_back({{s.at(0), s.at(1), s.at(2), s.at(3),
-                        static_cast<CompressedScheme::Input>(s.at(4).get<int>()), s.at(5)},
-                       group.at("names").get<std::vector<std::string>>()});
+    groups_.push_back(
+        {{static_cast<CompressedScheme::Weight>(s.at(6).get<int>()), s.at(0), s.at(1), s.at(2),
+          s.at(3), static_cast<CompressedScheme::Input>(s.at(4).get<int>()), s.at(5), s.at(7)},
+         group.at("names").get<std::vector<std::string>>()});
   }
   ignore_ = state.at("ignore").get<std::vector<std::string>>();
 }

@@ -86,7 +86,7 @@ class Check {
     else if (!expected.fits(*view))
       problem("{} is {} {}, expected {}", name, dtype_name(view->dtype), shape_text(view->shape),
               expected.text());
-    else if (name.ends_with("_scale"))
+    else if (name.ends_with("_scale") && view->dtype != DType::kU8)  // exponents always are
       if (const auto bad = scale_problem(name, *view, expected.may_be_negative))
         problems_.push_back(*bad);
   }
@@ -111,6 +111,11 @@ class Check {
   Expected expected_of(const LinearSpec& spec, const CompressedScheme& scheme,
                        const std::string& suffix) const {
     const std::int64_t groups = scheme.groups(spec.in);
+    if (scheme.weight != CompressedScheme::Weight::kInt) {
+      if (suffix == "weight") return {{spec.out, spec.in}, DType::kF8E4M3};
+      if (suffix == "weight_packed") return {{spec.out, spec.in / 2}, DType::kU8};
+      if (scheme.is_mx()) return {{spec.out, groups}, DType::kU8};
+    }
     if (suffix == "weight") return {{spec.out, spec.in}, DType::kI8};
     if (suffix == "weight_packed")
       return {{spec.out, packed_words(spec.in, scheme.bits)}, DType::kI32};

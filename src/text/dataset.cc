@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "text/utf8.h"
 
 namespace msmodelslim {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 constexpr std::uint64_t kMaxBytes = 1ULL << 30;
 constexpr std::array kTextKeys = {"inputs_pretokenized", "text", "prompt"};
 constexpr const char* kFormatRemedy =
-    "give strings, lists of token ids, or objects with \"inputs_pretokenized\", \"text\", "
-    "\"prompt\", \"input_ids\" or \"tokens\"";
+    "give strings, lists of strings or of token ids, or objects with \"inputs_pretokenized\", "
+    "\"text\", \"prompt\", \"input_ids\" or \"tokens\"";
 
 // `what` names the list in messages.
 std::vector<std::int32_t> read_ids(const Json& ids, const std::string& what,
@@ -132,12 +133,41 @@ std::vector<CalibSample> parse_calib_json(std::string_view text, const std::stri
   samples.reserve(list.size());
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string element = fmt::format("{}: element {}", where, i);
+    if (list[i].is_array() && !list[i].empty() && list[i][0].is_string()) {  // a batch
+      for (std::size_t j = 0; j < list[i].size(); ++j) {
+        const std::string where_in = fmt::format("{}, {}", element, j);
+        if (!list[i][j].is_string())
+          throw DataError(fmt::format("{}: a list that begins with a string must hold strings, "
+                                      "found {}",
+                                      where_in, list[i][j].type_name()),
+                          kFormatRemedy);
+        samples.push_back({list[i][j].get<std::string>(), {}, where_in});
+      }
+      continue;
+    }
     auto sample = read_sample(list[i], element);
     if (!sample) throw DataError(fmt::format("{}: the object has no text", element), kFormatRemedy);
     samples.push_back(std::move(*sample));
   }
   require_samples(samples, where);
   return samples;
+}
+
+std::vector<CalibSample> cut_samples(const std::vector<CalibSample>& samples,
+                                     std::int64_t characters) {
+  std::vector<CalibSample> pieces;
+  for (const CalibSample& sample : samples) {
+    std::size_t begin = 0;
+    std::int64_t count = 0;
+    for (std::size_t i = 0; i < sample.text.size(); i += char_length(sample.text[i])) {
+      if (count++ < characters) continue;
+      pieces.push_back({sample.text.substr(begin, i - begin), {}, sample.where});
+      begin = i;
+      count = 1;
+    }
+    pieces.push_back({sample.text.substr(begin), sample.input_ids, sample.where});
+  }
+  return pieces;
 }
 
 std::vector<CalibSample> read_calib_set(const std::string& path) {

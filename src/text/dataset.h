@@ -1,8 +1,9 @@
 #pragma once
 // Calibration sets: a list of texts (or of token ids) in a .json or .jsonl file.
 //
-//   .json    one list; each element a string, a list of token ids or an object
-//   .jsonl   each line the same; blank lines are skipped
+//   .json    one list; each element a string, a list of token ids, an object, or a list of strings
+//            (a batch of the Python tool's scripts; here each string is a sample)
+//   .jsonl   each line a string, a list of token ids or an object; blank lines are skipped
 //
 // An object gives its text under the first of these keys that it has: "inputs_pretokenized",
 // "text", "prompt"; or a list of token ids, used as they are, under "input_ids" or "tokens". A line
@@ -42,6 +43,10 @@ std::vector<CalibSample> read_calib_set(const std::string& path);
 // The same from the text of a file; `where` names it in errors.
 std::vector<CalibSample> parse_calib_jsonl(std::string_view text, const std::string& where);
 std::vector<CalibSample> parse_calib_json(std::string_view text, const std::string& where);
+
+// Texts as samples of at most so many characters; an empty text stays one sample.
+std::vector<CalibSample> cut_samples(const std::vector<CalibSample>& samples,
+                                     std::int64_t characters);
 
 // Token ids of each sample, with the tokenizer's special tokens, not truncated. Samples that give
 // no ids are left out with a warning. Throws DataError when nothing is left or an id is out of

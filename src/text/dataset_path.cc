@@ -29,7 +29,7 @@ std::string shipped_sets(const fs::path& folder) {
 
 // The part of `name` that may name a shipped set; "" when it names a place of the user's.
 std::string shipped_name(const std::string& name) {
-  for (const std::string_view folder : {"lab_calib/", "example/common/"}) {
+  for (const std::string_view folder : {"lab_calib/", "example/common/", "../common/"}) {
     const std::size_t at = name.rfind(folder);
     if (at != std::string::npos && (at == 0 || name[at - 1] == '/'))
       return name.substr(at + folder.size());

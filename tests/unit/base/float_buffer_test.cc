@@ -15,9 +15,7 @@ namespace fs = std::filesystem;
 
 class FloatBufferTest : public ::testing::TestWithParam<bool> {
  protected:
-  FloatBufferTest() : folder_(temp_path("float_buffer")) {
-    fs::create_directories(folder_);
-  }
+  FloatBufferTest() : folder_(temp_path("float_buffer")) { fs::create_directories(folder_); }
   ~FloatBufferTest() override { fs::remove_all(folder_); }
   FloatBuffer make() const { return FloatBuffer(GetParam() ? folder_.string() : ""); }
   fs::path folder_;

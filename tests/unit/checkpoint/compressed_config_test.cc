@@ -115,7 +115,9 @@ TEST_F(Folder, WhatCannotBeComputedIsNamed) {
       "");
   EXPECT_THAT(with(R"({"num_bits": 3, "strategy": "channel"})", ""), HasSubstr("num_bits is 3"));
   EXPECT_THAT(with(R"({"num_bits": 8, "type": "float", "strategy": "channel"})", ""),
-              HasSubstr("weights.type is \"float\""));
+              HasSubstr("input_activations is null"));
+  EXPECT_THAT(with(R"({"num_bits": 4, "type": "float", "strategy": "channel"})", ""),
+              HasSubstr("weights.group_size is 0"));
   EXPECT_THAT(with(R"({"num_bits": 8, "strategy": "block"})", ""), HasSubstr("\"block\""));
   EXPECT_THAT(with(good, R"(, "format": "marlin-24")"), HasSubstr("marlin-24"));
   EXPECT_THAT(with("7", ""), HasSubstr("weights is 7"));

@@ -174,6 +174,45 @@ TEST_F(Source, RefusesWhatDoesNotFit) {
   EXPECT_THAT(error_of(), HasSubstr("has no a.weight_scale"));
 }
 
+// NVFP4: groups of 16 under E4M3 scales under one number, which ModelOpt multiplies by and
+// compressed-tensors divides by.
+TEST_F(Source, ReadsNvfp4) {
+  for (const bool modelopt : {true, false}) {
+    tensors_.clear();
+    const std::string weight = modelopt ? "a.weight" : "a.weight_packed";
+    add(weight, filled<std::uint8_t>(DType::kU8, {3, 16}, any_code));
+    add("a.weight_scale", filled<std::uint8_t>(DType::kF8E4M3, {3, 2}, any_byte));
+    add(modelopt ? "a.weight_scale_2" : "a.weight_global_scale",
+        filled<float>(DType::kF32, {1}, any_scale));
+    add("a.input_scale", filled<float>(DType::kF32, {1}, any_scale));
+    const CheckpointReader reader = open(R"({"dtype":"float32"})");
+    EXPECT_EQ(reader.names(), std::vector<std::string>{"a.weight"});
+    EXPECT_EQ(reader.source("a.weight").shape(), (Shape{3, 32}));
+    const std::vector<float> values = values_of(reader, "a.weight");
+    constexpr float kGrid[] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
+    for (std::int64_t i = 0; i < 96; ++i) {
+      const unsigned code = any_code(i / 2) >> (i % 2 == 0 ? 0 : 4) & 0xfU;
+      const float magnitude = kGrid[code & 7U];
+      const float inner = e4m3_to_f32(any_byte(i / 16));
+      const float scale = modelopt ? inner * any_scale(0) : inner / any_scale(0);
+      EXPECT_EQ(values[static_cast<std::size_t>(i)], (code > 7 ? -magnitude : magnitude) * scale);
+    }
+  }
+  tensors_.erase("a.weight_global_scale");
+  EXPECT_THAT(error_of(), HasSubstr("has no a.weight_global_scale beside it"));
+}
+
+// MXFP4 of compressed-tensors: exponents of 32 columns.
+TEST_F(Source, ReadsPackedMxfp4) {
+  add("a.weight_packed", filled<std::uint8_t>(DType::kU8, {2, 32}, any_code));
+  add("a.weight_scale", filled<std::uint8_t>(DType::kU8, {2, 2}, any_byte));
+  const CheckpointReader reader = open(R"({"dtype":"float32"})");
+  const std::vector<float> values = values_of(reader, "a.weight");
+  const unsigned code = any_code(33) & 0xfU;
+  constexpr float kGrid[] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
+  EXPECT_EQ(values[66], std::ldexp(code > 7 ? -kGrid[code & 7U] : kGrid[code], any_byte(2) - 127));
+}
+
 TEST_F(Source, RefusesOwnOutput) {
   add("a.weight", Tensor(DType::kF32, {2, 2}));
   std::ofstream(folder_ + "/quant_model_description.json") << "{}";

@@ -51,7 +51,9 @@ TEST(TraditionalArgs, DefaultsDifferByFamily) {
 
 TEST(TraditionalArgs, ErrorsComeBeforeTheModel) {
   EXPECT_THAT(error_of({"qwem"}), HasSubstr("unknown family 'qwem'"));
-  EXPECT_THAT(error_of({"example/DeepSeek/quant_deepseek_w8a8.py"}), HasSubstr("not built yet"));
+  EXPECT_THAT(error_of(words({"--disable_threshold", "-1"})), HasSubstr("must not be negative"));
+  EXPECT_THAT(error_of(words({"--fa_amp", "2"})), HasSubstr("not published"));
+  EXPECT_THAT(error_of(words({"--fa_quant"})), HasSubstr("fa_quant"));
   EXPECT_THAT(error_of({"qwen", "--model_path", "M"}), HasSubstr("no folder for the result"));
   EXPECT_THAT(error_of(words({"--w_bit", "4"})), HasSubstr("--w_bit: 4 with a_bit 8"));
   EXPECT_THAT(error_of(words({"--w_bit", "x"})), HasSubstr("no whole number"));
@@ -61,6 +63,38 @@ TEST(TraditionalArgs, ErrorsComeBeforeTheModel) {
   EXPECT_THAT(error_of(words({"--device_type", "gpu"})), HasSubstr("neither cpu nor npu"));
   EXPECT_THAT(error_of(words({"--tokenizer_args", "[1]"})), HasSubstr("must be a JSON object"));
   EXPECT_THAT(error_of(words({"--anti_file", "F"})), HasSubstr("anti_file"));
+}
+
+std::vector<std::string> script(const std::string& name, std::vector<std::string> more) {
+  std::vector<std::string> all = {name, "--model_path", "M",
+                                  name.ends_with("w4a4.py") ? "--save_directory" : "--save_path",
+                                  "Q"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+TEST(TraditionalArgs, ScriptsHaveTheirOwnArguments) {
+  const TraditionalArgs w8a8 = parse_traditional_args(
+      script("example/DeepSeek/quant_deepseek_w8a8.py", {"--fa_quant", "--batch_size", "8"}));
+  EXPECT_EQ(w8a8.family->name, "deepseek_w8a8");
+  EXPECT_EQ(w8a8.anti_method, "m4");
+  EXPECT_EQ(w8a8.anti_file, "../common/deepseek_anti_prompt.json");
+  EXPECT_TRUE(w8a8.options.use_fa_quant);
+  EXPECT_EQ(w8a8.options.type, "");
+  EXPECT_EQ(w8a8.options.mix_cfg.size(), 2U);
+  EXPECT_TRUE(parse_traditional_args(script("deepseek_w8a8", {"--dynamic"})).options.is_dynamic);
+  EXPECT_EQ(parse_traditional_args(script("deepseek_w4a8", {})).options.group_size, 256);
+  EXPECT_TRUE(parse_traditional_args(script("qwen3_moe", {"--rot"})).options.rot);
+  const TraditionalArgs w4a4 = parse_traditional_args(script("example/Qwen/w4a4.py", {}));
+  EXPECT_EQ(w4a4.options.a_bit, 4);
+  EXPECT_EQ(w4a4.anti_method, "m6");
+  EXPECT_THAT(error_of(script("deepseek_w8a8", {"--from_fp8", "--from_bf16"})),
+              HasSubstr("exclude each other"));
+  EXPECT_THAT(error_of(script("deepseek_w8a8", {"--rot", "--quant_mtp", "float"})),
+              HasSubstr("--rot does not go"));
+  EXPECT_THAT(error_of(script("deepseek_w8a8", {"--batch_size", "17"})), HasSubstr("1 to 16"));
+  EXPECT_THAT(error_of(script("qwen3_moe", {"--layer_count", "2"})), HasSubstr("not cut short"));
+  EXPECT_THAT(error_of(script("qwen3_moe", {"--w_bit", "8"})), HasSubstr("w_bit"));
 }
 
 TEST(TraditionalArgs, Rollback) {

@@ -248,8 +248,8 @@ TEST(PlanV1, WhatIsNotBuiltYetSaysSo) {
               HasSubstr("the processor online_quarot is not built yet"));
   EXPECT_THAT(problems_of(v1_recipe("    - {type: quarot, blok_size: 32}\n")),
               HasSubstr("unknown field; did you mean block_size"));
-  EXPECT_THAT(problems_of("apiversion: modelslim_convert\nspec: {}\n"),
-              HasSubstr("apiversion (line 1)\n    modelslim_convert is not built yet"));
+  EXPECT_THAT(problems_of("apiversion: multimodal_vlm_modelslim_v1\nspec: {}\n"),
+              HasSubstr("apiversion (line 1)\n    multimodal_vlm_modelslim_v1 is not built yet"));
   EXPECT_THAT(
       problems_of("apiversion: modelslim_v1\nspec:\n  process:\n" + std::string(kStaticLinear) +
                   "  save: [{type: ascendv1_saver_distributed}]\n"),

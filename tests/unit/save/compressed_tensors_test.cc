@@ -91,5 +91,37 @@ TEST(CompressedTensors, WhatHasNoFormIsRefused) {
   std::filesystem::remove_all(folder);
 }
 
+QuantizedLinear mx_linear(LinearType type) {
+  QuantizedLinear linear;
+  linear.spec = {"m.q_proj", 64, 2, false, Role::kQuery, ""};
+  linear.type = type;
+  const bool fp4 = type != LinearType::kMxFp8;
+  linear.codes = Tensor(fp4 ? DType::kU8 : DType::kF8E4M3, {2, fp4 ? 32 : 64});
+  linear.exponents = {120, 121, 122, 123};
+  return linear;
+}
+
+TEST(CompressedTensors, FloatingPointCodes) {
+  QuantizedLinear fp8 = linear_of(LinearType::kFp8Dynamic);
+  fp8.codes = Tensor(DType::kF8E4M3, {2, 4});
+  EXPECT_EQ(summary(tensors_of(std::move(fp8), DType::kBF16)),
+            "m.q_proj.weight F8_E4M3 [2, 4]; m.q_proj.weight_scale BF16 [2, 1]; "
+            "m.q_proj.bias BF16 [2]; ");
+  EXPECT_EQ(summary(tensors_of(mx_linear(LinearType::kMxFp8))),
+            "m.q_proj.weight F8_E4M3 [2, 64]; m.q_proj.weight_scale U8 [2, 2]; ");
+  EXPECT_EQ(summary(tensors_of(mx_linear(LinearType::kW4A8MxFp))),
+            "m.q_proj.weight_packed U8 [2, 32]; m.q_proj.weight_scale U8 [2, 2]; ");
+}
+
+// What the configuration says is read back as it was.
+TEST(CompressedTensors, FloatingPointConfigIsReadBack) {
+  for (const LinearType type :
+       {LinearType::kFp8Dynamic, LinearType::kMxFp8, LinearType::kMxFp4, LinearType::kW4A8MxFp}) {
+    const CompressedScheme scheme = *compressed_scheme(type, 0);
+    const Json json = compressed_config_json({{scheme, {"m.q_proj"}}}, {});
+    EXPECT_EQ(CompressedConfig::parse(json, "test").scheme_of("m.q_proj"), scheme);
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim

@@ -200,5 +200,21 @@ TEST_F(CalibPath, ReadsByTheSuffix) {
   EXPECT_THROW(read_calib_set(shipped("gone.jsonl")), DataError);
 }
 
+// Batches of the Python tool's scripts (pdmix): every string is a sample.
+TEST(Dataset, ListsOfListsAreBatches) {
+  const auto samples = parse_calib_json(R"([["a", "b"], ["c"]])", "x.json");
+  ASSERT_EQ(samples.size(), 3U);
+  EXPECT_EQ(samples[2].text, "c");
+  EXPECT_THROW(parse_calib_json(R"([["a", 3]])", "x.json"), DataError);
+}
+
+TEST(Dataset, CutsTextsIntoPieces) {
+  const auto pieces = cut_samples({{"ab\u00e9de", {}}, {"", {}}}, 2);
+  ASSERT_EQ(pieces.size(), 4U);
+  EXPECT_EQ(pieces[1].text, "\u00e9d");
+  EXPECT_EQ(pieces[2].text, "e");
+  EXPECT_EQ(pieces[3].text, "");
+}
+
 }  // namespace
 }  // namespace msmodelslim
