@@ -275,8 +275,9 @@ class Finder {
     weight.dtype = dtype_;
     const DType type = weight.scale.dtype;
     const bool fp4 = weight.codes == Codes::kFp4;
-    if (!is_float(type) && type != DType::kF8E8M0 &&
-        !(fp4 && (type == DType::kF8E4M3 || type == DType::kU8)))
+    const bool exponents =
+        type == DType::kF8E8M0 || (type == DType::kU8 && (fp4 || weight.codes == Codes::kE4M3));
+    if (!is_float(type) && !exponents && !(fp4 && type == DType::kF8E4M3))
       fail(scale, fmt::format("is {}, expected scales", dtype_name(type)));
     set_blocks(scale, weight);
     CodedTensor tensor;

@@ -4,7 +4,7 @@
 // only decides what is refused.
 //
 //   X.weight F8_E4M3  with X.weight_scale_inv, X.weight_scale or X.scale: one scale per block (see
-//                     weight_block_size), per row or for the tensor
+//                     weight_block_size), per row or for the tensor; U8 scales are exponents
 //   X.weight I8       with X.weight_scale [rows, groups] (compressed-tensors), X.weight_zero_point;
 //                     or with X.scale of exponents: two fp4 codes a byte, 32 columns a scale
 //   X.weight U8       with X.weight_scale F8_E4M3 and X.weight_scale_2 (NVFP4 of ModelOpt): two fp4

@@ -202,6 +202,15 @@ TEST_F(Source, ReadsNvfp4) {
   EXPECT_THAT(error_of(), HasSubstr("has no a.weight_global_scale beside it"));
 }
 
+// MXFP8 of compressed-tensors.
+TEST_F(Source, ReadsMxfp8) {
+  add("a.weight", filled<std::uint8_t>(DType::kF8E4M3, {2, 64}, any_byte));
+  add("a.weight_scale", filled<std::uint8_t>(DType::kU8, {2, 2}, any_code));
+  const CheckpointReader reader = open(R"({"dtype":"float32"})");
+  EXPECT_EQ(values_of(reader, "a.weight")[70],
+            std::ldexp(e4m3_to_f32(any_byte(70)), any_code(2) - 127));
+}
+
 // MXFP4 of compressed-tensors: exponents of 32 columns.
 TEST_F(Source, ReadsPackedMxfp4) {
   add("a.weight_packed", filled<std::uint8_t>(DType::kU8, {2, 32}, any_code));
