@@ -82,7 +82,9 @@ TEST_F(Endpoint, ScoresGsm8k) {
                     "{\"question\": \"2?\", \"answer\": \"#### 7\"}\n");
   evaluation_.expectations = {{"gsm8k", 50, 0}};
   evaluation_.datasets["gsm8k"] = {file, "", 0, 0};
-  EXPECT_DOUBLE_EQ(evaluate_folder(evaluation_, "no folder", testing::TempDir()).at("gsm8k"), 50);
+  const std::string folder = temp_path("endpoint");
+  fs::create_directories(folder);
+  EXPECT_DOUBLE_EQ(evaluate_folder(evaluation_, "no folder", folder).at("gsm8k"), 50);
   fs::remove(file);
 }
 

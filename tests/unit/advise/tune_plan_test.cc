@@ -5,9 +5,18 @@
 
 #include "advise/evaluate.h"
 #include "base/error.h"
+#include "base/files.h"
+#include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
+
+// Of this process: tests run side by side.
+std::string work_folder() {
+  const std::string folder = temp_path("tune_plan");
+  fs::create_directories(folder);
+  return folder;
+}
 
 using testing::HasSubstr;
 
@@ -112,7 +121,7 @@ TEST(TunePlan, CommandsGiveAnyFigure) {
       "evaluation: {demand: {expectations: [{dataset: mine, target: 80, tolerance: 1}]}, "
       "evaluation: {type: command, command: 'echo hello; echo \"{\\\"mine\\\": 79.5}\"'}}\n",
       "plan.yaml");
-  const Figures figures = evaluate_folder(plan.evaluation, testing::TempDir(), testing::TempDir());
+  const Figures figures = evaluate_folder(plan.evaluation, work_folder(), work_folder());
   EXPECT_DOUBLE_EQ(figures.at("mine"), 79.5);
   EXPECT_TRUE(meets_all(plan.evaluation.expectations, figures));
   EXPECT_FALSE(meets_all(plan.evaluation.expectations, {{"mine", 78.9}}));
@@ -125,14 +134,14 @@ TEST(TunePlan, AFailedCommandIsNoBadRecipe) {
   TuneEvaluation evaluation;
   evaluation.expectations = {{"mine", 1, 0}};
   evaluation.command = "exit 3";
-  EXPECT_THROW(evaluate_folder(evaluation, "x", testing::TempDir()), DataError);
+  EXPECT_THROW(evaluate_folder(evaluation, "x", work_folder()), DataError);
   evaluation.command = "sleep 20";
   evaluation.timeout = 1;
-  EXPECT_THROW(evaluate_folder(evaluation, "x", testing::TempDir()), DataError);
+  EXPECT_THROW(evaluate_folder(evaluation, "x", work_folder()), DataError);
   evaluation.command = "echo '{\"mine\": 1}'";
   evaluation.server = "exit 4";
   evaluation.base_url = "http://127.0.0.1:9/v1";
-  EXPECT_THROW(evaluate_folder(evaluation, "x", testing::TempDir()), DataError);
+  EXPECT_THROW(evaluate_folder(evaluation, "x", work_folder()), DataError);
 }
 
 TEST(Expectation, LossesAreBetterWhenSmall) {
