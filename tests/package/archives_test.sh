@@ -33,17 +33,17 @@ if [[ $(id -u) -eq 0 ]] && unshare --mount chroot / true 2>/dev/null; then
   mkdir "$scratch/root/proc"
   # shellcheck disable=SC2016  # the inner shell expands them
   unshare --mount bash -c 'mount --bind /proc "$0/proc" && exec chroot "$0" "$@"' "$scratch/root" \
-    /app/bin/msmodelslim quant --model_path /model --save_path /tmp/q "${options[@]}"
+    /app/bin/msmodelslim quant --model_path /model --save_path /tmp/result "${options[@]}"
 else
-  "$scratch/root/app/bin/msmodelslim" quant --model_path "$model" --save_path "$scratch/root/tmp/q" "${options[@]}"
+  "$scratch/root/app/bin/msmodelslim" quant --model_path "$model" --save_path "$scratch/root/tmp/result" "${options[@]}"
 fi
-test -s "$scratch/root/tmp/q/quant_model_description.json"
+test -s "$scratch/root/tmp/result/quant_model_description.json"
 
 echo "--- wheel"
 python3 -m pip install --quiet --no-index --no-deps --prefix "$scratch/env" "$scratch"/packages/*.whl 2>/dev/null
 program=$(find "$scratch/env" -path '*/bin/msmodelslim')
 "$program" quant --model_path "$model" --save_path "$scratch/from_wheel" "${options[@]}"
-cmp "$scratch/from_wheel/$weights" "$scratch/root/tmp/q/$weights"
+cmp "$scratch/from_wheel/$weights" "$scratch/root/tmp/result/$weights"
 
 echo "--- .deb"
 dpkg-deb -f "$scratch"/packages/*.deb Depends | grep -q libdnnl
