@@ -60,7 +60,7 @@ void read_decoder(const Json& json, const std::string& where, TokenizerConfig& c
     const auto [stop, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc() || stop != key.data() + key.size() || !value.is_object())
       refuse(where, fmt::format("\"added_tokens_decoder\" has the entry \"{}\"", key));
-    const auto flag = [&](const char* name) {
+    const auto flag = [&value = value](const char* name) {
       const auto field = value.find(name);
       return field != value.end() && field->is_boolean() && field->get<bool>();
     };
@@ -80,8 +80,9 @@ void read_added(const Json& json, const std::string& where, TokenizerConfig& con
   for (const auto& [content, id] : json.items()) {
     if (!id.is_number_integer())
       refuse(where, fmt::format("the id of \"{}\" is no number", content));
-    const bool known = std::any_of(config.added_tokens.begin(), config.added_tokens.end(),
-                                   [&](const ConfigToken& t) { return t.content == content; });
+    const bool known =
+        std::any_of(config.added_tokens.begin(), config.added_tokens.end(),
+                    [&content = content](const ConfigToken& t) { return t.content == content; });
     ConfigToken token;
     token.content = content;
     if (!known) add_token(std::move(token), id.get<std::int64_t>(), where, config);
