@@ -21,29 +21,29 @@ options=(--quant_type w8a8 --yes --calib_tokens 64 --quiet)
 weights=quant_model_weights-00001-of-00001.safetensors
 
 echo "--- archive"
-mkdir "$scratch/root" "$scratch/root/tmp"
-tar -C "$scratch/root" -xzf "$scratch"/packages/*.tar.gz
-mv "$scratch"/root/msmodelslim-* "$scratch/root/app"
+mkdir "$scratch/bare" "$scratch/bare/tmp"
+tar -C "$scratch/bare" -xzf "$scratch"/packages/*.tar.gz
+mv "$scratch"/bare/msmodelslim-* "$scratch/bare/app"
 if [[ $(id -u) -eq 0 ]] && unshare --mount chroot / true 2>/dev/null; then
-  cp -r "$model" "$scratch/root/model"
+  cp -r "$model" "$scratch/bare/model"
   ldd "$build/src/msmodelslim" | grep -oE '/[^ ]*(libc|libm|ld-linux[^/]*|libstdc\+\+|libgcc_s)\.so[^ ]*' | while read -r library; do
-    mkdir -p "$scratch/root$(dirname "$library")"
-    cp -L "$library" "$scratch/root$library"
+    mkdir -p "$scratch/bare$(dirname "$library")"
+    cp -L "$library" "$scratch/bare$library"
   done
-  mkdir "$scratch/root/proc"
+  mkdir "$scratch/bare/proc"
   # shellcheck disable=SC2016  # the inner shell expands them
-  unshare --mount bash -c 'mount --bind /proc "$0/proc" && exec chroot "$0" "$@"' "$scratch/root" \
+  unshare --mount bash -c 'mount --bind /proc "$0/proc" && exec chroot "$0" "$@"' "$scratch/bare" \
     /app/bin/msmodelslim quant --model_path /model --save_path /tmp/result "${options[@]}"
 else
-  "$scratch/root/app/bin/msmodelslim" quant --model_path "$model" --save_path "$scratch/root/tmp/result" "${options[@]}"
+  "$scratch/bare/app/bin/msmodelslim" quant --model_path "$model" --save_path "$scratch/bare/tmp/result" "${options[@]}"
 fi
-test -s "$scratch/root/tmp/result/quant_model_description.json"
+test -s "$scratch/bare/tmp/result/quant_model_description.json"
 
 echo "--- wheel"
 python3 -m pip install --quiet --no-index --no-deps --prefix "$scratch/env" "$scratch"/packages/*.whl 2>/dev/null
 program=$(find "$scratch/env" -path '*/bin/msmodelslim')
 "$program" quant --model_path "$model" --save_path "$scratch/from_wheel" "${options[@]}"
-cmp "$scratch/from_wheel/$weights" "$scratch/root/tmp/result/$weights"
+cmp "$scratch/from_wheel/$weights" "$scratch/bare/tmp/result/$weights"
 
 echo "--- .deb"
 dpkg-deb -f "$scratch"/packages/*.deb Depends | grep -q libdnnl
