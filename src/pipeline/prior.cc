@@ -4,11 +4,9 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "base/log.h"
-#include "base/progress.h"
-#include "forward/run.h"
 #include "observe/rows.h"
+#include "pipeline/float_pass.h"
 #include "suppress/adapt_rotation.h"
 #include "suppress/quarot.h"
 
@@ -23,30 +21,25 @@ std::vector<float> collect_rows(const std::set<std::string>& linears, std::int64
                                 const std::vector<std::vector<std::int32_t>>& samples,
                                 const ModelSpec& model, const CheckpointReader& checkpoint,
                                 bool quiet, const std::string& scratch) {
-  PackedStates states = embed_samples(model, checkpoint, samples, scratch);
-  std::int64_t longest = 1;
-  for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
-  const RopeTable rope(model.rope, longest);
   const std::int64_t each =
       std::min(max_samples,
                std::max<std::int64_t>(1, kMostRows / static_cast<std::int64_t>(linears.size())));
-  RowsTap tap({linears.begin(), linears.end()}, spread_rows(states.sequences, each));
-  Workspace workspace;
-  Progress progress("adapt_rotation", static_cast<std::int64_t>(model.decoders()), states.rows,
-                    quiet);
-  for (std::size_t i = 0; i < model.decoders(); ++i) {
-    check_interrupted();
-    progress.at(static_cast<std::int64_t>(i), "forward");
-    Block block(model.blocks[i], checkpoint);
-    fold_norms(block);
-    FloatLinearOp op(model.dtype);
-    run_block_on(model, block, states, i + 1 < model.decoders(), rope, op, {&tap}, workspace);
-    for (Linear* linear : block.linears()) checkpoint.dont_need(linear->name() + ".weight");
-  }
+  std::optional<RowsTap> tap;
+  const FloatPass pass{model, checkpoint, "adapt_rotation", quiet, scratch};
+  pass.run(
+      samples,
+      [&](Block& block, const std::vector<Sequence>& sequences) {
+        if (!tap)
+          tap.emplace(std::vector<std::string>(linears.begin(), linears.end()),
+                      spread_rows(sequences, each));
+        fold_norms(block);
+        return std::vector<Tap*>{&*tap};
+      },
+      [] {});
   std::vector<float> rows;
   for (const std::string& name : linears) {
-    rows.insert(rows.end(), tap.rows(name).begin(), tap.rows(name).end());
-    tap.drop(name);
+    rows.insert(rows.end(), tap->rows(name).begin(), tap->rows(name).end());
+    tap->drop(name);
   }
   return rows;
 }

@@ -1,6 +1,7 @@
 #include "pipeline/v0_statistics.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/interrupt.h"
@@ -9,6 +10,7 @@
 #include "checkpoint/source.h"
 #include "observe/quantile_tap.h"
 #include "observe/spread_tap.h"
+#include "pipeline/float_pass.h"
 #include "pipeline/float_streams.h"
 #include "recipe/v0_steps.h"
 
@@ -80,28 +82,22 @@ Ranges threshold_scores(const QuantJob& job) {
   const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
   const std::set<std::string> candidates(job.plan.v0->disable_names.begin(),
                                          job.plan.v0->disable_names.end());
-  PackedStates states =
-      embed_samples(model, checkpoint, job.anti_samples.empty() ? job.samples : job.anti_samples);
-  std::int64_t longest = 1;
-  for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
-  const RopeTable rope(model.rope, longest);
-  Workspace workspace;
-  FloatLinearOp op(model.dtype);
-  Progress progress("threshold", static_cast<std::int64_t>(model.blocks.size()), states.rows,
-                    job.quiet);
   Ranges scores;
-  for (std::size_t i = 0; i < model.decoders(); ++i) {
-    check_interrupted();
-    progress.at(static_cast<std::int64_t>(i), "forward");
-    Block block(model.blocks[i], checkpoint);
-    std::vector<std::string> names;
-    for (const Linear* linear : block.linears())
-      if (candidates.count(linear->name()) > 0) names.push_back(linear->name());
-    QuantileTap tap(names);
-    run_block_on(model, block, states, true, rope, op, {&tap}, workspace);
-    for (const std::string& name : names) scores.emplace_back(name, tap.score(name));
-    for (Linear* linear : block.linears()) checkpoint.dont_need(linear->name() + ".weight");
-  }
+  std::vector<std::string> names;
+  std::optional<QuantileTap> tap;
+  const FloatPass pass{model, checkpoint, "threshold", job.quiet, job.scratch};
+  pass.run(
+      job.anti_samples.empty() ? job.samples : job.anti_samples,
+      [&](Block& block, const std::vector<Sequence>&) {
+        names.clear();
+        for (const Linear* linear : block.linears())
+          if (candidates.count(linear->name()) > 0) names.push_back(linear->name());
+        tap.emplace(names);
+        return std::vector<Tap*>{&*tap};
+      },
+      [&] {
+        for (const std::string& name : names) scores.emplace_back(name, tap->score(name));
+      });
   return scores;
 }
 
