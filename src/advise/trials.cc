@@ -46,6 +46,11 @@ std::optional<Trial> known_trial(const YamlValue& value) {
 
 Trials::Trials(const TrialOptions& options)
     : options_(options), config_(ModelConfig::read(options.model_path)) {
+  read_cache();
+}
+
+void Trials::begin_history() {
+  if (!trials_.empty()) return;
   std::error_code ec;
   fs::create_directories(history_folder(), ec);
   if (!fs::is_directory(history_folder()))
@@ -54,7 +59,6 @@ Trials::Trials(const TrialOptions& options)
   for (const auto& item : fs::directory_iterator(history_folder()))
     if (item.path().extension() == ".yaml" && item.path().filename() != "accuracy.yaml")
       fs::remove(item.path(), ec);
-  read_cache();
 }
 
 QuantJob Trials::job_of(const Recipe& recipe) const {
@@ -99,6 +103,7 @@ const Trial& Trials::run(const Recipe& recipe) {
   trial.recipe.metadata.config_id = fmt::format("{}_{}", recipe.metadata.config_id, trials_.size());
   QuantJob job = job_of(trial.recipe);
   read_samples(options_.calibration, config_, &job);
+  begin_history();
   const std::string key = key_of(job);
   const auto known = known_.find(key);
   trial.cached = known != known_.end();

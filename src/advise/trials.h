@@ -65,6 +65,9 @@ class Trials {
  private:
   QuantJob job_of(const Recipe& recipe) const;
   std::string key_of(const QuantJob& job) const;
+  // Makes the folder and clears it of an earlier run's recipes, when nothing speaks against the
+  // first trial any more.
+  void begin_history();
   void check_limits() const;
   void measure(const QuantJob& job, Trial* trial);
   void read_cache();

@@ -131,6 +131,11 @@ TEST_F(TuneCommand, AnUnreachableDemandIsExitCode1) {
   EXPECT_TRUE(fs::exists(out_ + "/quant_model/config.json"));
 }
 
+TEST_F(TuneCommand, WhatIsRefusedLeavesNoFolder) {
+  EXPECT_THROW(tune({"--target_bits", "1"}), UsageError);
+  EXPECT_FALSE(fs::exists(out_));
+}
+
 TEST_F(TuneCommand, WithoutTimeNothingIsTried) {
   EXPECT_THROW(with_plan(standing_high("1"), {"--timeout", "0S"}), ResourceError);
 }
