@@ -15,12 +15,20 @@ void check_options(const QuantArgs& args) {
   const std::pair<const char*, bool> unused[] = {
       {"--save_format", args.save_format.has_value()},
       {"--calib_dataset", args.calib_dataset.has_value()},
+      {"--calib_samples", args.calib_samples.has_value()},
+      {"--calib_tokens", args.calib_tokens.has_value()},
+      {"--max_memory", args.max_memory.has_value()},
+      {"--scratch_dir", !args.scratch_dir.empty()},
+      {"--json", args.json},
+      {"--debug", args.debug},
       {"--verify full", args.verify == Verify::kFull},
       {"--max_kl", args.max_kl.has_value()}};
   for (const auto& [name, given] : unused)
     if (given)
       throw UsageError(
-          fmt::format("{} does not go with a modelslim_convert recipe: nothing is run", name),
+          fmt::format("{} does not go with a modelslim_convert recipe, which converts one tensor "
+                      "after the other and runs nothing",
+                      name),
           "leave it out; msmodelslim eval ppl scores the result");
 }
 

@@ -57,13 +57,14 @@ std::vector<std::string> rollback(const TraditionalArgs& args, const ModelSpec& 
 std::string request_of(const std::vector<std::string>& words) {
   std::string request;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == "--restart" || words[i] == "--overwrite") continue;
-    if (words[i] == "--max_memory" || words[i] == "--scratch_dir") {
-      ++i;
+    std::string option = words[i].substr(0, words[i].find('='));
+    std::replace(option.begin(), option.end(), '-', '_');  // both are understood
+    if (option == "__restart" || option == "__overwrite") continue;
+    if (option == "__max_memory" || option == "__scratch_dir") {
+      if (words[i].find('=') == std::string::npos) ++i;  // its value
       continue;
     }
-    if (!words[i].starts_with("--max_memory=") && !words[i].starts_with("--scratch_dir="))
-      request += words[i] + "\n";
+    request += words[i] + "\n";
   }
   return request;
 }
