@@ -11,21 +11,11 @@ constexpr ModuleNames kInternLm2 = {"model.",       "tok_embeddings",
                                     "feed_forward", "w1",
                                     "w3",           "w2",
                                     "w1w3"};
-constexpr ModuleNames kBaichuan = {nullptr,
-                                   "embed_tokens",
-                                   "layers",
-                                   "norm",
-                                   "lm_head",
-                                   "input_layernorm",
-                                   "post_attention_layernorm",
-                                   "self_attn",
-                                   "W_pack",
-                                   "o_proj",
-                                   "mlp",
-                                   "gate_proj",
-                                   "up_proj",
-                                   "down_proj",
-                                   "gate_up_proj"};
+constexpr ModuleNames with_qkv(ModuleNames names, const char* qkv) {
+  names.qkv = qkv;
+  return names;
+}
+constexpr ModuleNames kBaichuan = with_qkv(kLlamaNames, "W_pack");
 constexpr ModuleNames kQwen1 = {"transformer.", "wte",  "h",    "ln_f",   "lm_head",
                                 "ln_1",         "ln_2", "attn", "c_attn", "c_proj",
                                 "mlp",          "w2",   "w1",   "c_proj", "w2w1"};
