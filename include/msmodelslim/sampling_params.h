@@ -22,6 +22,8 @@ struct SamplingParams {
   std::vector<std::string> stop = {};  // texts that end an answer; they are no part of it
   std::vector<std::int32_t> stop_token_ids = {};
   bool ignore_eos = false;
+  // Only so many last tokens of the prompt count; -1: as many as leave room for max_tokens.
+  std::optional<std::int64_t> truncate_prompt_tokens = {};
   // If any: the answer begins with one of these token sequences.
   std::vector<std::vector<std::int32_t>> openings = {};
   // Log-probabilities of each token of the answer and of so many likeliest ones (0 to 20), before

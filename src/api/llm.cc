@@ -25,7 +25,7 @@ struct LLM::Impl {
 
 LLM::LLM(const std::string& model, const LLMOptions& options) {
   if (options.threads > 0) set_thread_count(options.threads);
-  impl_ = std::make_unique<Impl>(Llm(model, options.max_model_len));
+  impl_.reset(new Impl{Llm(model, options.max_model_len)});
 }
 LLM::~LLM() = default;
 LLM::LLM(LLM&&) noexcept = default;

@@ -24,7 +24,7 @@ void install_interrupt_handler() {
 bool interrupted() { return g_interrupted != 0; }
 
 void check_interrupted() {
-  if (interrupted()) throw ResourceError("interrupted; no output folder was made");
+  if (interrupted()) throw ResourceError("interrupted");
 }
 
 }  // namespace msmodelslim

@@ -8,8 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "cli/command_line.h"
-#include "cli/device.h"
-#include "cli/long_options.h"
+#include "cli/model_options.h"
 #include "recipe/join_words.h"
 #include "recipe/nearest.h"
 
@@ -84,26 +83,11 @@ std::string* attention_mse(std::vector<std::string>& words) {
   return nullptr;
 }
 
-CLI::Validator positive() { return CLI::Range(1, 1 << 30).description(""); }
-
-// Values as they stand on the command line.
-struct Raw {
-  std::string model;
-  std::string model_path;
-  std::string model_type;
-  std::string device = "auto";
-  std::string trust_remote_code = "False";
-};
-
-void declare(CLI::App& app, const ScopeTraits& traits, Raw& raw, AnalyzeArgs& args) {
+void declare(CLI::App& app, const ScopeTraits& traits, ModelOptions& model, AnalyzeArgs& args) {
   const auto add = [&](const char* name, auto& target, const char* type, const std::string& text) {
-    return app.add_option(name, target, text)
-        ->type_name(type)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    return add_option(app, name, target, type, text);
   };
-  add("model", raw.model, "DIR", "float model folder, same as --model_path");
-  add("--model_path", raw.model_path, "DIR", "float model folder");
-  add("--model_type", raw.model_type, "NAME", "name in the support matrix; not needed");
+  model.declare_model(app);
   add("--metrics", args.metric, "NAME", join_words(traits.metrics, ", "))
       ->check(CLI::IsMember(traits.metrics).description(""));
   if (traits.pattern_option != nullptr)
@@ -126,11 +110,7 @@ void declare(CLI::App& app, const ScopeTraits& traits, Raw& raw, AnalyzeArgs& ar
       ->check(positive());
   add("--output_path", args.output_path, "PATH",
       "also write all scores to PATH.json and PATH.html");
-  add("--device", raw.device, "auto|cpu|npu", "where to compute; the result does not depend on it");
-  add("--trust_remote_code", raw.trust_remote_code, "True|False",
-      "accepted; nothing of the model folder is ever executed");
-  add("--threads", args.threads, "N", "CPU threads (default: all that this process may use)")
-      ->check(positive());
+  model.declare_machine(app, args.threads);
   app.add_flag("--quiet", args.quiet, "no progress lines");
 }
 
@@ -176,20 +156,12 @@ std::optional<AnalyzeArgs> parse_analyze_args(const std::vector<std::string>& gi
   AnalyzeArgs args;
   args.scope = traits.scope;
   args.metric = traits.metric;
-  Raw raw;
+  ModelOptions model;
   CLI::App app(traits.about, "msmodelslim analyze " + words[0]);
-  declare(app, traits, raw, args);
+  declare(app, traits, model, args);
   if (!parse_words(app, {words.begin() + 1, words.end()})) return std::nullopt;
-  if (raw.model_path.empty()) raw.model_path = raw.model;
-  if (raw.model_path.empty()) throw UsageError("no model folder is given", "add --model_path DIR");
-  if (!raw.model.empty() && raw.model != raw.model_path)
-    throw UsageError(fmt::format("two model folders are given: '{}' and --model_path '{}'",
-                                 raw.model, raw.model_path),
-                     "put the words of a list before another option, or drop one folder");
-  parse_device(raw.device);
-  parse_bool_option("--trust_remote_code", raw.trust_remote_code);
-  args.model_path = raw.model_path;
-  if (!raw.model_type.empty()) args.model_type = raw.model_type;
+  args.model_path = model.folder();
+  args.model_type = model.type();
   return args;
 }
 

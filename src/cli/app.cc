@@ -100,6 +100,15 @@ void report(const Error& error) {
   if (!error.remedy().empty()) std::fprintf(stderr, "Remedy: %s\n", error.remedy().c_str());
 }
 
+// What a user who stopped a command wants to know about what it was making.
+const char* after_interrupt(const std::string& command) {
+  if (command == "quant" || command == "traditional")
+    return "No output folder was made; the same command goes on where it was.\n";
+  if (command == "tune") return "The same command goes on where it was.\n";
+  if (command == "convert") return "No output folder was made.\n";
+  return "";
+}
+
 }  // namespace
 
 int run_app(int argc, char** argv) {
@@ -111,6 +120,7 @@ int run_app(int argc, char** argv) {
     return dispatch(argc, argv);
   } catch (const Error& error) {
     report(error);
+    if (interrupted() && argc > 1) std::fputs(after_interrupt(argv[1]), stderr);
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     log_error("cli", "[ResourceError] out of memory");

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/tensor_summary.h"
+#include "cli/diff_attribution.h"
 #include "cli/long_options.h"
 
 namespace msmodelslim {
@@ -112,6 +114,20 @@ void print(const std::vector<Difference>& tensors, const std::map<std::string, s
                stdout);
 }
 
+void print_summary(const std::vector<Difference>& tensors,
+                   const std::map<std::string, std::string>& types, std::size_t count) {
+  if (tensors.empty() && types.empty()) {
+    std::fputs(fmt::format("all {} tensors are equal\n", count).c_str(), stdout);
+    return;
+  }
+  std::fputs(fmt::format("{} of {} tensors and {} entries of the description differ; the first "
+                         "tensor is {}\n",
+                         tensors.size(), count, types.size(),
+                         tensors.empty() ? "none" : tensors.front().name)
+                 .c_str(),
+             stdout);
+}
+
 }  // namespace
 
 int run_diff(const std::vector<std::string>& words) {
@@ -119,10 +135,20 @@ int run_diff(const std::vector<std::string>& words) {
   std::string b;
   bool all = false;
   bool json = false;
+  AttributionOptions attribution;
   CLI::App app("Shows how two model folders or safetensors files differ; exit code 1 when they do",
                "msmodelslim diff");
   app.add_option("A", a, "folder, or *.safetensors")->type_name("PATH");
   app.add_option("B", b, "the other")->type_name("PATH");
+  app.add_option("--float_path", attribution.float_path,
+                 "the float model of both: also says in which block which of them loses more")
+      ->type_name("PATH");
+  app.add_option("--text", attribution.text, "what that is measured on (eval_en_zh.txt)")
+      ->type_name("FILE");
+  app.add_option("--seqlen", attribution.seqlen, "tokens per window (256)")
+      ->check(CLI::Range(2, 1 << 20));
+  app.add_option("--windows", attribution.windows, "windows, 0: all that fit (4)")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--all", all, "every tensor, not the first 20");
   app.add_flag("--json", json, "JSON instead of lines");
   try {
@@ -140,23 +166,18 @@ int run_diff(const std::vector<std::string>& words) {
   const TensorList right(b);
   const std::vector<Difference> tensors = differences(left, right);
   const auto types = type_differences(a, b);
-  if (json)
-    std::printf("%s\n", to_json(tensors, types).dump(2).c_str());
-  else
+  std::optional<Attribution> losses;
+  if (!attribution.float_path.empty()) losses = attribute(a, b, attribution);
+  if (json) {
+    Json result = to_json(tensors, types);
+    if (losses) result["attribution"] = losses->json();
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
     print(tensors, types, all ? SIZE_MAX : 20);
-  if (tensors.empty() && types.empty()) {
-    if (!json)
-      std::fputs(fmt::format("all {} tensors are equal\n", left.items().size()).c_str(), stdout);
-    return 0;
+    print_summary(tensors, types, std::max(left.items().size(), right.items().size()));
+    if (losses) print(*losses);
   }
-  if (!json)
-    std::fputs(fmt::format("{} of {} tensors and {} entries of the description differ; the first "
-                           "tensor is {}\n",
-                           tensors.size(), std::max(left.items().size(), right.items().size()),
-                           types.size(), tensors.empty() ? "none" : tensors.front().name)
-                   .c_str(),
-               stdout);
-  return 1;
+  return tensors.empty() && types.empty() ? 0 : 1;
 }
 
 }  // namespace msmodelslim

@@ -1,11 +1,11 @@
 #include "cli/quant_args.h"
 
-#include <CLI/CLI.hpp>
 #include <limits>
 
 #include "base/error.h"
 #include "cli/long_options.h"
 #include "cli/memory_budget.h"
+#include "cli/model_options.h"
 #include "recipe/join_words.h"
 
 namespace msmodelslim {
@@ -104,12 +104,9 @@ class Parser {
   }
 
  private:
-  // Later repetitions override earlier ones.
   template <typename T>
-  CLI::Option* add(const char* name, T& target, const char* value, const std::string& text) {
-    return app_.add_option(name, target, text)
-        ->type_name(value)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  CLI::Option* add(const char* name, T& target, const char* type, const std::string& text) {
+    return add_option(app_, name, target, type, text);
   }
 
   void add_model_options() {

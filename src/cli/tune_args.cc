@@ -4,8 +4,7 @@
 #include "advise/tune_plan.h"
 #include "base/error.h"
 #include "cli/command_line.h"
-#include "cli/device.h"
-#include "cli/long_options.h"
+#include "cli/model_options.h"
 #include "recipe/join_words.h"
 
 namespace msmodelslim {
@@ -20,30 +19,20 @@ const char* const kAbout =
     "  none of them      the best recipe with the types of --start (default: int8)\n"
     "Repeat the command to go on where it was stopped.";
 
-CLI::Validator positive() { return CLI::Range(1, 1 << 30).description(""); }
-
 // Values as they stand on the command line.
 struct Raw {
-  std::string model;
-  std::string model_path;
-  std::string model_type;
-  std::string device = "auto";
+  ModelOptions model;
   std::string timeout;
-  std::string trust_remote_code = "False";
   std::string calib_dataset;
 };
 
 void declare(CLI::App& app, Raw& raw, TuneArgs& args) {
   const auto add = [&](const char* name, auto& target, const char* type, const std::string& text) {
-    return app.add_option(name, target, text)
-        ->type_name(type)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    return add_option(app, name, target, type, text);
   };
-  add("model", raw.model, "DIR", "float model folder, same as --model_path");
-  add("--model_path", raw.model_path, "DIR", "float model folder");
+  raw.model.declare_model(app);
   add("--save_path", args.save_path, "DIR", "for quant_model/ and history/ (required)");
   add("--config", args.config, "FILE", "plan file, see docs/tune.md");
-  add("--model_type", raw.model_type, "NAME", "name in the support matrix");
   add("--start", args.start, "FILE|ID", "recipe to begin with, without --config");
   add("--target_bits", args.target_bits, "X", "bits per weight of the linears, on average")
       ->check(CLI::Range(1.0, 32.0).description(""));
@@ -64,16 +53,10 @@ void declare(CLI::App& app, Raw& raw, TuneArgs& args) {
   add("--part_tokens", args.part_tokens, "N",
       "tokens that each part's own KL is measured on, for --target_bits and --max_kl (512)")
       ->check(CLI::Range(2, 1 << 24).description(""));
-  add("--device", raw.device, "auto|cpu|npu[:i,j]",
-      "where to compute; the result does not depend on it");
-  add("--trust_remote_code", raw.trust_remote_code, "True|False",
-      "accepted; nothing of the model folder is ever executed");
-  add("--threads", args.threads, "N", "CPU threads (default: all that this process may use)")
-      ->check(positive());
+  raw.model.declare_machine(app, args.threads);
 }
 
 void check(const TuneArgs& args) {
-  if (args.model_path.empty()) throw UsageError("no model folder is given", "add --model_path DIR");
   if (args.save_path.empty())
     throw UsageError("no folder for the result is given", "add --save_path DIR");
   const bool mixed = args.target_bits || args.max_kl;
@@ -97,16 +80,10 @@ std::optional<TuneArgs> parse_tune_args(const std::vector<std::string>& words) {
   CLI::App app(kAbout, "msmodelslim tune");
   declare(app, raw, args);
   if (!parse_words(app, words)) return std::nullopt;
-  args.model_path = raw.model_path.empty() ? raw.model : raw.model_path;
-  if (!raw.model.empty() && raw.model != args.model_path)
-    throw UsageError(fmt::format("two model folders are given: '{}' and --model_path '{}'",
-                                 raw.model, raw.model_path),
-                     "put the words of a list before another option, or drop one folder");
+  args.model_path = raw.model.folder();
+  args.model_type = raw.model.type();
   check(args);
-  parse_device(raw.device);
-  parse_bool_option("--trust_remote_code", raw.trust_remote_code);
   if (app.count("--timeout") > 0) args.timeout = parse_duration(raw.timeout);
-  if (!raw.model_type.empty()) args.model_type = raw.model_type;
   if (!raw.calib_dataset.empty()) args.calib_dataset = raw.calib_dataset;
   if (args.types.empty()) args.types = {"w4a8", "w8a8", "float"};
   for (const std::string& type : args.types)

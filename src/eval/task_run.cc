@@ -125,6 +125,7 @@ void run_gsm8k(const TaskOptions& options, const std::vector<Question>& question
   SamplingParams params;
   params.temperature = 0;
   params.max_tokens = kAnswerTokens;
+  params.truncate_prompt_tokens = -1;  // the first examples are the first to go
   params.stop = {"Question:", "</s>", "<|im_end|>"};
   std::vector<std::string> prompts;
   for (std::size_t i = 0; i < questions.size(); ++i)

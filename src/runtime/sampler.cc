@@ -32,6 +32,9 @@ void check_params(const SamplingParams& params) {
   require(params.temperature >= 0, "temperature", params.temperature, "0 or above");
   require(params.top_p > 0 && params.top_p <= 1, "top_p", params.top_p, "above 0 and at most 1");
   require(params.top_k >= -1, "top_k", static_cast<double>(params.top_k), "-1, 0 or above");
+  const std::int64_t kept = params.truncate_prompt_tokens.value_or(-1);
+  require(kept == -1 || kept >= 1, "truncate_prompt_tokens", static_cast<double>(kept),
+          "-1, or 1 or above");
   require(params.min_p >= 0 && params.min_p <= 1, "min_p", params.min_p, "between 0 and 1");
   require(params.repetition_penalty > 0, "repetition_penalty", params.repetition_penalty,
           "above 0");

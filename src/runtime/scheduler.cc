@@ -30,6 +30,14 @@ const char* finish_name(Finish finish) {
   return "";
 }
 
+void Scheduler::truncate(std::vector<std::int32_t>* prompt, const SamplingParams& params) const {
+  if (!params.truncate_prompt_tokens) return;
+  std::int64_t kept = *params.truncate_prompt_tokens;
+  if (kept < 0) kept = std::max<std::int64_t>(1, runner_.max_length() - params.max_tokens);
+  const auto tokens = static_cast<std::int64_t>(prompt->size());
+  if (tokens > kept) prompt->erase(prompt->begin(), prompt->begin() + (tokens - kept));
+}
+
 void Scheduler::check(const std::vector<std::int32_t>& prompt, const SamplingParams& params) const {
   check_params(params);
   if (prompt.empty()) throw UsageError("the prompt has no tokens", "give it a text");
@@ -46,6 +54,7 @@ void Scheduler::check(const std::vector<std::int32_t>& prompt, const SamplingPar
 }
 
 std::int64_t Scheduler::add(std::vector<std::int32_t> prompt, const SamplingParams& params) {
+  truncate(&prompt, params);
   check(prompt, params);
   const std::int64_t id = next_id_++;
   const auto tokens = static_cast<std::int64_t>(prompt.size());

@@ -67,6 +67,7 @@ class Scheduler {
     SequenceCache cache;
     std::vector<TokenLogprobs> prompt_logprobs;
   };
+  void truncate(std::vector<std::int32_t>* prompt, const SamplingParams& params) const;
   // Tokens that a request took over; it has not been run.
   std::int64_t take_over(Request& request);
   void end(std::int64_t request);  // its keys and values are kept

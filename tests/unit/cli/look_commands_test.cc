@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "cli/diff_attribution.h"
 #include "cli/diff_command.h"
 #include "cli/inspect_command.h"
 #include "cli/quant_command.h"
@@ -84,6 +85,30 @@ TEST_F(LookCommands, DiffFindsWhatDiffers) {
   EXPECT_THROW(run_diff({a()}), UsageError);
   const Json json = parse_json(printed([] { return run_diff({a(), b(), "--json"}); }, 1), "output");
   EXPECT_FALSE(json["tensors"].empty());
+}
+
+TEST_F(LookCommands, DiffTellsWhereAFolderLosesMore) {
+  const std::vector<std::string> words = {
+      a(), b(), "--float_path", golden_dir() + "/models/qwen2", "--seqlen", "64", "--windows", "1"};
+  const std::string text = printed([&] { return run_diff(words); }, 1);
+  // B keeps the down_proj of block 0, the only block that A quantizes more of.
+  EXPECT_THAT(text, HasSubstr("They differ most in model.layers.0: A loses more there."));
+  std::vector<std::string> as_json = words;
+  as_json.emplace_back("--json");
+  const Json json =
+      parse_json(printed([&] { return run_diff(as_json); }, 1), "output")["attribution"];
+  EXPECT_EQ(json["blocks"].size(), 2U);
+  EXPECT_GT(json["a"]["kl"]["mean"].get<double>(), 0);
+}
+
+TEST(Attribution, GrowthIsWhatArisesInABlock) {
+  Attribution attribution;
+  attribution.a.errors = {0.1, 0.2, 0.4};
+  attribution.b.errors = {0.1, 0.5, 0.6};
+  EXPECT_THAT(attribution.growth_difference(),
+              testing::Pointwise(testing::DoubleNear(1e-12), {0.0, 0.3, -0.1}));
+  attribution.b.errors.clear();
+  EXPECT_TRUE(attribution.growth_difference().empty());
 }
 
 class DryRun : public LookCommands, public testing::WithParamInterface<const char*> {};

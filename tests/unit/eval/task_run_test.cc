@@ -116,5 +116,15 @@ TEST_F(TaskRunTest, AnswersAreGenerated) {
   EXPECT_TRUE(result.items[0].contains("text"));
 }
 
+TEST_F(TaskRunTest, QuestionsTooLongForTheModelLoseTheirBeginning) {
+  std::string question;
+  for (int i = 0; i < 400; ++i) question += "and one more ";
+  options_.data =
+      write("g.jsonl", "{\"question\": \"" + question + "\", \"answer\": \"two\\n#### 2\"}\n");
+  options_.shots = 0;
+  options_.max_model_len = 300;
+  EXPECT_TRUE(run_task(find_task("gsm8k").value(), options_).items[0].contains("text"));
+}
+
 }  // namespace
 }  // namespace msmodelslim

@@ -40,6 +40,14 @@ class SchedulerTest : public testing::Test {
   SamplingParams greedy_;
 };
 
+TEST_F(SchedulerTest, OnlyTheEndOfATruncatedPromptCounts) {
+  const std::vector<std::int32_t> end = alone(prompt(7, 33));
+  greedy_.truncate_prompt_tokens = 7;
+  EXPECT_EQ(alone(prompt(30, 10)), end);
+  greedy_.truncate_prompt_tokens = 0;
+  EXPECT_THROW(alone(prompt(30, 10)), UsageError);
+}
+
 TEST_F(SchedulerTest, RequestsJoinAndLeave) {
   const std::vector<std::vector<std::int32_t>> prompts = {prompt(5, 10), prompt(40, 3),
                                                           prompt(1, 77)};
