@@ -132,7 +132,7 @@ class Checker:
         for option in ("calib_dataset", "calib_file", "anti_dataset", "anti_calib_file", "anti_file"):
             for word in arguments.values.get(option, []):
                 workspace.put_calibration_set(word)
-        for option, count in (("data", 2), ("fewshot_file", 8)):
+        for option, count in (("data", 1), ("fewshot_file", 6)):
             for word in arguments.values.get(option, []):
                 workspace.put_questions(word, arguments.subcommand[1], count)
         for word in arguments.values.get("scratch_dir", []):
