@@ -1,6 +1,5 @@
 #include "cli/diff_command.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -9,8 +8,8 @@
 #include "base/error.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/tensor_summary.h"
+#include "cli/command_line.h"
 #include "cli/diff_attribution.h"
-#include "cli/long_options.h"
 
 namespace msmodelslim {
 namespace {
@@ -151,15 +150,7 @@ int run_diff(const std::vector<std::string>& words) {
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--all", all, "every tensor, not the first 20");
   app.add_flag("--json", json, "JSON instead of lines");
-  try {
-    std::vector<std::string> arguments = expand_long_options(words, {"all", "json", "help"});
-    std::reverse(arguments.begin(), arguments.end());
-    app.parse(arguments);
-  } catch (const CLI::CallForHelp& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    throw UsageError(fmt::format("diff: {}", e.what()), "see msmodelslim diff --help");
-  }
+  if (!parse_words(app, words)) return 0;
   if (a.empty() || b.empty())
     throw UsageError("diff: two folders or files are needed", "msmodelslim diff A B");
   const TensorList left(a);
