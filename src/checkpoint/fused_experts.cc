@@ -26,10 +26,12 @@ struct Part {
 
 class FusedFinder {
  public:
-  FusedFinder(const CheckpointReader& reader, const std::string& model_type, CodedTensors& found)
+  FusedFinder(const CheckpointReader& reader, const std::string& model_type, std::int64_t hidden,
+              CodedTensors& found)
       : reader_(reader),
         interleaved_(is_gpt_oss(model_type)),
         transposed_(interleaved_ || is_qwen3_vl(model_type)),
+        hidden_(hidden),
         found_(found) {}
 
   void add(const std::string& name) {
@@ -60,6 +62,15 @@ class FusedFinder {
     return view;
   }
 
+  // Of the floats of these experts: by down_proj, whose outputs are `hidden_`.
+  bool is_transposed(const std::string& owner) const {
+    const std::string down = owner + "down_proj";
+    if (interleaved_ || hidden_ == 0 || !reader_.has(down)) return transposed_;
+    const TensorView view = experts(down, 3);
+    if ((view.shape[1] == hidden_) == (view.shape[2] == hidden_)) return transposed_;
+    return view.shape[2] == hidden_;
+  }
+
   // The projections in a tensor of `rows` outputs.
   std::vector<Part> parts_of(const std::string& name, std::int64_t rows, bool both) const {
     if (!both) return {{"down_proj", 0, 1, rows}};
@@ -86,14 +97,15 @@ class FusedFinder {
   void add_floats(const std::string& owner, const std::string& name, bool both) {
     const TensorView view = experts(name, 3);
     if (!is_float(view.dtype)) fail(name, fmt::format("is {}", dtype_name(view.dtype)));
-    const std::int64_t rows = view.shape[transposed_ ? 2 : 1];
-    const std::int64_t columns = view.shape[transposed_ ? 1 : 2];
+    const bool transposed = is_transposed(owner);
+    const std::int64_t rows = view.shape[transposed ? 2 : 1];
+    const std::int64_t columns = view.shape[transposed ? 1 : 2];
     for (std::int64_t e = 0; e < view.shape[0]; ++e)
       for (const Part& part : parts_of(name, rows, both)) {
         const Shape shape = {part.rows, columns};
         const std::int64_t begin = e * rows * columns;
         const bool last = e + 1 == view.shape[0];
-        if (!transposed_) {
+        if (!transposed) {
           put(owner, e, part, ".weight", slice(view, begin + part.first * columns, shape), {name},
               last);
           continue;
@@ -160,6 +172,7 @@ class FusedFinder {
   const CheckpointReader& reader_;
   bool interleaved_;
   bool transposed_;
+  std::int64_t hidden_;
   CodedTensors& found_;
 };
 
@@ -174,10 +187,16 @@ bool is_fused_expert(const std::string& name, const std::string& model_type) {
 }
 
 void find_fused_experts(const CheckpointReader& reader, const std::string& model_type,
-                        CodedTensors& found) {
-  FusedFinder finder(reader, model_type, found);
+                        std::int64_t hidden, CodedTensors& found) {
+  FusedFinder finder(reader, model_type, hidden, found);
+  const auto is_floats = [&](const std::string& name) {
+    if (hidden == 0 || !is_fused_expert(name, "qwen3_5_moe")) return false;
+    const TensorView view = reader.at(name);
+    return view.shape.size() == 3 && is_float(view.dtype) &&
+           (view.shape[1] == hidden || view.shape[2] == hidden);
+  };
   for (const std::string& name : reader.names())
-    if (is_fused_expert(name, model_type)) finder.add(name);
+    if (is_fused_expert(name, model_type) || is_floats(name)) finder.add(name);
 }
 
 }  // namespace msmodelslim

@@ -4,7 +4,9 @@
 //
 //   X.experts.gate_up_proj, X.experts.down_proj   ->   X.experts.E.{gate,up,down}_proj.weight
 //
-//   Qwen3.5        [E, 2 inner, hidden], gate rows first    [E, hidden, inner]
+//   Qwen3.5        [E, 2 inner, hidden], gate rows first    [E, hidden, inner]; so does
+//   transformers 5
+//                  write other families
 //   Qwen3-VL       [E, hidden, 2 inner], gate columns first [E, inner, hidden]
 //   GPT-OSS        [E, hidden, 2 inner], columns gate, up, gate ...   [E, inner, hidden]
 //                  with gate_up_proj_bias [E, 2 inner] and down_proj_bias [E, hidden]
@@ -21,9 +23,10 @@ namespace msmodelslim {
 // the text model.
 bool is_fused_expert(const std::string& name, const std::string& model_type);
 
-// Adds the linears to `found`; nothing for other families, whose layout is not known. Throws
-// DataError for shapes that do not fit.
+// Adds the linears to `found`. `hidden`: of the text model, 0 when it is not known; it tells the
+// two orders of rows and columns apart, else the family does, and families that are not named above
+// need it. Throws DataError for shapes that do not fit.
 void find_fused_experts(const CheckpointReader& reader, const std::string& model_type,
-                        CodedTensors& found);
+                        std::int64_t hidden, CodedTensors& found);
 
 }  // namespace msmodelslim

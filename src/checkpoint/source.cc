@@ -88,12 +88,20 @@ std::string text_model_type(const Json& config) {
   return type.is_string() ? type.get<std::string>() : "";
 }
 
+// 0 when it is not known.
+std::int64_t text_hidden_size(const Json& config) {
+  if (!config.is_object()) return 0;
+  const Json hidden = config_value(config.value("text_config", config), "hidden_size");
+  return hidden.is_number_unsigned() ? hidden.get<std::int64_t>() : 0;
+}
+
 class Finder {
  public:
   Finder(const CheckpointReader& reader, const Json& config, std::optional<DType> values)
       : reader_(reader), quantization_(config_value(config, "quantization_config")) {
     dtype_ = values ? *values : values_dtype(config);
     model_type_ = text_model_type(config);
+    hidden_ = text_hidden_size(config);
     const Json size = config_value(quantization_, "weight_block_size");
     if (!size.is_array() || size.size() != 2) return;
     for (std::size_t i = 0; i < 2; ++i)
@@ -124,7 +132,7 @@ class Finder {
     }
     // Without codes such names mean something else.
     if (found_.tensors.empty()) found_.dropped.clear();
-    find_fused_experts(reader_, model_type_, found_);
+    find_fused_experts(reader_, model_type_, hidden_, found_);
     return std::move(found_);
   }
 
@@ -296,6 +304,7 @@ class Finder {
   const CheckpointReader& reader_;
   Json quantization_;
   std::string model_type_;
+  std::int64_t hidden_ = 0;  // 0: not known
   DType dtype_ = DType::kBF16;
   std::array<std::int64_t, 2> block_ = {128, 128};
   CodedTensors found_;

@@ -9,9 +9,15 @@
 namespace msmodelslim {
 namespace {
 
-// config.json model_type of the pedigrees that have another name.
+// config.json model_type of the models and pedigrees that have another name.
 const std::map<std::string, std::string>& config_types() {
-  static const std::map<std::string, std::string> types = {{"qwen1_5", "qwen2"},
+  static const std::map<std::string, std::string> types = {{"Qwen3.5-27B", "qwen3_5_text"},
+                                                           {"Qwen3.6-27B", "qwen3_5_text"},
+                                                           {"qwen3_5_moe", "qwen3_5_moe_text"},
+                                                           {"deepseek_v3_2", "deepseek_v32"},
+                                                           {"glm_5", "glm_moe_dsa"},
+                                                           {"qwen3_vl_moe", "qwen3_moe"},
+                                                           {"qwen1_5", "qwen2"},
                                                            {"qwen2", "qwen2"},
                                                            {"qwen2_5", "qwen2"},
                                                            {"qwq", "qwen2"},
@@ -27,27 +33,32 @@ const std::map<std::string, std::string>& config_types() {
   return types;
 }
 
+// Nothing where the pedigree's name is that of config.json.
+const std::string* other_config_type(const ModelType& type) {
+  for (const std::string& key : {type.name, type.pedigrees.front()})
+    if (const auto it = config_types().find(key); it != config_types().end()) return &it->second;
+  return nullptr;
+}
+
 void warn_about_contradiction(const ModelType& type, const ModelConfig& config) {
   if (!type.known || type.pedigrees.empty()) return;
-  const auto expected = config_types().find(type.pedigrees.front());
+  const std::string* expected = other_config_type(type);
   const std::string found = config.text_or("model_type", "");
-  if (expected == config_types().end() || found.empty() || expected->second == found) return;
+  if (expected == nullptr || found.empty() || *expected == found) return;
   std::vector<std::string> same_family;
   for (const std::string& name : model_type_names()) {
-    const ModelType other = find_model_type(name);
-    const auto it = config_types().find(other.pedigrees.front());
-    if (it != config_types().end() && it->second == found) same_family.push_back(name);
+    const std::string* other = other_config_type(find_model_type(name));
+    if (other != nullptr && *other == found) same_family.push_back(name);
   }
-  log_warning("quant", "--model_type {} is a {} model, {} says \"{}\"{}", type.name,
-              expected->second, config.path(), found, did_you_mean(type.name, same_family));
+  log_warning("quant", "--model_type {} is a {} model, {} says \"{}\"{}", type.name, *expected,
+              config.path(), found, did_you_mean(type.name, same_family));
 }
 
 }  // namespace
 
 std::string config_type_of(const ModelType& type) {
-  const std::string& pedigree = type.pedigrees.front();
-  const auto it = config_types().find(pedigree);
-  return it == config_types().end() ? pedigree : it->second;
+  const std::string* other = other_config_type(type);
+  return other == nullptr ? type.pedigrees.front() : *other;
 }
 
 ModelType choose_model_type(const std::optional<std::string>& given, const std::string& model_path,

@@ -195,7 +195,7 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     gate_up = std::make_unique<Linear>(*block_spec.gate_up, checkpoint);
     return;
   }
-  gate = Linear(block_spec.gate, checkpoint);
+  if (block_spec.is_gated()) gate = Linear(block_spec.gate, checkpoint);
   up = Linear(block_spec.up, checkpoint);
 }
 
@@ -216,6 +216,7 @@ std::vector<Linear*> Block::attention_linears() {
 
 std::vector<Linear*> Block::mlp_inputs() {
   if (gate_up) return {gate_up.get()};
+  if (!spec->is_gated()) return {&up};
   return {&gate, &up};
 }
 

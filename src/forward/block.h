@@ -53,8 +53,8 @@ struct Norm {
   // A norm without a name leaves what it reads as it is, and has no weight.
   Norm(const NormSpec& norm_spec, const CheckpointReader& checkpoint);
   NormSpec spec;
-  std::vector<float> weight;  // [size], the factor itself
-  std::vector<float> bias;    // [size] or empty; no family has one, smoothing may add it
+  std::vector<float> weight;  // [heads * size], the factor itself
+  std::vector<float> bias;    // [size] or empty; smoothing may add it
   bool changed = false;
   const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
   bool exists() const { return !spec.name.empty(); }

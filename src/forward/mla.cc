@@ -96,10 +96,11 @@ class LatentAttention {
   // x [rows * heads, stride], of which the first `rope` values of a row are rotated.
   void rotate(float* x, std::int64_t heads, std::int64_t stride) {
     const RopeTable& rope = *context_.rope;
+    const auto turn = spec_.rope_pairs ? rotate_pairs : rotate_half;
     for (const Sequence& s : context_.sequences)
       parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-        rotate_pairs(x + (s.begin + begin) * heads * stride, end - begin, heads, stride,
-                     rope.half(), rope.cos(), rope.sin(), s.position + begin);
+        turn(x + (s.begin + begin) * heads * stride, end - begin, heads, stride, rope.half(),
+             rope.cos(), rope.sin(), s.position + begin);
       });
   }
 

@@ -113,10 +113,14 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   float* q = ws.q.data();
   float* k = ws.k.data();
   float* v = ws.v.data();
-  if (block.q_norm) normalize(*block.q_norm, q, q, rows * q_width / block.q_norm->spec.size);
-  if (block.k_norm) normalize(*block.k_norm, k, k, rows * kv_width / block.k_norm->spec.size);
+  const auto normalize_keys = [&] {
+    if (block.q_norm) normalize(*block.q_norm, q, q, rows * q_width / block.q_norm->spec.size);
+    if (block.k_norm) normalize(*block.k_norm, k, k, rows * kv_width / block.k_norm->spec.size);
+  };
+  if (!block.spec->late_qk_norm) normalize_keys();
   rotate(model, block, context, q, model.heads);
   rotate(model, block, context, k, model.kv_heads);
+  if (block.spec->late_qk_norm) normalize_keys();
   for (Tap* tap : context.taps) tap->see_kv(block, k, v, rows, context.sequences);
   if (context.kv_op != nullptr) context.kv_op->apply(block, k, v, rows);
   float* out = sized(ws.attention, rows * q_width);
@@ -128,6 +132,7 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   shape.cap = static_cast<float>(model.score_cap);
   shape.window = block.spec->window;
   if (!block.sinks.empty()) shape.sinks = block.sinks.data();
+  if (!model.alibi.empty()) shape.slopes = model.alibi.data();
   std::vector<DecodeItem> single;  // sequences with one new token
   for (std::size_t i = 0; i < context.sequences.size(); ++i) {
     const Sequence& s = context.sequences[i];
@@ -169,7 +174,10 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   std::copy_n(in, rows * h, hidden);
   apply(context, block.o, ws.attention.data(), rows, part, ws);
   add_part(model, block.attention_out_norm.get(), part, rows, hidden);
-  if (!block.spec->parallel) normalize(block.post_attention_norm, hidden, normed, rows);
+  if (!block.spec->parallel)
+    normalize(block.post_attention_norm, hidden, normed, rows);
+  else if (block.post_attention_norm.exists())
+    normalize(block.post_attention_norm, in, normed, rows);
   if (block.moe) {
     run_moe(*block.moe, block, normed, hidden, rows, context, ws);
     if (out != nullptr) std::copy_n(hidden, rows * h, out);

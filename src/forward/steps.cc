@@ -22,6 +22,12 @@ void center(const float* x, std::int64_t rows, std::int64_t width, float* out) {
   }
 }
 
+void gelu_erf_mul(const float* gate, const float* up, float* out, std::int64_t count) {
+  const float root = 1 / std::numbers::sqrt2_v<float>;
+  for (std::int64_t i = 0; i < count; ++i)
+    out[i] = 0.5F * gate[i] * (1 + std::erf(root * gate[i])) * up[i];
+}
+
 void gelu_mul(const float* gate, const float* up, float* out, std::int64_t count) {
   const float root = std::sqrt(2.0F * std::numbers::inv_pi_v<float>);
   for (std::int64_t i = 0; i < count; ++i) {
@@ -45,6 +51,7 @@ void activate(Activation activation, float* gate, const float* up, std::int64_t 
     float* at = gate + begin * inner;
     const std::int64_t count = (end - begin) * inner;
     const auto make = activation == Activation::kSilu       ? silu_mul
+                      : activation == Activation::kGelu     ? gelu_erf_mul
                       : activation == Activation::kGeluTanh ? gelu_mul
                                                             : clamped_swish_mul;
     make(at, up + begin * inner, at, count);
@@ -65,8 +72,15 @@ void normalize(const Norm& norm, const float* x, float* out, std::int64_t rows) 
       center(from, end - begin, width, out + begin * width);
       from = out + begin * width;
     }
-    rms_norm(from, norm.weight.data(), norm.bias_or_null(), static_cast<float>(norm.spec.eps),
-             out + begin * width, end - begin, width);
+    const auto eps = static_cast<float>(norm.spec.eps);
+    if (norm.spec.heads == 1) {
+      rms_norm(from, norm.weight.data(), norm.bias_or_null(), eps, out + begin * width, end - begin,
+               width);
+      return;
+    }
+    for (std::int64_t r = begin; r < end; ++r)
+      rms_norm(from + (r - begin) * width, norm.weight.data() + r % norm.spec.heads * width,
+               nullptr, eps, out + r * width, 1, width);
   });
 }
 
@@ -117,6 +131,9 @@ float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t 
     apply(context, *block.gate_up, x, rows, both, ws);
     take_columns(both, rows, 2 * inner, 0, inner, gate);
     take_columns(both, rows, 2 * inner, inner, inner, up);
+  } else if (!block.spec->is_gated()) {
+    apply(context, block.up, x, rows, gate, ws);
+    std::fill_n(up, rows * inner, 1.0F);
   } else {
     apply(context, block.gate, x, rows, gate, ws);
     apply(context, block.up, x, rows, up, ws);

@@ -35,6 +35,12 @@ void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores
                    std::int64_t count) {
   if (shape.sinks != nullptr)
     return softmax_with_sink(shape.scale, shape.sinks[head], scores, count);
+  if (shape.slopes != nullptr) {
+    for (std::int64_t i = 0; i < count; ++i)
+      scores[i] = scores[i] * shape.scale - shape.slopes[head] * static_cast<float>(count - 1 - i);
+    softmax(scores, 1, count);
+    return;
+  }
   if (shape.cap <= 0) {
     softmax(scores, shape.scale, count);
     return;

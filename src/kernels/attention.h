@@ -16,10 +16,13 @@ struct AttentionShape {
   std::int64_t value_dim = 0;    // of v and out; 0: head_dim
   float cap = 0;                 // > 0: scaled scores become cap * tanh(score / cap)
   const float* sinks = nullptr;  // [heads]: a score without a key, which takes its share
+  // ALiBi, [heads]: a scaled score falls by it with every key between query and key.
+  const float* slopes = nullptr;
   const std::uint8_t* allowed = nullptr;  // [query_rows, key_rows]: 0 hides a key; attention() only
 };
 
-// Softmax of the shape's scaled and capped scores of a head, in place.
+// Softmax of the shape's scaled and capped scores of a head, in place; the last is of the query's
+// own key.
 void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores,
                    std::int64_t count);
 

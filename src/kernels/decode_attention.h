@@ -24,8 +24,8 @@ struct DecodeItem {
   float* out = nullptr;      // like q
 };
 
-// Heads, head_dim, scale, cap, window and sinks are those of `shape`. All threads; a result depends
-// neither on their number nor on the other items.
+// Heads, head_dim, scale, cap, window, sinks and slopes are those of `shape`. All threads; a result
+// depends neither on their number nor on the other items.
 void decode_attention(const AttentionShape& shape, const std::vector<DecodeItem>& items);
 
 }  // namespace msmodelslim

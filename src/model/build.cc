@@ -1,5 +1,6 @@
 #include "model/build.h"
 
+#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -43,6 +44,9 @@ std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::
     case WindowRule::kAllLayers:
       windowed = true;
       break;
+    case WindowRule::kAllWhenUsed:
+      windowed = config.flag_or("use_sliding_window", false);
+      break;
     case WindowRule::kUseSlidingWindow:
       windowed = config.flag_or("use_sliding_window", false) &&
                  layer >= config.size_or("max_window_layers", 28);
@@ -57,9 +61,11 @@ std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::
   return windowed ? config.size("sliding_window") : 0;
 }
 
-// SmolLM3: layers of a 0 in this list have no positions.
+// SmolLM3: layers of a 0 in this list have no positions; without the list every so many-th layer.
 bool has_rope(const ModelConfig& config, std::int64_t layer) {
-  if (!config.has("no_rope_layers") || !config.json().at("no_rope_layers").is_array()) return true;
+  if (!config.has("no_rope_layers") || !config.json().at("no_rope_layers").is_array())
+    return !config.has("no_rope_layer_interval") ||
+           (layer + 1) % config.size("no_rope_layer_interval") != 0;
   const Json& list = config.json().at("no_rope_layers");
   return static_cast<std::size_t>(layer) >= list.size() ||
          list[static_cast<std::size_t>(layer)] != 0;
@@ -76,11 +82,17 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
   const std::string qkv = fmt::format("{}.{}", attention, traits.names->qkv);
   if (holds(family.qk_norm, config, "use_qk_norm")) {
     const auto norm = [&](const char* name, std::int64_t width) {
-      return NormSpec{attention + name, traits.whole_norm ? width : spec.head_dim, eps,
-                      traits.one_plus};
+      // Cohere's have a weight for each head.
+      return NormSpec{fmt::format("{}.{}", attention, name),
+                      traits.whole_norm ? width : spec.head_dim,
+                      eps,
+                      traits.one_plus,
+                      traits.centered,
+                      traits.centered ? width / spec.head_dim : 1};
     };
-    block.q_norm = norm(".q_norm", q_width);
-    block.k_norm = norm(".k_norm", kv_width);
+    block.q_norm = norm(traits.q_norm, q_width);
+    block.k_norm = norm(traits.k_norm, kv_width);
+    block.late_qk_norm = traits.late_qk_norm;
   }
   block.query_gate = traits.query_gate;
   block.q = {attention + ".q_proj", h,  (block.query_gate ? 2 : 1) * q_width, bias,
@@ -93,7 +105,8 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
     block.qkv = LinearSpec{qkv, h, q_width + 2 * kv_width, bias, Role::kQueryKeyValue, ""};
 }
 
-void add_norms(const FamilyRow& family, std::int64_t hidden, double eps, BlockSpec& block) {
+void add_norms(const FamilyRow& family, const ModelConfig& config, std::int64_t hidden, double eps,
+               BlockSpec& block) {
   const FamilyTraits& traits = family.traits;
   const auto norm = [&](const char* name) {
     return NormSpec{fmt::format("{}.{}", block.name, name), hidden, eps, traits.one_plus,
@@ -117,6 +130,9 @@ void add_norms(const FamilyRow& family, std::int64_t hidden, double eps, BlockSp
       block.attention_out_norm = norm("post_self_attn_layernorm");
       block.mlp_out_norm = norm("post_mlp_layernorm");
       break;
+    case NormPlaces::kTwoParallel:
+      block.parallel = config.flag_or("use_parallel_residual", true);
+      break;
     case NormPlaces::kPre:
       break;
   }
@@ -135,7 +151,10 @@ void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hi
   if (family.traits.fused_gate_up)
     block.gate_up = LinearSpec{
         fmt::format("{}.{}", name, names.gate_up), hidden, 2 * inner, bias, Role::kGateUp, ""};
-  block.gate = std::move(mlp.gate);
+  if (*names.gate == '\0')
+    mlp.up.group = "";
+  else
+    block.gate = std::move(mlp.gate);
   block.up = std::move(mlp.up);
   block.down = std::move(mlp.down);
 }
@@ -148,7 +167,7 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   block.attention = modules.attention;
   block.mlp = modules.mlp;
   const std::int64_t h = spec.hidden;
-  add_norms(family, h, eps, block);
+  add_norms(family, config, h, eps, block);
   block.delta = build_delta(config, block.name, layer, h, eps);
   const std::string attention = block.attention_name();
   if (family.mla)
@@ -169,8 +188,20 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   block.moe = build_moe(config, block.name, layer, h);
   if (!block.moe) add_mlp(family, config, h, block);
   block.window = block.delta ? 0 : window_of(family, config, layer);
-  block.rope = has_rope(config, layer);
+  block.rope = spec.alibi.empty() && has_rope(config, layer) &&
+               (!family.traits.window_rope || block.window > 0);
   return block;
+}
+
+// 2^(-8i/n) for i = 1 ... n, the largest power of 2 that fits; the other heads: those between.
+std::vector<float> alibi_slopes(std::int64_t heads) {
+  const auto n = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(heads)));
+  std::vector<float> slopes;
+  for (std::int64_t i = 1; i <= n; ++i)
+    slopes.push_back(std::exp2(-8.0F * static_cast<float>(i) / static_cast<float>(n)));
+  for (std::int64_t i = 1; static_cast<std::int64_t>(slopes.size()) < heads; i += 2)
+    slopes.push_back(std::exp2(-4.0F * static_cast<float>(i) / static_cast<float>(n)));
+  return slopes;
 }
 
 // Sizes of the heads.
@@ -199,6 +230,7 @@ void add_heads(ModelSpec& spec, const FamilyRow& family, const ModelConfig& conf
   spec.rope = read_rope(config, spec.head_dim);
   spec.score_scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
   spec.key_width = spec.value_width = spec.kv_heads * spec.head_dim;
+  if (config.flag_or("alibi", false)) spec.alibi = alibi_slopes(spec.heads);
 }
 
 Activation read_activation(const ModelConfig& config, Activation standard) {
@@ -206,9 +238,12 @@ Activation read_activation(const ModelConfig& config, Activation standard) {
   const std::string name = config.text_or(key, "");
   if (name.empty()) return standard;
   if (name == "silu" || name == "swish") return Activation::kSilu;
-  if (name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
+  // Old files of Gemma say "gelu" and mean the other.
+  if (name == "gelu" && standard != Activation::kGeluTanh) return Activation::kGelu;
+  for (const char* by_tanh : {"gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh"})
+    if (name == by_tanh) return Activation::kGeluTanh;
   throw DataError(fmt::format("{}: {} \"{}\" is not supported", config.path(), key, name),
-                  "supported: silu, gelu_pytorch_tanh");
+                  "supported: silu, gelu, gelu_new, gelu_fast, gelu_pytorch_tanh");
 }
 
 // A factor that config.json may name; Granite's, Cohere's and Gemma's.
@@ -219,16 +254,15 @@ void add_factors(ModelSpec& spec, const FamilyRow& family, const ModelConfig& co
     spec.score_scale = config.number_or("attention_multiplier", spec.score_scale);
     spec.logit_scale = 1 / config.number_or("logits_scaling", 1);
   }
-  if (spec.model_type == "cohere") spec.logit_scale = config.number_or("logit_scale", 0.0625);
+  if (family.traits.norms == NormPlaces::kParallel)
+    spec.logit_scale = config.number_or("logit_scale", 0.0625);
   if (family.traits.root_embedding)
     spec.embedding_scale = std::sqrt(static_cast<double>(spec.hidden));
   if (!family.traits.query_scalar) return;
   spec.score_scale = 1 / std::sqrt(config.number_or("query_pre_attn_scalar", 256));
-  const bool gemma2 = spec.model_type == "gemma2";
-  spec.score_cap = config.number_or("attn_logit_softcapping", 0);
+  // Gemma 3 has the key and does not use it.
+  if (spec.model_type == "gemma2") spec.score_cap = config.number_or("attn_logit_softcapping", 0);
   spec.logit_cap = config.number_or("final_logit_softcapping", 0);
-  if (gemma2 && !config.json().contains("attn_logit_softcapping")) spec.score_cap = 50;
-  if (gemma2 && !config.json().contains("final_logit_softcapping")) spec.logit_cap = 30;
 }
 
 // The table's dtype is what the scale is rounded to.
@@ -276,14 +310,6 @@ struct Architecture {
 Architecture architecture_of(const ModelConfig& config, const CheckpointReader& checkpoint) {
   const std::string type = config.text_or("model_type", "");
   const std::string architecture = config.architecture();
-  // Baichuan's 13B models are the only ones of this width.
-  const bool alibi = type == "baichuan" && config.size_or("hidden_size", 0) == 5120;
-  if (alibi)
-    return {{},
-            config.path() +
-                ": the positions of this Baichuan model are ALiBi's, which are not "
-                "supported",
-            "give a Baichuan 7B, or take a recipe that needs no data"};
   if (const FamilyRow* row = find_family(type, architecture)) return {*row, "", ""};
   const LlamaShape shape = llama_shape(config, checkpoint);
   if (shape.row) return {shape.row, "", ""};
@@ -330,9 +356,6 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   spec.max_position = config.size_or("max_position_embeddings", 2048);
   spec.activation = read_activation(config, family->traits.activation);
   spec.rope_pairs = family->traits.rope_pairs;
-  if (config.text_or("model_type", "") == "cohere" && config.flag_or("use_qk_norm", false))
-    throw DataError(config.path() + ": use_qk_norm of Cohere is not supported",
-                    "models of this family without it are");
   add_heads(spec, *family, config);
   add_factors(spec, *family, config);
   const double eps = config.number_or(family->traits.centered ? "layer_norm_eps" : "rms_norm_eps",
@@ -377,7 +400,8 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
     if (l.bias) check_tensor(checkpoint, l.name + ".bias", {l.out}, problems);
   };
   const auto norm = [&](const NormSpec& n) {
-    check_tensor(checkpoint, n.name + ".weight", {n.size}, problems);
+    const Shape shape = n.heads == 1 ? Shape{n.size} : Shape{n.heads, n.size};
+    check_tensor(checkpoint, n.name + ".weight", shape, problems);
   };
   check_tensor(checkpoint, spec.embedding + ".weight", {spec.vocab, spec.hidden}, problems);
   for (const BlockSpec& block : spec.blocks) {

@@ -60,6 +60,7 @@ MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, const std::
   mla.rope = config.size("qk_rope_head_dim");
   mla.value = config.size("v_head_dim");
   mla.latent = config.size("kv_lora_rank");
+  mla.rope_pairs = config.flag_or("rope_interleave", true);
   mla.scale = score_scale(model.rope, mla.nope + mla.rope);
   const std::int64_t q_width = model.heads * (mla.nope + mla.rope);
   // What engines fuse; without q_a the linears stand alone.

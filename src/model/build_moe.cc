@@ -78,11 +78,12 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
                                  std::int64_t layer, std::int64_t hidden) {
   const MoeRow* row = find_moe_row(config.text_or("model_type", ""));
   if (row == nullptr || !has_experts(*row, config, layer)) return std::nullopt;
+  // transformers 5 writes the second name for families that had another.
+  const char* experts_key = config.has(row->experts) ? row->experts : "num_local_experts";
+  if (config.number_or(experts_key, 1) == 0) return std::nullopt;
+  const std::int64_t experts = config.size(experts_key);
   MoeSpec moe;
   moe.name = fmt::format("{}.{}", block, row->module);
-  // transformers 5 writes the second name for families that had another.
-  const std::int64_t experts =
-      config.size(config.has(row->experts) ? row->experts : "num_local_experts");
   constexpr std::int64_t kMostExperts = 1 << 16;
   if (experts > kMostExperts)
     throw DataError(fmt::format("{}: \"{}\" is {}, more than {}", config.path(), row->experts,

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "model/class_defaults.h"
 #include "model/config_aliases.h"
 
 namespace msmodelslim {
@@ -13,12 +14,14 @@ namespace {
 const std::string& plain_model_type(const std::string& name) {
   static const std::map<std::string, std::string> names = {{"qwen2_vl", "qwen2"},
                                                            {"qwen2_vl_text", "qwen2"},
+                                                           {"ministral", "mistral"},
                                                            {"qwen2_5_vl", "qwen2"},
                                                            {"qwen2_5_vl_text", "qwen2"},
                                                            {"qwen2_5_omni_text", "qwen2"},
                                                            {"qwen3_vl_text", "qwen3"},
                                                            {"qwen3_vl_moe_text", "qwen3_moe"},
                                                            {"qwen3_omni_moe_text", "qwen3_moe"},
+                                                           {"glm4v_text", "glm4"},
                                                            {"glm4v_moe_text", "glm4_moe"}};
   const auto it = names.find(name);
   return it == names.end() ? name : it->second;
@@ -38,9 +41,10 @@ Json as_text_model(Json config) {
     for (const auto& [key, value] : text.items())
       if (key != "architectures" || !config.contains(key)) config[key] = value;
   }
+  add_usual_keys(config);
   if (config.contains("model_type") && config["model_type"].is_string())
     config["model_type"] = plain_model_type(config["model_type"].get<std::string>());
-  add_usual_keys(config);
+  add_class_defaults(config);
   return config;
 }
 

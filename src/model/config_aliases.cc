@@ -1,5 +1,6 @@
 #include "model/config_aliases.h"
 
+#include <algorithm>
 #include <string>
 
 namespace msmodelslim {
@@ -45,17 +46,57 @@ void chatglm(Json& config) {
   set(config, "add_qkv_bias", true);
 }
 
+// The published 13B models; those with RoPE say how many positions there are.
+void baichuan(Json& config) {
+  set(config, "alibi",
+      config.value("hidden_size", Json()) == 5120 || !has(config, "max_position_embeddings"));
+  copy(config, "max_position_embeddings", "model_max_length");
+}
+
+// Numbers may be lists of one for each layer; those of the published models do not differ.
+Json first_of(const Json& config, const char* key) {
+  if (!has(config, key)) return {};
+  const Json& value = config.at(key);
+  const bool same = value.is_array() && !value.empty() &&
+                    std::all_of(value.begin(), value.end(),
+                                [&](const Json& one) { return one == value.front(); });
+  return same ? value.front() : value;
+}
+
+void hunyuan_moe(Json& config) {
+  for (const char* key : {"num_experts", "moe_topk", "moe_intermediate_size", "num_shared_expert"})
+    if (has(config, key)) config[key] = first_of(config, key);
+  copy(config, "num_experts_per_tok", "moe_topk");
+  copy(config, "moe_intermediate_size", "intermediate_size");
+  const double width = number(config, "intermediate_size", 0);
+  set(config, "shared_width",
+      static_cast<std::int64_t>(width * number(config, "num_shared_expert", 1)));
+}
+
+void gpt_neox(Json& config) {
+  copy(config, "partial_rotary_factor", "rotary_pct");
+  copy(config, "rope_theta", "rotary_emb_base");
+}
+
 }  // namespace
 
 void add_usual_keys(Json& config) {
   const Json type = config.value("model_type", Json());
   if (type == "qwen") qwen(config);
   if (type == "chatglm") chatglm(config);
-  if (type == "baichuan") copy(config, "max_position_embeddings", "model_max_length");
+  if (type == "qwen3_vl_moe_text" || type == "qwen3_omni_moe_text")
+    set(config, "norm_topk_prob", true);
+  if (type == "qwen2_moe") {
+    copy(config, "attention_bias", "qkv_bias");
+    set(config, "attention_bias", true);
+  }
+  if (type == "baichuan") baichuan(config);
+  if (type == "hunyuan_v1_moe") hunyuan_moe(config);
+  if (type == "gpt_neox") gpt_neox(config);
+  if (type == "starcoder2") copy(config, "layer_norm_eps", "norm_epsilon");
+  if (type == "olmo3") copy(config, "rope_local_base_freq", "rope_theta");
   if (type != "gpt_oss") return;
   copy(config, "num_experts_per_tok", "experts_per_token");
-  set(config, "rms_norm_eps", 1e-5);
-  set(config, "attention_bias", true);
 }
 
 }  // namespace msmodelslim

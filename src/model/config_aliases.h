@@ -5,8 +5,8 @@
 
 namespace msmodelslim {
 
-// Adds the usual keys of config.json beside the family's own (`model_type`: InternLM2, Baichuan,
-// Qwen 1, ChatGLM, GPT-OSS); keys that are there stay.
+// Adds the usual keys of config.json beside the family's own, as `model_type` says; keys that are
+// there stay.
 void add_usual_keys(Json& config);
 
 }  // namespace msmodelslim

@@ -124,6 +124,11 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   rope.kind =
       kind_of(scaling.text_or("rope_type", scaling.text_or("type", "default")), config.path());
   rope.factor = scaling.number_or("factor", 1);
+  if (rope.kind == RopeKind::kDynamic && scaling.has("alpha")) {  // HunYuan: for every length
+    const auto dim = static_cast<double>(rope.dim);
+    rope.theta *= std::pow(scaling.number_or("alpha", 1), dim / (dim - 2));
+    rope.kind = RopeKind::kDefault;
+  }
   rope.original_max_position =
       scaling.size_or("original_max_position_embeddings",
                       config.size_or("original_max_position_embeddings", rope.max_position));

@@ -29,10 +29,12 @@ std::vector<const LinearSpec*> MlaSpec::linears() const {
 }
 
 bool BlockSpec::smooths_keys() const {
-  return has_keys() && !qkv && rope && (!q_norm || q_norm->size < q.out);
+  return has_keys() && !qkv && rope && (!q_norm || (q_norm->size < q.out && q_norm->heads == 1));
 }
 
-bool BlockSpec::is_plain() const { return smooths_keys() && can_rotate() && !moe; }
+bool BlockSpec::is_plain() const {
+  return smooths_keys() && can_rotate() && !moe && !parallel && !late_qk_norm && is_gated();
+}
 
 bool BlockSpec::can_rotate() const {
   return !input_norm.name.empty() && !post_attention_norm.name.empty() && !input_norm.centered &&
@@ -62,8 +64,10 @@ std::vector<const LinearSpec*> BlockSpec::linears() const {
     append(all, moe->linears());
   else if (gate_up)
     append(all, {&*gate_up, &down});
-  else
+  else if (is_gated())
     append(all, {&gate, &up, &down});
+  else
+    append(all, {&up, &down});
   if (mtp) all.push_back(&mtp->projection);
   return all;
 }

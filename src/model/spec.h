@@ -52,14 +52,16 @@ struct NormSpec {
   std::string name;  // "": the block has no such norm, what it reads goes on as it is
   std::int64_t size = 0;
   double eps = 1e-6;
-  bool one_plus = false;  // the file holds the weight less 1
-  bool centered = false;  // LayerNorm: the mean is taken off first
+  bool one_plus = false;   // the file holds the weight less 1
+  bool centered = false;   // LayerNorm: the mean is taken off first
+  std::int64_t heads = 1;  // rows of the weight, [heads, size], which take turns
 };
 
-// What a gated MLP makes of gate g and up u.
+// What a gated MLP makes of gate g and up u; without a gate g is what up gives, and u is 1.
 enum class Activation {
   kSilu,         // silu(g) * u
-  kGeluTanh,     // gelu(g) * u
+  kGelu,         // gelu(g) * u, by the error function
+  kGeluTanh,     // by tanh
   kClampedSwish  // gpt-oss: g = min(g, 7), u = clamp(u, -7, 7); g * sigmoid(1.702 g) * (u + 1)
 };
 
@@ -138,7 +140,8 @@ struct MlaSpec {
   NormSpec kv_a_norm;  // of the latent vector
   LinearSpec kv_b;     // [heads * (nope + value), latent]
   std::int64_t nope = 0;
-  std::int64_t rope = 0;  // pairs (2i, 2i + 1) are rotated
+  std::int64_t rope = 0;
+  bool rope_pairs = true;  // pairs (2i, 2i + 1) are rotated, not halves
   std::int64_t value = 0;
   std::int64_t latent = 0;
   double scale = 1;                    // of the scores
@@ -195,18 +198,21 @@ struct BlockSpec {
   std::optional<LinearSpec> qkv;      // in the place of q, k and v, which keep their names
   bool grouped_qkv = false;           // its rows: queries, key and value of each key head
   std::string sinks;                  // tensor [heads]: scores that no value goes with; "" for none
-  LinearSpec gate, up, down;          // without names where `moe` is in their place
+  LinearSpec gate, up, down;          // without names where `moe` is in their place; gate without
+                                      // a name: down reads what the activation makes of up
   std::optional<LinearSpec> gate_up;  // in the place of gate and up
   std::optional<MoeSpec> moe;
   std::optional<MlaSpec> mla;      // then q, k and v have no names
   std::optional<DeltaSpec> delta;  // the same
-  bool parallel = false;           // the MLP reads what attention reads
+  bool parallel = false;           // the MLP does not read what attention gives
+  bool late_qk_norm = false;       // q_norm and k_norm are behind RoPE
   bool query_gate = false;         // q gives a query and a gate of its result per head
   bool rope = true;
   std::optional<MtpSpec> mtp;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
 
   std::string attention_name() const { return delta ? delta->name : name + "." + attention; }
+  bool is_gated() const { return moe || gate_up || !gate.name.empty(); }
   bool has_keys() const { return !mla && !delta; }  // keys and values of heads
   bool smooths_keys() const;                        // by scales of k and q, or of their norms
   // The block that most models have: what learns by a backward pass knows no other.
@@ -238,8 +244,10 @@ struct ModelSpec {
   std::int64_t max_position = 0;
   RopeSpec rope;
   bool rope_pairs = false;  // neighbours are rotated, not halves
-  double score_scale = 1;   // of attention's scores
-  double score_cap = 0;     // > 0: scores become cap * tanh(scores / cap)
+  // ALiBi (arXiv 2108.12409) in the place of RoPE: slopes [heads]; empty for none.
+  std::vector<float> alibi;
+  double score_scale = 1;  // of attention's scores
+  double score_cap = 0;    // > 0: scores become cap * tanh(scores / cap)
   Activation activation = Activation::kSilu;
   double embedding_scale = 1;
   double residual_scale = 1;  // of what a block adds

@@ -45,7 +45,8 @@ void Saver::write(Linear& linear) {
 }
 
 void Saver::put_norm(const Norm& norm, DType dtype) {
-  const Shape shape = {norm.spec.size};
+  const Shape shape =
+      norm.spec.heads == 1 ? Shape{norm.spec.size} : Shape{norm.spec.heads, norm.spec.size};
   put(norm.spec.name + ".weight", from_f32(norm.file_weight().data(), shape, dtype).view(),
       LinearType::kFloat);
   if (!norm.bias.empty())

@@ -39,7 +39,7 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
   } else if (block.moe) {
     for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
     if (block.moe->shared) up_down(block.moe->shared->up, block.moe->shared->down);
-  } else if (!block.gate_up) {
+  } else if (!block.gate_up && block.spec->is_gated()) {
     up_down(block.up, block.down);
   }
   if (block.mla) {
@@ -53,7 +53,7 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
       graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});
     std::vector<Linear*> targets = {block.qkv.get()};
     if (!block.qkv) targets = {&block.k, &block.q, &block.v};
-    if (block.spec->parallel)
+    if (block.spec->parallel && !block.post_attention_norm.exists())
       for (Linear* linear : block.mlp_inputs()) targets.push_back(linear);
     norm_linear(block.input_norm, targets);
   }

@@ -16,6 +16,28 @@ constexpr ModuleNames with_qkv(ModuleNames names, const char* qkv) {
   return names;
 }
 constexpr ModuleNames kBaichuan = with_qkv(kLlamaNames, "W_pack");
+constexpr ModuleNames ungated(ModuleNames names, const char* up, const char* down) {
+  names.gate = "";
+  names.up = up;
+  names.down = down;
+  return names;
+}
+constexpr ModuleNames kStarCoder2 = ungated(kLlamaNames, "c_fc", "c_proj");
+constexpr ModuleNames kGptNeoX = {"gpt_neox.",
+                                  "embed_in",
+                                  "layers",
+                                  "final_layer_norm",
+                                  "embed_out",
+                                  "input_layernorm",
+                                  "post_attention_layernorm",
+                                  "attention",
+                                  "query_key_value",
+                                  "dense",
+                                  "mlp",
+                                  "",
+                                  "dense_h_to_4h",
+                                  "dense_4h_to_h",
+                                  ""};
 constexpr ModuleNames kQwen1 = {"transformer.", "wte",  "h",    "ln_f",   "lm_head",
                                 "ln_1",         "ln_2", "attn", "c_attn", "c_proj",
                                 "mlp",          "w2",   "w1",   "c_proj", "w2w1"};
@@ -35,6 +57,9 @@ constexpr ModuleNames kChatGlm = {"transformer.",
                                   "dense_4h_to_h",
                                   "dense_h_to_4h"};
 
+constexpr FamilyTraits kHunYuan = {
+    .late_qk_norm = true, .q_norm = "query_layernorm", .k_norm = "key_layernorm"};
+
 }  // namespace
 
 const std::vector<FamilyRow>& families() {
@@ -50,10 +75,10 @@ const std::vector<FamilyRow>& families() {
        W::kUseSlidingWindow},
       {"qwen3", "Qwen3ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 128,
        W::kUseSlidingWindow},
-      {"qwen2_moe", "Qwen2MoeForCausalLM", B::kAlways, B::kNever, B::kNever, B::kNever, 0,
+      {"qwen2_moe", "Qwen2MoeForCausalLM", B::kConfig, B::kNever, B::kNever, B::kNever, 0,
        W::kUseSlidingWindow},
       {"qwen3_moe", "Qwen3MoeForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 0,
-       W::kUseSlidingWindow},
+       W::kAllWhenUsed},
       {"mixtral", "MixtralForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 0,
        W::kAllLayers},
       {"glm4_moe", "Glm4MoeForCausalLM", B::kConfig, B::kNever, B::kNever, B::kConfig, 0, W::kNever,
@@ -117,8 +142,41 @@ const std::vector<FamilyRow>& families() {
        false, T{.fused_gate_up = true, .rope_pairs = true}},
       {"glm4", "Glm4ForCausalLM", B::kConfig, B::kNever, B::kNever, B::kNever, 128, W::kNever,
        false, false, T{.norms = NormPlaces::kGlm, .fused_gate_up = true, .rope_pairs = true}},
-      {"cohere", "CohereForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0, W::kNever,
+      {"olmo3", "Olmo3ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 0, W::kPattern,
+       false, false, T{.norms = NormPlaces::kOuter, .whole_norm = true}},
+      {"olmoe", "OlmoeForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 0, W::kNever,
+       false, false, T{.whole_norm = true}},
+      {"hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", B::kConfig, B::kConfig, B::kNever,
+       B::kAlways, 0, W::kNever, false, false, kHunYuan},
+      {"hunyuan_v1_moe", "HunYuanMoEV1ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways,
+       0, W::kNever, false, false, kHunYuan},
+      {"gpt_neox", "GPTNeoXForCausalLM", B::kConfig, B::kConfig, B::kAlways, B::kNever, 0,
+       W::kNever, false, false,
+       T{.norms = NormPlaces::kTwoParallel,
+         .centered = true,
+         .fused_qkv = true,
+         .grouped_qkv = true,
+         .activation = Activation::kGelu,
+         .names = &kGptNeoX}},
+      {"starcoder2", "Starcoder2ForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0,
+       W::kAllLayers, false, false,
+       T{.centered = true,
+         .activation = Activation::kGeluTanh,
+         .qkv_bias_key = "use_bias",
+         .out_bias_key = "use_bias",
+         .mlp_bias_key = "use_bias",
+         .names = &kStarCoder2}},
+      {"cohere2", "Cohere2ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 128,
+       W::kPattern, false, false,
+       T{.norms = NormPlaces::kParallel,
+         .centered = true,
+         .rope_pairs = true,
+         .window_rope = true}},
+      {"cohere", "CohereForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kConfig, 0, W::kNever,
        false, false, T{.norms = NormPlaces::kParallel, .centered = true, .rope_pairs = true}},
+      {"gemma", "GemmaForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 256, W::kNever,
+       false, false,
+       T{.one_plus = true, .activation = Activation::kGeluTanh, .root_embedding = true}},
       {"gemma2", "Gemma2ForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 256,
        W::kEvenLayers, false, false,
        T{.norms = NormPlaces::kSandwich,

@@ -12,6 +12,7 @@ enum class Rule { kNever, kAlways, kConfig };  // kConfig: the key named beside 
 enum class WindowRule {
   kNever,
   kAllLayers,         // `sliding_window` when it is a number
+  kAllWhenUsed,       // only with `use_sliding_window`
   kUseSlidingWindow,  // only with `use_sliding_window`: layers >= `max_window_layers`
   kEvenLayers,
   kPattern  // all but every `sliding_window_pattern`-th
@@ -24,7 +25,8 @@ enum class NormPlaces {
               // MLP, post_feedforward_layernorm
   kOuter,     // those of kSandwich behind attention and MLP only
   kGlm,       // as kPre, and post_self_attn_layernorm, post_mlp_layernorm behind attention and MLP
-  kParallel   // input_layernorm, which attention and MLP both read
+  kParallel,  // input_layernorm, which attention and MLP both read
+  kTwoParallel  // as kPre, both of the same stream unless `use_parallel_residual` is false
 };
 
 // How a checkpoint names its modules.
@@ -40,7 +42,7 @@ struct ModuleNames {
   const char* qkv;
   const char* out;
   const char* mlp;
-  const char* gate;
+  const char* gate;  // "": none, see BlockSpec
   const char* up;
   const char* down;
   const char* gate_up;
@@ -72,6 +74,8 @@ struct FamilyTraits {
   bool fused_gate_up = false;
   bool sinks = false;
   bool rope_pairs = false;
+  bool window_rope = false;                   // only layers with a window have positions
+  bool late_qk_norm = false;                  // see BlockSpec
   Activation activation = Activation::kSilu;  // where config.json names none
   bool root_embedding = false;  // embeddings times sqrt(hidden), rounded to the weights' dtype
   bool query_scalar = false;    // scores times query_pre_attn_scalar^-1/2
@@ -80,6 +84,8 @@ struct FamilyTraits {
   const char* qkv_bias_key = nullptr;
   const char* out_bias_key = nullptr;
   const char* mlp_bias_key = nullptr;
+  const char* q_norm = "q_norm";
+  const char* k_norm = "k_norm";
   const ModuleNames* names = &kLlamaNames;
 };
 

@@ -134,8 +134,42 @@ MODELS["qwen3_5_moe_text"] = lambda: transformers.Qwen3_5MoeTextConfig(
     layer_types=["linear_attention", "full_attention"],
     rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5})
 
+SMALLER = {**SMALL, "vocab_size": 32, "hidden_size": 16, "num_hidden_layers": 2}
+WITHOUT_RMS = {k: v for k, v in SMALLER.items() if k != "rms_norm_eps"}
+NO_GQA = {k: v for k, v in WITHOUT_RMS.items() if k != "num_key_value_heads"}
+SLIDING = ["sliding_attention", "full_attention"]
+
+MODELS.update({
+    "mistral": lambda: transformers.MistralConfig(
+        **SMALLER, intermediate_size=24, head_dim=8, sliding_window=7),
+    "hunyuan_v1_dense": lambda: transformers.HunYuanDenseV1Config(
+        **SMALLER, intermediate_size=24, head_dim=8,
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "alpha": 50.0,
+                         "factor": 1.0}),
+    "hunyuan_v1_moe": lambda: transformers.HunYuanMoEV1Config(
+        **SMALLER, intermediate_size=12, head_dim=8, num_experts=4, moe_topk=[2, 2]),
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(
+        **{**NO_GQA, "num_attention_heads": 2}, intermediate_size=32),
+    "gpt_neox_serial": lambda: transformers.GPTNeoXConfig(
+        **NO_GQA, intermediate_size=32, use_parallel_residual=False, hidden_act="gelu_fast",
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+                         "partial_rotary_factor": 1.0}),
+    "starcoder2": lambda: transformers.Starcoder2Config(
+        **WITHOUT_RMS, intermediate_size=32, sliding_window=7),
+    "cohere_qk": lambda: transformers.CohereConfig(
+        **WITHOUT_RMS, intermediate_size=24, use_qk_norm=True),
+    "cohere2": lambda: transformers.Cohere2Config(
+        **WITHOUT_RMS, intermediate_size=24, head_dim=8, sliding_window=7, layer_types=SLIDING),
+    "olmo3": lambda: transformers.Olmo3Config(
+        **SMALLER, intermediate_size=24, sliding_window=7, layer_types=SLIDING),
+    "olmoe": lambda: transformers.OlmoeConfig(
+        **SMALLER, intermediate_size=12, num_experts=4, num_experts_per_tok=2),
+    "gemma": lambda: transformers.GemmaConfig(
+        **{**SMALLER, "tie_word_embeddings": True}, intermediate_size=24, head_dim=8),
+})
+
 # Files of these hold the norms' weights less 1.
-ONE_PLUS = ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "gemma2", "gemma3_text")
+ONE_PLUS = ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "gemma", "gemma2", "gemma3_text")
 
 
 def randomize(model, seed, one_plus=False):
@@ -192,15 +226,17 @@ def fuse_experts(folder):
 
 
 def forward(model, ids):
-    embed = model.model.embed_tokens(ids)[0] * getattr(model.config, "embedding_multiplier", 1)
+    inner = model.gpt_neox if hasattr(model, "gpt_neox") else model.model
+    embed = inner.get_input_embeddings()(ids)[0] * getattr(model.config, "embedding_multiplier", 1)
     out = {"input_ids": ids[0].to(torch.int32), "embed": embed}
     hooks = []
-    for n, layer in enumerate(model.model.layers):
+    for n, layer in enumerate(inner.layers):
         def keep(_module, _args, result, n=n):
             hidden = result[0] if isinstance(result, tuple) else result
             out[f"layer{n}.out"] = hidden.reshape(-1, hidden.shape[-1])
         hooks.append(layer.register_forward_hook(keep))
-    hooks.append(model.model.norm.register_forward_hook(
+    final = inner.final_layer_norm if hasattr(model, "gpt_neox") else inner.norm
+    hooks.append(final.register_forward_hook(
         lambda _module, _args, result: out.update({"final_norm": result[0]})))
     out["logits"] = model(ids).logits[0]
     for hook in hooks:

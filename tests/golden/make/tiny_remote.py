@@ -3,8 +3,8 @@
 
     tiny_remote.py OUT [NAME ...]
 
-The forward pass is written down here from the published descriptions of InternLM2, Baichuan 2 (7B),
-Qwen (the first generation) and ChatGLM3 / GLM-4-9B; needs torch and safetensors.
+The forward pass is written down here from the published descriptions of InternLM2, Baichuan 2 (7B
+and 13B), Qwen (the first generation) and ChatGLM3 / GLM-4-9B; needs torch and safetensors.
 """
 
 import json
@@ -24,13 +24,14 @@ class Family:
     """Names of the tensors, and what differs."""
 
     def __init__(self, config, names, kv_heads, interleaved=False, rotary=D, qkv_bias=False,
-                 unit_head=False, eps=1e-6):
+                 unit_head=False, eps=1e-6, heads=HEADS, alibi=False):
         self.config, self.names, self.kv = config, names, kv_heads
         self.interleaved, self.rotary, self.eps = interleaved, rotary, eps
         self.qkv_bias, self.unit_head = qkv_bias, unit_head
+        self.heads, self.alibi = heads, alibi
 
     def shapes(self):
-        n = self.names
+        n, H, HEADS = self.names, self.heads * D, self.heads
         shapes = {n["embed"]: (VOCAB, H), n["norm"]: (H,), n["head"]: (VOCAB, H)}
         for i in range(LAYERS):
             p = n["layers"] % i
@@ -47,11 +48,17 @@ class Family:
 
     def split(self, x):
         """Queries, keys, values [rows, heads, D]."""
+        HEADS = self.heads
         if self.config["model_type"] == "internlm2":
             x = x.view(-1, self.kv, HEADS // self.kv + 2, D)
             return x[:, :, :-2].reshape(-1, HEADS, D), x[:, :, -2], x[:, :, -1]
         q, k, v = x.split([HEADS * D, self.kv * D, self.kv * D], -1)
         return q.view(-1, HEADS, D), k.view(-1, self.kv, D), v.view(-1, self.kv, D)
+
+    def slopes(self):
+        n = 2 ** int(math.log2(self.heads))
+        more = [2 ** (-4 * i / n) for i in range(1, 2 * (self.heads - n), 2)]
+        return torch.tensor([2 ** (-8 * i / n) for i in range(1, n + 1)] + more)
 
     def rotate(self, x):
         r = self.rotary
@@ -78,9 +85,12 @@ class Family:
             p = n["layers"] % i
             bias = w.get(p + n["qkv"].replace("weight", "bias"))
             q, k, v = self.split(F.linear(self.norm(x, w[p + n["in"]]), w[p + n["qkv"]], bias))
-            q, k = self.rotate(q), self.rotate(k)
-            k, v = (t.repeat_interleave(HEADS // self.kv, 1) for t in (k, v))
+            if not self.alibi:
+                q, k = self.rotate(q), self.rotate(k)
+            k, v = (t.repeat_interleave(self.heads // self.kv, 1) for t in (k, v))
             scores = torch.einsum("ihd,jhd->hij", q, k) / math.sqrt(D) + mask
+            if self.alibi:
+                scores = scores + self.slopes()[:, None, None] * torch.arange(rows)
             x = x + torch.einsum("hij,jhd->ihd", scores.softmax(-1), v).reshape(rows, -1) @ w[p + n["o"]].T
             y = self.norm(x, w[p + n["post"]])
             gate, up = ((y @ w[p + n["both"]].T).chunk(2, -1) if "both" in n
@@ -107,6 +117,7 @@ FAMILIES = {
         {**BASE, "model_type": "baichuan", "architectures": ["BaichuanForCausalLM"],
          "num_hidden_layers": LAYERS, "intermediate_size": INNER, "vocab_size": VOCAB,
          "rms_norm_eps": 1e-6, "hidden_act": "silu", "model_max_length": 256, "z_loss_weight": 0,
+         "max_position_embeddings": 256,
          "tie_word_embeddings": False},
         {"embed": "model.embed_tokens.weight", "norm": "model.norm.weight", "head": "lm_head.weight",
          "layers": "model.layers.%d.", "in": "input_layernorm.weight",
@@ -137,6 +148,11 @@ FAMILIES = {
          "both": "mlp.dense_h_to_4h.weight", "down": "mlp.dense_4h_to_h.weight"},
         KV, interleaved=True, rotary=D // 2, qkv_bias=True, eps=1e-5),
 }
+
+FAMILIES["baichuan_13b"] = Family(
+    {**{k: v for k, v in FAMILIES["baichuan"].config.items() if k != "max_position_embeddings"},
+     "hidden_size": 3 * D, "num_attention_heads": 3},
+    FAMILIES["baichuan"].names, 3, unit_head=True, heads=3, alibi=True)
 
 
 def make(name, folder):

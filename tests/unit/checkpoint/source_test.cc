@@ -1,5 +1,6 @@
 #include "checkpoint/source.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -270,6 +271,19 @@ TEST_F(Source, SplitsExpertsOfQwen35) {
   for (std::int64_t i = 0; i < 6; ++i)
     EXPECT_EQ(up[static_cast<std::size_t>(i)], any_scale(12 + 6 + i));
   EXPECT_EQ(reader.at("l.experts.1.down_proj.weight").as<float>()[0], any_scale(6));
+}
+
+TEST_F(Source, TheHiddenSizeTellsTheOrderOfFusedExperts) {
+  add("l.experts.gate_up_proj", filled<float>(DType::kF32, {2, 4, 3}, any_scale));
+  add("l.experts.down_proj", filled<float>(DType::kF32, {2, 3, 2}, any_scale));
+  for (const char* type : {"qwen3_vl_moe_text", "glm4v_moe_text"}) {
+    const CheckpointReader reader = open(fmt::format(
+        R"({{"text_config": {{"model_type": "{}", "hidden_size": 3}}, "hidden_size": 7}})", type));
+    EXPECT_EQ(values_of(reader, "l.experts.1.up_proj.weight").front(), any_scale(12 + 6)) << type;
+    EXPECT_EQ(reader.source("l.experts.1.down_proj.weight").shape(), (Shape{3, 2})) << type;
+  }
+  const CheckpointReader unknown = open(R"({"model_type": "llama4_text", "hidden_size": 9})");
+  EXPECT_EQ(unknown.names().size(), 2U);
 }
 
 TEST_F(Source, SplitsAndDecodesMxfp4OfGptOss) {

@@ -22,6 +22,10 @@ TEST(ModelsCommand, ListsFamiliesModelsAndRecipes) {
   std::map<std::string, Json> models;
   for (const Json& model : all["models"]) models[model["name"]] = model;
   EXPECT_EQ(models["QwQ-32B"]["family"], "qwen2");
+  EXPECT_EQ(models["DeepSeek-V3.2"]["family"], "deepseek_v32");
+  EXPECT_EQ(models["GLM-5"]["family"], "glm_moe_dsa");
+  EXPECT_EQ(models["Qwen3.5-27B"]["family"], "qwen3_5_text");
+  EXPECT_EQ(models["Qwen3.5-35B-A3B"]["family"], "qwen3_5_moe_text");
   EXPECT_TRUE(models["FLUX.1-dev"]["family"].is_null());
   std::vector<std::string> uses;
   for (const Json& recipe : models["Qwen3-30B"]["recipes"]) uses.push_back(recipe["use"]);

@@ -88,7 +88,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "qwen3_next", "qwen3_5_text", "minimax_m2", "deepseek_v2", "deepseek_v32",
                     "glm_moe_dsa", "seed_oss", "internlm3", "smollm3", "granite", "olmo2", "phi3",
                     "glm", "glm4", "cohere", "gemma2", "gemma3_text", "gpt_oss", "qwen3_5_moe_text",
-                    "internlm2", "baichuan", "qwen", "chatglm"));
+                    "internlm2", "baichuan", "qwen", "chatglm", "mistral", "hunyuan_v1_dense",
+                    "hunyuan_v1_moe", "gpt_neox", "gpt_neox_serial", "starcoder2", "cohere_qk",
+                    "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b"));
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
                          testing::Values("qwen2", "qwen2-28l", "qwen2-bf16", "qwen3", "qwen3-bf16",

@@ -1,0 +1,79 @@
+// Keys that config.json leaves out or names in its own way.
+#include "model/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/files.h"
+
+namespace msmodelslim {
+namespace {
+
+ModelConfig read(const std::string& json) {
+  const fs::path folder = fs::path(testing::TempDir()) / "config_test";
+  fs::create_directories(folder);
+  std::ofstream(folder / "config.json") << json;
+  return ModelConfig::read(folder.string());
+}
+
+TEST(ModelConfig, Gemma3FilesLeaveMostKeysOut) {
+  const ModelConfig config = read(
+      R"({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560,
+          "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}})");
+  EXPECT_EQ(config.size("num_attention_heads"), 8);
+  EXPECT_EQ(config.size("num_key_value_heads"), 4);
+  EXPECT_EQ(config.size("hidden_size"), 2560);
+  EXPECT_EQ(config.size("sliding_window"), 1024);
+  EXPECT_EQ(config.number_or("rope_theta", 0), 1e6);
+  EXPECT_EQ(config.number_or("rope_local_base_freq", 0), 1e4);
+}
+
+TEST(ModelConfig, DefaultsStandBehindParametersOfRope) {
+  EXPECT_FALSE(read(R"({"model_type": "mixtral", "rope_parameters": {"rope_theta": 7.0}})")
+                   .has("rope_theta"));
+  EXPECT_EQ(read(R"({"model_type": "mixtral", "rope_parameters": {"rope_type": "default"}})")
+                .number_or("rope_theta", 0),
+            1e6);
+  EXPECT_FALSE(read(R"({"model_type": "gemma3_text", "rope_parameters":
+                        {"full_attention": {"rope_theta": 7.0},
+                         "sliding_attention": {"rope_theta": 5.0}}})")
+                   .has("rope_local_base_freq"));
+}
+
+TEST(ModelConfig, NullIsAnAnswer) {
+  EXPECT_EQ(read(R"({"model_type": "mistral"})").size("sliding_window"), 4096);
+  EXPECT_FALSE(read(R"({"model_type": "mistral", "sliding_window": null})").has("sliding_window"));
+}
+
+TEST(ModelConfig, BiasesOfQwen2MoeMayBeOff) {
+  EXPECT_TRUE(read(R"({"model_type": "qwen2_moe"})").flag_or("attention_bias", false));
+  EXPECT_FALSE(
+      read(R"({"model_type": "qwen2_moe", "qkv_bias": false})").flag_or("attention_bias", true));
+}
+
+TEST(ModelConfig, ExpertsOfVisionModelsSumToOne) {
+  EXPECT_TRUE(read(R"({"model_type": "qwen3_vl_moe", "text_config":
+                       {"model_type": "qwen3_vl_moe_text"}})")
+                  .flag_or("norm_topk_prob", false));
+}
+
+TEST(ModelConfig, BaichuanOfThirteenBillionHasAlibi) {
+  const auto alibi = [](const std::string& keys) {
+    return read(R"({"model_type": "baichuan", )" + keys + "}").flag_or("alibi", false);
+  };
+  EXPECT_TRUE(alibi(R"("hidden_size": 5120, "model_max_length": 4096)"));
+  EXPECT_FALSE(alibi(R"("hidden_size": 4096, "max_position_embeddings": 4096)"));
+}
+
+TEST(ModelConfig, HunYuanNumbersMayBeLists) {
+  const ModelConfig config = read(
+      R"({"model_type": "hunyuan_v1_moe", "intermediate_size": 64, "num_shared_expert": [2, 2],
+          "moe_topk": [8, 8], "moe_intermediate_size": [32, 32]})");
+  EXPECT_EQ(config.size("num_experts_per_tok"), 8);
+  EXPECT_EQ(config.size("moe_intermediate_size"), 32);
+  EXPECT_EQ(config.size("shared_width"), 128);
+}
+
+}  // namespace
+}  // namespace msmodelslim
