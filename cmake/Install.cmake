@@ -22,10 +22,11 @@ install(FILES ${PROJECT_SOURCE_DIR}/cmake/msmodelslimConfig.cmake
         DESTINATION ${package_dir})
 
 # What shells and man know about the program comes from its own help texts.
-if(NOT CMAKE_CROSSCOMPILING AND NOT MSMODELSLIM_SANITIZE)
+if(NOT MSMODELSLIM_SANITIZE)
   set(shell_files ${PROJECT_BINARY_DIR}/shell)
   add_custom_command(OUTPUT ${shell_files}/msmodelslim.1
-    COMMAND ${PROJECT_SOURCE_DIR}/scripts/shell_files.sh $<TARGET_FILE:msmodelslim> ${shell_files}
+    COMMAND ${PROJECT_SOURCE_DIR}/scripts/shell_files.sh ${shell_files} ${CMAKE_CROSSCOMPILING_EMULATOR}
+            $<TARGET_FILE:msmodelslim>
     DEPENDS msmodelslim ${PROJECT_SOURCE_DIR}/scripts/shell_files.sh VERBATIM)
   add_custom_target(shell_files ALL DEPENDS ${shell_files}/msmodelslim.1)
   install(FILES ${shell_files}/msmodelslim.bash RENAME msmodelslim

@@ -8,6 +8,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
   target_compile_options(msmodelslim_options INTERFACE -Wno-restrict -Wno-array-bounds
                                                        -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR STREQUAL aarch64)
+  target_compile_options(msmodelslim_options INTERFACE -Wno-psabi)  # about GCC before 10
+endif()
 if(MSMODELSLIM_WERROR)
   target_compile_options(msmodelslim_options INTERFACE -Werror)
 endif()

@@ -11,12 +11,14 @@ set -euo pipefail
 # docs/dependencies.md says what each of them is for.
 packages=(
   ca-certificates ccache cmake g++ git ninja-build pkg-config
-  libbenchmark-dev libboost-dev libcli11-dev libdnnl-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
-  libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev ocl-icd-opencl-dev
+  libbenchmark-dev libboost-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
+  libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
   python3 python3-pip unzip
 )
 if [[ $(uname -m) == aarch64 ]]; then
-  packages+=(libopenblas-dev)
+  packages+=(libopenblas-serial-dev)
+else
+  packages+=(libdnnl-dev ocl-icd-opencl-dev)
 fi
 ci_packages=(clang clang-format-14 libomp-dev shellcheck)
 

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Makes what shells and man know about the program, from its own help texts.
 #
-#   scripts/shell_files.sh PROGRAM FOLDER
+#   scripts/shell_files.sh FOLDER PROGRAM      PROGRAM may be several words: an emulator before it
 #
 # FOLDER receives msmodelslim.bash and _msmodelslim (completion for bash and zsh) and msmodelslim.1.
 set -euo pipefail
-program=$(realpath "${1:?usage: scripts/shell_files.sh PROGRAM FOLDER}")
-folder=${2:?usage: scripts/shell_files.sh PROGRAM FOLDER}
+folder=${1:?usage: scripts/shell_files.sh FOLDER PROGRAM}
+: "${2:?usage: scripts/shell_files.sh FOLDER PROGRAM}"
+program=("${@:2}")
 mkdir -p "$folder"
 export LC_ALL=C OMP_NUM_THREADS=1
 
-commands=$("$program" --help | sed -n 's/^  msmodelslim \([a-z][a-z]*\).*/\1/p' | sort -u)
-benchmarks=$("$program" eval --help | awk -F '  +' '/^[a-z].*  / { gsub(",", "", $1); print $1 }' | tr '\n' ' ')
-families=$("$program" traditional --help | sed -n 's/^  \([a-z][a-z0-9_]*\)  .*/\1/p' | tr '\n' ' ')
+commands=$("${program[@]}" --help | sed -n 's/^  msmodelslim \([a-z][a-z]*\).*/\1/p' | sort -u)
+benchmarks=$("${program[@]}" eval --help | awk -F '  +' '/^[a-z].*  / { gsub(",", "", $1); print $1 }' | tr '\n' ' ')
+families=$("${program[@]}" traditional --help | sed -n 's/^  \([a-z][a-z0-9_]*\)  .*/\1/p' | tr '\n' ' ')
 
 options_of() {  # options_of WORD...: the long options of a command
-  "$program" "$@" --help | sed -n 's/^  \(-[a-zA-Z],\{0,1\} *\)\{0,1\}\(--[a-z][a-zA-Z0-9_-]*\).*/\2/p' | sort -u | tr '\n' ' '
+  "${program[@]}" "$@" --help | sed -n 's/^  \(-[a-zA-Z],\{0,1\} *\)\{0,1\}\(--[a-z][a-zA-Z0-9_-]*\).*/\2/p' | sort -u | tr '\n' ' '
 }
 
 # One line `WORDS) NAME="VALUES"` for each command and benchmark.
@@ -78,7 +79,7 @@ _msmodelslim_words "\$command"
 EOF
 
 {
-  echo ".TH MSMODELSLIM 1 \"\" \"$("$program" --version)\""
+  echo ".TH MSMODELSLIM 1 \"\" \"$("${program[@]}" --version)\""
   echo ".SH NAME"
   echo "msmodelslim \\- makes large language models small"
   section() {  # section TITLE: the text of standard input as it is
@@ -87,11 +88,11 @@ EOF
     sed -e 's/\\/\\e/g' -e "s/^[.']/\\\\\&&/" -e 's/-/\\-/g'
     echo ".fi"
   }
-  "$program" --help | section DESCRIPTION
+  "${program[@]}" --help | section DESCRIPTION
   for command in $commands; do
-    "$program" "$command" --help | section "$(tr '[:lower:]' '[:upper:]' <<<"$command")"
+    "${program[@]}" "$command" --help | section "$(tr '[:lower:]' '[:upper:]' <<<"$command")"
   done
   for benchmark in $benchmarks; do
-    "$program" eval "$benchmark" --help | section "EVAL $(tr '[:lower:]' '[:upper:]' <<<"$benchmark")"
+    "${program[@]}" eval "$benchmark" --help | section "EVAL $(tr '[:lower:]' '[:upper:]' <<<"$benchmark")"
   done
 } >"$folder/msmodelslim.1"

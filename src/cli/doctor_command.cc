@@ -76,8 +76,8 @@ class Doctor {
       add(State::kGood, "int8 products", "native",
           "generate, serve and eval of 8-bit folders run at full speed");
     else
-      add(State::kSlow, "int8 products", "without VNNI",
-          "8-bit folders are run by kernels that do without; processors with VNNI are faster");
+      add(State::kSlow, "int8 products", "without VNNI or sdot",
+          "8-bit folders are run by kernels that do without; newer processors are faster");
     if (has_bf16_products())
       add(State::kGood, "bfloat16 products", "native",
           "bfloat16 models calibrate faster than float32 ones");

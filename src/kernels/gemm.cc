@@ -1,3 +1,4 @@
+// The products of gemm.h by oneDNN; aarch64/gemm.cc has them by OpenBLAS.
 #include "kernels/gemm.h"
 
 #include <omp.h>
@@ -10,13 +11,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "kernels/gemm_tiles.h"
 
 namespace msmodelslim {
 namespace {
-
-constexpr std::int64_t kTileRows = 256;
-constexpr std::int64_t kTileCols = 512;
 
 // oneDNN starts its own OpenMP team unless it is called from inside one. A team that consists of
 // the calling thread alone does not count as "inside", so outside callers get a limit of one
@@ -113,17 +111,6 @@ class TileProduct {
   dnnl::matmul product_;
 };
 
-template <typename Body>
-void for_each_tile(std::int64_t m, std::int64_t n, const Body& body) {
-  const std::int64_t row_tiles = (m + kTileRows - 1) / kTileRows;
-  const std::int64_t col_tiles = (n + kTileCols - 1) / kTileCols;
-  parallel_for(row_tiles * col_tiles, [&](std::int64_t tile) {
-    const std::int64_t row = tile % row_tiles * kTileRows;
-    const std::int64_t col = tile / row_tiles * kTileCols;
-    body(row, std::min(kTileRows, m - row), col, std::min(kTileCols, n - col));
-  });
-}
-
 // All tiles of y (+)= left * right. At most four tile shapes occur.
 template <typename T, typename Sum>
 void tiled_product(const Layout& layout, const T* left, const T* right, Sum* y, std::int64_t ldy,
@@ -217,8 +204,8 @@ bool has_s8_products() {
   return has;
 }
 
-void library_matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
-                       std::int64_t n, std::int64_t k) {
+void native_matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+                      std::int64_t n, std::int64_t k) {
   tiled_product(s8_layout(k), x, w, y, n, m, n, k);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// Matrix products. Everything above calls these; the library behind them (oneDNN on x86) is named
-// in gemm.cc only.
+// Matrix products. Everything above calls these; the library behind them is named in gemm.cc
+// (oneDNN) and aarch64/gemm.cc (OpenBLAS) only.
 //
-// 8-bit products are ours (gemm_s8.cc) where the processor has no VNNI. A product is cut into tiles
+// 8-bit products are ours (gemm_s8.cc) where the processor has none. A product is cut into tiles
 // whose size depends on the shapes alone, and each tile is computed by one thread: the result has
 // the same bits for any number of threads.
 
@@ -55,11 +55,12 @@ void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
                std::int64_t n, std::int64_t k);
 
-// True when the library multiplies 8-bit codes exactly and fast (VNNI): looked up once, with codes
-// whose sums would saturate elsewhere. matmul_s8 then uses it.
+// True when the processor multiplies 8-bit codes exactly and fast: VNNI, looked up once with codes
+// whose sums would saturate elsewhere, or Arm's sdot. matmul_s8 then uses it.
 bool has_s8_products();
-// The library's own product of 8-bit codes; exact only where has_s8_products() is true.
-void library_matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
-                       std::int64_t n, std::int64_t k);
+// The product with these instructions, by oneDNN or in aarch64/gemm_s8.cc. Elsewhere not exact
+// (x86-64) or not there (aarch64).
+void native_matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std::int64_t m,
+                      std::int64_t n, std::int64_t k);
 
 }  // namespace msmodelslim

@@ -244,7 +244,7 @@ void matmul_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, std:
     return;
   }
   if (has_s8_products()) {
-    library_matmul_s8(x, w, y, m, n, k);
+    native_matmul_s8(x, w, y, m, n, k);
     return;
   }
   const std::int64_t pairs = (k + 1) / 2;

@@ -46,7 +46,7 @@ program=$(find "$scratch/env" -path '*/bin/msmodelslim')
 cmp "$scratch/from_wheel/$weights" "$scratch/bare/tmp/result/$weights"
 
 echo "--- .deb"
-dpkg-deb -f "$scratch"/packages/*.deb Depends | grep -q libdnnl
+dpkg-deb -f "$scratch"/packages/*.deb Depends | grep -qE 'libdnnl|libopenblas'
 dpkg-deb -x "$scratch"/packages/*.deb "$scratch/deb"
 "$scratch/deb/usr/bin/msmodelslim" models >/dev/null
 man -l "$scratch/deb/usr/share/man/man1/msmodelslim.1.gz" 2>/dev/null | grep -q QUANT || {

@@ -1,0 +1,87 @@
+// The products of gemm.h on aarch64 by OpenBLAS: the packaged oneDNN has plain loops only there.
+// OpenBLAS does not cut a product itself; its threads would cut by their number.
+#include "kernels/gemm.h"
+
+#include <cblas.h>
+
+#include "base/error.h"
+#include "kernels/gemm_tiles.h"
+
+namespace msmodelslim {
+namespace {
+
+// y[m,n] = a * b + beta * y on the calling thread.
+void sgemm(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, const float* a, std::int64_t lda,
+           const float* b, std::int64_t ldb, float* y, std::int64_t ldy, std::int64_t m,
+           std::int64_t n, std::int64_t k, float beta) {
+  if (m == 0 || n == 0) return;
+  [[maybe_unused]] static const bool one_thread = (openblas_set_num_threads(1), true);
+  const auto length = [](std::int64_t value) { return static_cast<blasint>(value); };
+  cblas_sgemm(CblasRowMajor, trans_a, trans_b, length(m), length(n), length(k), 1.0F, a,
+              length(lda), b, length(ldb), beta, y, length(ldy));
+}
+
+[[noreturn]] void no_bf16() { throw ResourceError("OpenBLAS has no products of bfloat16"); }
+
+}  // namespace
+
+void matmul_nt_tile(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
+  sgemm(CblasNoTrans, CblasTrans, x, ldx, w, ldw, y, ldy, m, n, k, beta);
+}
+
+void matmul_nn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
+  sgemm(CblasNoTrans, CblasNoTrans, a, lda, b, ldb, y, ldy, m, n, k, beta);
+}
+
+void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+                    std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
+  sgemm(CblasTrans, CblasNoTrans, a, lda, b, ldb, y, ldy, m, n, k, beta);
+}
+
+void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
+  for_each_tile(m, n,
+                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+                  matmul_nt_tile(x + row * ldx, ldx, w + col * ldw, ldw, y + row * ldy + col, ldy,
+                                 rows, cols, k);
+                });
+}
+
+void matmul_nn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  for_each_tile(m, n,
+                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+                  matmul_nn_tile(a + row * lda, lda, b + col, ldb, y + row * ldy + col, ldy, rows,
+                                 cols, k, accumulate ? 1.0F : 0.0F);
+                });
+}
+
+void matmul_tn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
+               std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  for_each_tile(m, n,
+                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+                  matmul_tn_tile(a + row, lda, b + col, ldb, y + row * ldy + col, ldy, rows, cols,
+                                 k, accumulate ? 1.0F : 0.0F);
+                });
+}
+
+bool has_bf16_products() { return false; }
+
+void matmul_nt_bf16(const std::uint16_t*, std::int64_t, const std::uint16_t*, std::int64_t, float*,
+                    std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
+  no_bf16();
+}
+
+void matmul_nn_bf16(const std::uint16_t*, std::int64_t, const std::uint16_t*, std::int64_t, float*,
+                    std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool) {
+  no_bf16();
+}
+
+void matmul_tn_bf16(const std::uint16_t*, std::int64_t, const std::uint16_t*, std::int64_t, float*,
+                    std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool) {
+  no_bf16();
+}
+
+}  // namespace msmodelslim
