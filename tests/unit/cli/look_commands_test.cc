@@ -90,15 +90,16 @@ TEST_F(LookCommands, DiffFindsWhatDiffers) {
 TEST_F(LookCommands, DiffTellsWhereAFolderLosesMore) {
   const std::vector<std::string> words = {
       a(), b(), "--float_path", golden_dir() + "/models/qwen2", "--seqlen", "64", "--windows", "1"};
-  const std::string text = printed([&] { return run_diff(words); }, 1);
-  // B keeps the down_proj of block 0, the only block that A quantizes more of.
-  EXPECT_THAT(text, HasSubstr("They differ most in model.layers.0: A loses more there."));
+  EXPECT_THAT(printed([&] { return run_diff(words); }, 1),
+              HasSubstr("| block | error of A | error of B |"));
   std::vector<std::string> as_json = words;
   as_json.emplace_back("--json");
   const Json json =
       parse_json(printed([&] { return run_diff(as_json); }, 1), "output")["attribution"];
   EXPECT_EQ(json["blocks"].size(), 2U);
   EXPECT_GT(json["a"]["kl"]["mean"].get<double>(), 0);
+  // B keeps the down_proj of block 0.
+  EXPECT_GT(json["a"]["block_errors"][0].get<double>(), json["b"]["block_errors"][0].get<double>());
 }
 
 TEST(Attribution, GrowthIsWhatArisesInABlock) {
