@@ -76,31 +76,44 @@ std::uint64_t bytes_of(const PlannedLinear& linear, bool compressed, DType model
   return codes + 2 * n * groups * 4 + (*type == LinearType::kW4A8Dynamic ? n * 4 : 0);
 }
 
+// Linears by the names of their weights.
+using Linears = std::map<std::string, PlannedLinear>;
+
+// What becomes of the weight `name`, which `source` holds.
+PlannedTensor planned_tensor(const std::string& name, const WeightSource& source,
+                             const Linears& linears, bool compressed, DType model_dtype) {
+  PlannedTensor tensor;
+  tensor.name = name;
+  tensor.shape = source.shape();
+  tensor.from = std::string(dtype_name(source.dtype()));
+  if (!source.is_plain()) tensor.from += " (coded)";
+  tensor.to = linear_type_name(LinearType::kFloat);
+  tensor.bytes_before = static_cast<std::uint64_t>(source.count()) * dtype_size(source.dtype());
+  tensor.bytes_after = tensor.bytes_before;
+  if (const auto linear = linears.find(name); linear != linears.end()) {
+    tensor.role = role_text(linear->second.spec->role);
+    tensor.to = linear->second.type;
+    tensor.bytes_after = bytes_of(linear->second, compressed, model_dtype, tensor.bytes_before);
+  }
+  return tensor;
+}
+
 }  // namespace
 
 std::vector<PlannedTensor> preview(const QuantJob& job, const ModelSpec& model,
                                    const CheckpointReader& checkpoint) {
-  std::map<std::string, PlannedLinear> linears;
+  Linears linears;
   for (const PlannedLinear& linear : planned_linears(job, model))
     linears[linear.spec->name + ".weight"] = linear;
   const bool compressed = saves_compressed_tensors(job.plan);
+  const auto plan = [&](const std::string& name, const std::string& source) {
+    return planned_tensor(name, checkpoint.source(source), linears, compressed, model.dtype);
+  };
   std::vector<PlannedTensor> tensors;
-  for (const std::string& name : checkpoint.names()) {
-    const WeightSource source = checkpoint.source(name);
-    PlannedTensor tensor;
-    tensor.name = name;
-    tensor.shape = source.shape();
-    tensor.from = std::string(dtype_name(source.dtype()));
-    if (!source.is_plain()) tensor.from += " (coded)";
-    tensor.to = linear_type_name(LinearType::kFloat);
-    tensor.bytes_before = static_cast<std::uint64_t>(source.count()) * dtype_size(source.dtype());
-    tensor.bytes_after = tensor.bytes_before;
-    if (const auto linear = linears.find(name); linear != linears.end()) {
-      tensor.role = role_text(linear->second.spec->role);
-      tensor.to = linear->second.type;
-      tensor.bytes_after = bytes_of(linear->second, compressed, model.dtype, tensor.bytes_before);
-    }
-    tensors.push_back(std::move(tensor));
+  for (const std::string& name : checkpoint.names()) tensors.push_back(plan(name, name));
+  if (model.tied) {
+    tensors.push_back(plan(model.head.name + ".weight", model.embedding + ".weight"));
+    tensors.back().bytes_before = 0;  // the embedding's; the output holds both
   }
   return tensors;
 }

@@ -44,7 +44,6 @@ class NotRun(Exception):
 class Checker:
     def __init__(self, program, scratch):
         self.program = Program(program)
-        self.scratch = scratch
         self.models = fixtures.Models(program, REPOSITORY, scratch)
 
     def check(self, command, workspace):
