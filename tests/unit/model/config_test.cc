@@ -6,12 +6,13 @@
 #include <fstream>
 
 #include "base/files.h"
+#include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
 
 ModelConfig read(const std::string& json) {
-  const fs::path folder = fs::path(testing::TempDir()) / "config_test";
+  const fs::path folder = temp_path("model_config");
   fs::create_directories(folder);
   std::ofstream(folder / "config.json") << json;
   return ModelConfig::read(folder.string());
