@@ -8,11 +8,12 @@ build=$(realpath "$1")
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-"$repo/scripts/package.sh" "$build" "$scratch/packages"
+rm -rf "$build/packages"
+"$repo/scripts/package.sh" "$build"
 
 bare=$scratch/bare
 mkdir -p "$bare/tmp" "$bare/proc" "$bare/lib/aarch64-linux-gnu"
-tar -C "$bare" -xzf "$scratch"/packages/*.tar.gz
+tar -C "$bare" -xzf "$build"/packages/*.tar.gz
 mv "$bare"/msmodelslim-* "$bare/app"
 cp -r "$repo/tests/golden/data/models/qwen2" "$bare/model"
 cp -L "$build/sysroot/lib/ld-linux-aarch64.so.1" "$bare/lib"

@@ -138,19 +138,20 @@ void JsonWriter::write_dict(const Dict& dict) {
     out_ += "{}";
     return;
   }
-  std::vector<Dict::Item> items = dict.items();
+  std::vector<const Dict::Item*> items;
+  for (const Dict::Item& item : dict.items()) items.push_back(&item);
   if (style_.sort_keys)
     std::stable_sort(items.begin(), items.end(),
-                     [](const auto& a, const auto& b) { return less(a.first, b.first); });
+                     [](const auto* a, const auto* b) { return less(a->first, b->first); });
   open('{');
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i > 0) {
       out_ += style_.item_separator;
       new_line();
     }
-    write_key(items[i].first);
+    write_key(items[i]->first);
     out_ += style_.key_separator;
-    write(items[i].second);
+    write(items[i]->second);
   }
   close('}');
 }
