@@ -40,6 +40,21 @@ void product(benchmark::State& state) {
                         std::int64_t k) { msmodelslim::matmul_nt(x, k, w, k, y, n, m, n, k); });
 }
 
+void product_bf16(benchmark::State& state) {
+  if (!msmodelslim::has_bf16_products()) {
+    state.SkipWithError("no bfloat16 products on this processor");
+    return;
+  }
+  const std::int64_t m = 2048;
+  const std::int64_t n = state.range(0);
+  const std::int64_t k = state.range(1);
+  const std::vector<std::uint16_t> x(static_cast<std::size_t>(m * k), 0x3F00);
+  const std::vector<std::uint16_t> w(static_cast<std::size_t>(n * k), 0x3E80);
+  std::vector<float> y(static_cast<std::size_t>(m * n));
+  for (auto _ : state) msmodelslim::matmul_nt_bf16(x.data(), k, w.data(), k, y.data(), n, m, n, k);
+  report(state, 2.0 * m * n * k);
+}
+
 void product_s8(benchmark::State& state) {
   const std::int64_t m = 2048;
   const std::int64_t n = state.range(0);
@@ -72,6 +87,7 @@ void weight_codes(benchmark::State& state) {
 
 BENCHMARK(roof)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
+BENCHMARK(product_bf16)->Args({1536, 576})->Args({576, 1536})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product_s8)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(causal_attention)->Arg(700)->Arg(2048)->UseRealTime();
 BENCHMARK(weight_codes);

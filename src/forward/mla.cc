@@ -22,6 +22,7 @@ class LatentAttention {
         block_(block),
         mla_(*block.mla),
         heads_(model.heads),
+        bf16_(model.dtype == DType::kBF16),
         rows_(rows),
         context_(context),
         ws_(ws) {
@@ -177,6 +178,7 @@ class LatentAttention {
     shape.head_dim = key_dim();
     shape.value_dim = spec_.value;
     shape.scale = static_cast<float>(spec_.scale);
+    shape.bf16 = bf16_;
     if (!allowed_.empty()) shape.allowed = allowed_.data();
     attention(shape, q + s.begin * q_width(), ws_.keys.data() + first * q_width(),
               ws_.v.data() + first * out_width(), out);
@@ -215,6 +217,7 @@ class LatentAttention {
   Block& block_;
   Mla& mla_;
   std::int64_t heads_;
+  bool bf16_;
   std::int64_t rows_;
   Context& context_;
   Workspace& ws_;

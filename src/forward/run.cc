@@ -130,6 +130,7 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   shape.head_dim = model.head_dim;
   shape.scale = static_cast<float>(model.score_scale);
   shape.cap = static_cast<float>(model.score_cap);
+  shape.bf16 = model.dtype == DType::kBF16;
   shape.window = block.spec->window;
   if (!block.sinks.empty()) shape.sinks = block.sinks.data();
   if (!model.alibi.empty()) shape.slopes = model.alibi.data();

@@ -8,6 +8,9 @@
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
+#ifdef __x86_64__
+#include "kernels/x86/attention_bf16.h"
+#endif
 
 namespace msmodelslim {
 namespace {
@@ -50,8 +53,11 @@ void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores
   softmax(scores, 1, count);
 }
 
-void attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
-               float* out) {
+namespace {
+
+// With `bf16` the weights are rounded; q, k and v are already.
+void fp32_attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
+                    float* out) {
   const std::int64_t tiles = (shape.query_rows + kQueryTile - 1) / kQueryTile;
   const std::int64_t group = shape.heads / shape.kv_heads;
   const std::int64_t q_width = shape.heads * shape.head_dim;
@@ -88,12 +94,42 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
           if (allowed[j] == 0) line[j] = -std::numeric_limits<float>::infinity();
       }
       score_softmax(shape, head, line + first, last - first + 1);
+      if (shape.bf16) round_bf16(line + first, line + first, last - first + 1);
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);
     }
     matmul_nn_tile(scores.data(), keys, v + v_offset, v_width,
                    out + row * out_width + head * value_dim, out_width, rows, value_dim, keys);
   });
+}
+
+// Where the processor has no bfloat16 products: rounded values in fp32.
+void rounded_attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
+                       float* out) {
+  const auto rounded = [](const float* values, std::int64_t count) {
+    std::vector<float> copy(static_cast<std::size_t>(count));
+    constexpr std::int64_t kGrain = 1 << 14;
+    parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      round_bf16(values + begin, copy.data() + begin, end - begin);
+    });
+    return copy;
+  };
+  const std::int64_t value_dim = shape.value_dim > 0 ? shape.value_dim : shape.head_dim;
+  const auto queries = rounded(q, shape.query_rows * shape.heads * shape.head_dim);
+  const auto keys = rounded(k, shape.key_rows * shape.kv_heads * shape.head_dim);
+  const auto values = rounded(v, shape.key_rows * shape.kv_heads * value_dim);
+  fp32_attention(shape, queries.data(), keys.data(), values.data(), out);
+}
+
+}  // namespace
+
+void attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
+               float* out) {
+  if (!shape.bf16) return fp32_attention(shape, q, k, v, out);
+#ifdef __x86_64__
+  if (has_native_bf16_attention()) return native_bf16_attention(shape, q, k, v, out);
+#endif
+  rounded_attention(shape, q, k, v, out);
 }
 
 }  // namespace msmodelslim

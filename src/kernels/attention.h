@@ -1,5 +1,5 @@
 #pragma once
-// Causal grouped-query attention of one sequence, fp32.
+// Causal grouped-query attention of one sequence.
 
 #include <cstdint>
 
@@ -18,6 +18,8 @@ struct AttentionShape {
   const float* sinks = nullptr;  // [heads]: a score without a key, which takes its share
   // ALiBi, [heads]: a scaled score falls by it with every key between query and key.
   const float* slopes = nullptr;
+  // Both products of values rounded to bfloat16, with sums in fp32; attention() only.
+  bool bf16 = false;
   const std::uint8_t* allowed = nullptr;  // [query_rows, key_rows]: 0 hides a key; attention() only
 };
 

@@ -1,7 +1,7 @@
 #include "runtime/dynamic_product.h"
 
 #include "base/threads.h"
-#include "kernels/gemm.h"
+#include "kernels/code_sums.h"
 #include "kernels/learned_round.h"
 #include "kernels/ops.h"
 
@@ -38,19 +38,14 @@ void quantize_per_token_int4(const float* x, std::int64_t rows, std::int64_t in,
                 });
 }
 
-void multiply_dynamic(const DynamicInput& input, const std::int8_t* codes,
-                      const float* weight_scale, const float* bias, std::int64_t rows,
-                      std::int64_t in, std::int64_t out, std::vector<std::int32_t>& sums,
-                      float* y) {
-  sums.resize(static_cast<std::size_t>(rows * out));
-  matmul_s8(input.codes.data(), codes, sums.data(), rows, out, in);
-  parallel_for(rows, [&](std::int64_t r) {
-    const std::int32_t* sum = sums.data() + r * out;
-    const float scale = input.scales[static_cast<std::size_t>(r)];
-    for (std::int64_t i = 0; i < out; ++i)
-      y[r * out + i] =
-          static_cast<float>(sum[i]) * scale * weight_scale[i] + (bias == nullptr ? 0.0F : bias[i]);
-  });
+void multiply_dynamic(const DynamicInput& input, const CodeWeight& weight,
+                      const float* weight_scale, const float* bias, std::int64_t rows, float* y) {
+  weight.multiply(input.codes.data(), rows,
+                  [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
+                    scale_sums(tile, input.scales.data() + row, weight_scale + col,
+                               bias == nullptr ? nullptr : bias + col, y + row * weight.out() + col,
+                               weight.out());
+                  });
 }
 
 }  // namespace msmodelslim

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/code_weight.h"
+
 namespace msmodelslim {
 
 // Codes of activations with a scale per row.
@@ -19,10 +21,8 @@ void quantize_per_token(const float* x, std::int64_t rows, std::int64_t in, Dyna
 void quantize_per_token_int4(const float* x, std::int64_t rows, std::int64_t in, float clip_ratio,
                              DynamicInput& out);
 
-// y [rows, out] of weight codes [out, in] with a scale per row; `bias` [out] or null. `sums` is
-// scratch.
-void multiply_dynamic(const DynamicInput& input, const std::int8_t* codes,
-                      const float* weight_scale, const float* bias, std::int64_t rows,
-                      std::int64_t in, std::int64_t out, std::vector<std::int32_t>& sums, float* y);
+// y [rows, out] of weight codes with a scale per row; `bias` [out] or null.
+void multiply_dynamic(const DynamicInput& input, const CodeWeight& weight,
+                      const float* weight_scale, const float* bias, std::int64_t rows, float* y);
 
 }  // namespace msmodelslim

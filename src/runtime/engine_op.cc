@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/threads.h"
-#include "kernels/gemm.h"
+#include "base/usage.h"
+#include "kernels/code_sums.h"
 #include "kernels/gemv.h"
 #include "kernels/ops.h"
 #include "quantize/int8.h"
@@ -88,6 +89,41 @@ EngineOp::EngineOp(const ModelSpec& model, const CheckpointReader& checkpoint, D
     load_ascendv1(model);
   else
     load_compressed(model);
+  prepare_products(model);
+}
+
+void EngineOp::prepare_products(const ModelSpec& model) {
+  // What is read for every token is packed as long as there is plenty of memory.
+  std::size_t room = PackedCodes::available() ? available_memory() / 2 : 0;
+  const auto prepare = [&](const LinearSpec& spec) {
+    Entry& entry = entries_.at(spec.name);
+    if (!has_integer_product(entry)) return;
+    entry.weight = CodeWeight(entry.codes, spec.out, spec.in);
+    const bool int4 = entry.type == LinearType::kW4A8Dynamic;
+    const std::size_t bytes = entry.weight.packed_bytes(int4 ? 4 : 8);
+    if (bytes > room) return;
+    room -= bytes;
+    entry.weight.pack(int4 ? 4 : 8, packed_);
+    entry.unpacked = {};
+    entry.codes = nullptr;
+  };
+  for (const BlockSpec& block : model.blocks)
+    for (const LinearSpec* linear : block.linears()) prepare(*linear);
+  prepare(model.head);
+}
+
+bool EngineOp::has_integer_product(const Entry& entry) {
+  switch (entry.type) {
+    case LinearType::kW8A8:
+      return true;
+    case LinearType::kW8A8Dynamic:
+    case LinearType::kW8A8Mix:
+    case LinearType::kW4A8Dynamic:
+    case LinearType::kW4A4Dynamic:
+      return entry.groups == 1 && entry.weight_offset.empty();
+    default:
+      return false;
+  }
 }
 
 bool EngineOp::is_quantized(const std::string& folder) {
@@ -297,20 +333,16 @@ void EngineOp::apply_static(const Entry& entry, const Linear& linear, const floa
   const std::int64_t in = linear.spec().in;
   const std::int64_t out = linear.spec().out;
   input_.codes.resize(static_cast<std::size_t>(rows * in));
-  sums_.resize(static_cast<std::size_t>(rows * out));
   parallel_for(rows, [&](std::int64_t r) {
     quantize_s8(x + r * in, entry.input_scale, entry.input_offset, -128.0F,
                 input_.codes.data() + r * in, in);
   });
-  matmul_s8(input_.codes.data(), entry.codes, sums_.data(), rows, out, in);
-  parallel_for(rows, [&](std::int64_t r) {
-    const std::int32_t* sum = sums_.data() + r * out;
-    for (std::int64_t i = 0; i < out; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      y[r * out + i] = static_cast<float>(sum[i] + entry.quant_bias[at]) * entry.deq_scale[at] +
-                       (entry.bias.empty() ? 0.0F : entry.bias[at]);
-    }
-  });
+  entry.weight.multiply(
+      input_.codes.data(), rows, [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
+        scale_biased_sums(tile, entry.quant_bias.data() + col, entry.deq_scale.data() + col,
+                          entry.bias.empty() ? nullptr : entry.bias.data() + col,
+                          y + row * out + col, out);
+      });
 }
 
 void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const float* x,
@@ -321,9 +353,8 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
     quantize_per_token_int4(x, rows, in, linear.input_rotation().clip_ratio, input_);
   else
     quantize_per_token(x, rows, in, input_);
-  if (entry.groups == 1 && entry.weight_offset.empty()) {
-    multiply_dynamic(input_, entry.codes, entry.weight_scale.data(), bias, rows, in,
-                     linear.spec().out, sums_, y);
+  if (has_integer_product(entry)) {
+    multiply_dynamic(input_, entry.weight, entry.weight_scale.data(), bias, rows, y);
     return;
   }
   // No engine has this form: codes times scale, then one product in fp32.

@@ -46,6 +46,7 @@ class EngineOp : public LinearOp {
     LinearType type = LinearType::kFloat;
     const std::int8_t* codes = nullptr;  // [out, in]
     Tensor unpacked;                     // packed codes, one a byte
+    CodeWeight weight;                   // of types with integer products
     QuantizedLinear float_format;        // fp8 and MX types
     LowRank low_rank;
     std::int64_t groups = 1;           // of columns that share a weight scale
@@ -64,6 +65,9 @@ class EngineOp : public LinearOp {
   Entry compressed_entry(const LinearSpec& spec, const CompressedScheme& scheme) const;
   void share_inputs(const std::vector<const LinearSpec*>& fused);
   void load_second_level(const LinearSpec& spec, Entry& entry);
+  static bool has_integer_product(const Entry& entry);
+  // Makes the codes ready for integer products.
+  void prepare_products(const ModelSpec& model);
   void load_low_rank(const LinearSpec& spec);
   void load_float_format(const LinearSpec& spec, Entry& entry);
   void apply_float_format(const Entry& entry, const Linear& linear, const float* x,
@@ -81,8 +85,8 @@ class EngineOp : public LinearOp {
   DType model_dtype_;
   FloatLinearOp float_op_;
   std::map<std::string, Entry> entries_;
+  HugeBuffer packed_;  // of entries' weights
   DynamicInput input_;
-  std::vector<std::int32_t> sums_;
 };
 
 }  // namespace msmodelslim

@@ -27,14 +27,17 @@ Int8Head::Int8Head(const Linear& head) {
       quantize_s8(row.data(), scale, 0.0F, -128.0F, codes_.data() + r * in, in);
     }
   });
+  weight_ = CodeWeight(codes_.data(), out, in);
+  if (!PackedCodes::available()) return;
+  weight_.pack(8, packed_);
+  codes_ = {};
 }
 
 void Int8Head::apply(Linear& linear, const float* x, std::int64_t rows,
                      const std::vector<Sequence>& /*sequences*/, float* y) {
   quantize_per_token(x, rows, linear.spec().in, input_);
-  multiply_dynamic(input_, codes_.data(), scales_.data(),
-                   linear.bias().empty() ? nullptr : linear.bias().data(), rows, linear.spec().in,
-                   linear.spec().out, sums_, y);
+  multiply_dynamic(input_, weight_, scales_.data(),
+                   linear.bias().empty() ? nullptr : linear.bias().data(), rows, y);
 }
 
 }  // namespace msmodelslim

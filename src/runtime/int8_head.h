@@ -15,10 +15,11 @@ class Int8Head : public LinearOp {
              const std::vector<Sequence>& sequences, float* y) override;
 
  private:
-  std::vector<std::int8_t> codes_;  // [vocab, hidden]
-  std::vector<float> scales_;       // [vocab]
+  std::vector<std::int8_t> codes_;  // [vocab, hidden], unless they are packed
+  HugeBuffer packed_;
+  CodeWeight weight_;
+  std::vector<float> scales_;  // [vocab]
   DynamicInput input_;
-  std::vector<std::int32_t> sums_;
 };
 
 }  // namespace msmodelslim

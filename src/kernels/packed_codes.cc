@@ -1,0 +1,159 @@
+#include "kernels/packed_codes.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "base/threads.h"
+#include "kernels/x86/vnni_tile.h"
+
+namespace msmodelslim {
+namespace {
+
+static_assert(PackedCodes::kColumns == kVnniCols);
+
+constexpr std::int64_t kQuad = 4;
+constexpr std::int64_t kChunkRows = 32 * kVnniRows;  // of x per task
+constexpr std::int64_t kTaskPanels = 4;
+constexpr std::int64_t kPiecesPerThread = 4;  // of a product with few rows
+
+// panel[quads][32][4] of `cols` rows of w.
+void pack_8bit(const std::int8_t* w, std::int64_t cols, std::int64_t in, std::int8_t* panel) {
+  const std::int64_t whole = in / kQuad;
+  if (cols < kVnniCols || in % kQuad != 0)
+    std::memset(panel, 0, static_cast<std::size_t>((in + 3) / kQuad * kVnniCols * kQuad));
+  for (std::int64_t q = 0; q < whole; ++q)
+    for (std::int64_t c = 0; c < cols; ++c)
+      std::memcpy(panel + (q * kVnniCols + c) * kQuad, w + c * in + q * kQuad, kQuad);
+  for (std::int64_t c = 0; c < cols; ++c)
+    std::copy(w + c * in + whole * kQuad, w + (c + 1) * in,
+              panel + (whole * kVnniCols + c) * kQuad);
+}
+
+// The panel's columns 0..15 in the low, 16..31 in the high halves of its bytes.
+void halve(const std::int8_t* wide, std::int64_t quads, std::int8_t* panel) {
+  constexpr std::int64_t kHalf = kVnniCols * kQuad / 2;
+  for (std::int64_t q = 0; q < quads; ++q, wide += 2 * kHalf, panel += kHalf)
+    for (std::int64_t i = 0; i < kHalf; ++i)
+      panel[i] = static_cast<std::int8_t>((wide[i] & 15) | (wide[i + kHalf] << 4));
+}
+
+// packed[quads][rows][4] of x [rows, in], as unsigned codes.
+void pack_rows(const std::int8_t* x, std::int64_t rows, std::int64_t in, std::uint8_t* packed) {
+  constexpr std::uint32_t kShift = 0x80808080;
+  const std::int64_t whole = in / kQuad;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int8_t* from = x + r * in;
+    std::uint8_t* to = packed + r * kQuad;
+    std::uint32_t four;
+    for (std::int64_t q = 0; q < whole; ++q) {
+      std::memcpy(&four, from + q * kQuad, kQuad);
+      four ^= kShift;
+      std::memcpy(to + q * rows * kQuad, &four, kQuad);
+    }
+    if (in % kQuad == 0) continue;
+    four = 0;
+    std::memcpy(&four, from + whole * kQuad, static_cast<std::size_t>(in % kQuad));
+    four ^= kShift;
+    std::memcpy(to + whole * rows * kQuad, &four, kQuad);
+  }
+}
+
+std::int64_t panel_bytes(std::int64_t quads, int bits) {
+  return quads * kVnniCols * kQuad * bits / 8;
+}
+
+}  // namespace
+
+bool PackedCodes::available() {
+#ifdef __x86_64__
+  static const bool has = __builtin_cpu_supports("avx512vnni") &&
+                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  return has;
+#else
+  return false;
+#endif
+}
+
+std::size_t PackedCodes::bytes(std::int64_t out, std::int64_t in, int bits) {
+  const std::int64_t panels = (out + kColumns - 1) / kColumns;
+  const std::int64_t starts = kColumns * static_cast<std::int64_t>(sizeof(std::int32_t));
+  return static_cast<std::size_t>(panels * (panel_bytes((in + 3) / kQuad, bits) + starts));
+}
+
+PackedCodes::PackedCodes(const std::int8_t* codes, std::int64_t out, std::int64_t in, int bits,
+                         void* memory)
+    : out_(out), in_(in), bits_(bits) {
+  auto* panel_memory = static_cast<std::int8_t*>(memory);
+  auto* starts =
+      reinterpret_cast<std::int32_t*>(panel_memory + panels() * panel_bytes(quads(), bits));
+  memory_ = panel_memory;
+  starts_ = starts;
+  parallel_ranges(panels(), 1, [&](std::int64_t p, std::int64_t) {
+    const std::int64_t cols = std::min(kColumns, out_ - p * kColumns);
+    const std::int8_t* from = codes + p * kColumns * in_;
+    std::int8_t* to = panel_memory + p * panel_bytes(quads(), bits_);
+    if (bits_ == 8) {
+      pack_8bit(from, cols, in_, to);
+    } else {
+      std::vector<std::int8_t> wide(static_cast<std::size_t>(panel_bytes(quads(), 8)));
+      pack_8bit(from, cols, in_, wide.data());
+      halve(wide.data(), quads(), to);
+    }
+    std::int32_t* start = starts + p * kColumns;
+    std::fill(start, start + kColumns, 0);
+    for (std::int64_t c = 0; c < cols; ++c) {
+      std::int32_t sum = 0;
+      for (std::int64_t i = c * in_; i < (c + 1) * in_; ++i) sum += from[i];
+      start[c] = -128 * sum;
+    }
+  });
+}
+
+void PackedCodes::multiply(const std::int8_t* x, std::int64_t rows, const TakeSums& take) const {
+  const std::int64_t blocks = (rows + kVnniRows - 1) / kVnniRows;
+  const auto block_bytes = quads() * kQuad * kVnniRows;
+  thread_local std::unique_ptr<std::uint8_t[]> memory;  // kept from call to call
+  thread_local std::int64_t size = 0;
+  if (const std::int64_t needed = quads() * kQuad * rows; needed > size) {
+    memory = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(needed));
+    size = needed;
+  }
+  std::uint8_t* packed = memory.get();
+  parallel_for(blocks, [&](std::int64_t block) {
+    const std::int64_t row = block * kVnniRows;
+    pack_rows(x + row * in_, std::min(kVnniRows, rows - row), in_, packed + block * block_bytes);
+  });
+#ifdef __x86_64__
+  const auto tile = bits_ == 8 ? vnni_tile_8bit : vnni_tile_4bit;
+#else
+  const auto tile = [](auto...) {};
+#endif
+  const auto chunk = [&](std::int64_t row, std::int64_t end, std::int64_t first,
+                         std::int64_t last) {
+    std::int32_t sums[kVnniRows * kVnniCols];
+    for (std::int64_t p = first; p < last; ++p)
+      for (std::int64_t r = row; r < end; r += kVnniRows) {
+        const std::int64_t count = std::min(kVnniRows, end - r);
+        tile(count, packed + r * quads() * kQuad, memory_ + p * panel_bytes(quads(), bits_),
+             quads(), starts_ + p * kColumns, sums);
+        take(r, p * kColumns, {sums, count, std::min(kColumns, out_ - p * kColumns), kVnniCols});
+      }
+  };
+  const std::int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  if (chunks == 1 && blocks == 1) {
+    const std::int64_t pieces = kPiecesPerThread * thread_count();
+    parallel_ranges(panels(), std::max<std::int64_t>(1, panels() / pieces),
+                    [&](std::int64_t first, std::int64_t last) { chunk(0, rows, first, last); });
+    return;
+  }
+  const std::int64_t groups = (panels() + kTaskPanels - 1) / kTaskPanels;
+  parallel_for(chunks * groups, [&](std::int64_t task) {
+    const std::int64_t row = task % chunks * kChunkRows;
+    const std::int64_t first = task / chunks * kTaskPanels;
+    chunk(row, std::min(rows, row + kChunkRows), first, std::min(panels(), first + kTaskPanels));
+  });
+}
+
+}  // namespace msmodelslim

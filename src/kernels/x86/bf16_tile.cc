@@ -1,0 +1,59 @@
+// Compiled for processors with AVX512-BF16. Nothing else may be in this file: what the linker takes
+// from here has to be safe elsewhere.
+#include "kernels/x86/bf16_tile.h"
+
+#include <immintrin.h>
+
+#include <cstring>
+
+namespace msmodelslim {
+namespace {
+
+inline __m512bh pairs_of(__m512i bits) {
+  __m512bh pairs;
+  static_assert(sizeof(pairs) == sizeof(bits));
+  std::memcpy(&pairs, &bits, sizeof(pairs));
+  return pairs;
+}
+
+template <int Rows>
+void tile(const std::uint16_t* x, const std::uint16_t* panel, std::int64_t pairs, float* y,
+          std::int64_t stride) {
+  __m512 low[Rows];
+  __m512 high[Rows];
+#pragma GCC unroll 14
+  for (int r = 0; r < Rows; ++r) low[r] = high[r] = _mm512_setzero_ps();
+  for (std::int64_t p = 0; p < pairs; ++p) {
+    const __m512bh left = pairs_of(_mm512_loadu_si512(panel));
+    const __m512bh right = pairs_of(_mm512_loadu_si512(panel + kBf16Cols));
+#pragma GCC unroll 14
+    for (int r = 0; r < Rows; ++r) {
+      std::int32_t pair;
+      std::memcpy(&pair, x + 2 * r, sizeof(pair));
+      const __m512bh spread = pairs_of(_mm512_set1_epi32(pair));
+      low[r] = _mm512_dpbf16_ps(low[r], spread, left);
+      high[r] = _mm512_dpbf16_ps(high[r], spread, right);
+    }
+    x += 2 * Rows;
+    panel += 2 * kBf16Cols;
+  }
+#pragma GCC unroll 14
+  for (int r = 0; r < Rows; ++r) {
+    _mm512_storeu_ps(y + r * stride, low[r]);
+    _mm512_storeu_ps(y + r * stride + 16, high[r]);
+  }
+}
+
+}  // namespace
+
+void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* panel,
+               std::int64_t pairs, float* y, std::int64_t stride) {
+  using Tile =
+      void (*)(const std::uint16_t*, const std::uint16_t*, std::int64_t, float*, std::int64_t);
+  static constexpr Tile kTiles[kBf16Rows] = {tile<1>,  tile<2>,  tile<3>,  tile<4>, tile<5>,
+                                             tile<6>,  tile<7>,  tile<8>,  tile<9>, tile<10>,
+                                             tile<11>, tile<12>, tile<13>, tile<14>};
+  kTiles[rows - 1](x, panel, pairs, y, stride);
+}
+
+}  // namespace msmodelslim
