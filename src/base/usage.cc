@@ -100,6 +100,7 @@ void return_freed_memory() {
 #ifdef M_MMAP_THRESHOLD
   constexpr int kLargeBlock = 32 << 20;
   mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  mallopt(M_TRIM_THRESHOLD, 4 * kLargeBlock);
 #endif
 }
 
