@@ -78,6 +78,15 @@ class LinearOp {
   // x [rows, in], y [rows, out]. Samples come in order, over all chunks of the calibration set.
   virtual void apply(Linear& linear, const float* x, std::int64_t rows,
                      const std::vector<Sequence>& sequences, float* y) = 0;
+  // The same of several linears that read one x.
+  struct Part {
+    Linear* linear;
+    float* y;
+  };
+  virtual void apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                          const std::vector<Sequence>& sequences) {
+    for (const Part& part : parts) apply(*part.linear, x, rows, sequences, part.y);
+  }
   // True when this operation must see the linear's input even if nobody needs its output.
   virtual bool wants(const Linear&) const { return false; }
 };

@@ -63,11 +63,10 @@ void project(const ModelSpec& model, Block& block, const float* normed, std::int
     take_columns(both, rows * model.heads, 2 * model.head_dim, 0, model.head_dim, q);
     take_columns(both, rows * model.heads, 2 * model.head_dim, model.head_dim, model.head_dim,
                  sized(ws.latent, rows * q_width));
-  } else {
-    apply(context, block.q, normed, rows, q, ws);
+    apply_each(context, {{&block.k, k}, {&block.v, v}}, normed, rows, ws);
+    return;
   }
-  apply(context, block.k, normed, rows, k, ws);
-  apply(context, block.v, normed, rows, v, ws);
+  apply_each(context, {{&block.q, q}, {&block.k, k}, {&block.v, v}}, normed, rows, ws);
 }
 
 void apply_gate(const float* gate, float* x, std::int64_t rows, std::int64_t width) {

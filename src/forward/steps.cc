@@ -110,13 +110,25 @@ void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, 
   context.linear_op->apply(linear, x, rows, context.sequences, y);
 }
 
+void apply_each(Context& context, const std::vector<LinearOp::Part>& parts, const float* x,
+                std::int64_t rows, Workspace& ws) {
+  const bool same_input = std::all_of(parts.begin(), parts.end(), [](const LinearOp::Part& part) {
+    return part.linear->input_rotation().is_identity();
+  });
+  if (!same_input) {
+    for (const auto& part : parts) apply(context, *part.linear, x, rows, part.y, ws);
+    return;
+  }
+  for (const auto& part : parts) show(context, *part.linear, x, rows);
+  context.linear_op->apply_each(parts, x, rows, context.sequences);
+}
+
 float* gated(Activation activation, Linear& gate_proj, Linear& up_proj, const float* x,
              std::int64_t rows, Context& context, Workspace& ws) {
   const std::int64_t inner = gate_proj.spec().out;
   float* gate = sized(ws.gate, rows * inner);
   float* up = sized(ws.up, rows * inner);
-  apply(context, gate_proj, x, rows, gate, ws);
-  apply(context, up_proj, x, rows, up, ws);
+  apply_each(context, {{&gate_proj, gate}, {&up_proj, up}}, x, rows, ws);
   activate(activation, gate, up, rows, inner);
   return gate;
 }
@@ -135,8 +147,7 @@ float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t 
     apply(context, block.up, x, rows, gate, ws);
     std::fill_n(up, rows * inner, 1.0F);
   } else {
-    apply(context, block.gate, x, rows, gate, ws);
-    apply(context, block.up, x, rows, up, ws);
+    apply_each(context, {{&block.gate, gate}, {&block.up, up}}, x, rows, ws);
   }
   activate(model.activation, gate, up, rows, inner);
   return gate;

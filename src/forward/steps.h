@@ -15,6 +15,9 @@ const float* turned(const Linear& linear, const float* x, std::int64_t rows, Wor
 // The linear, with its taps.
 void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, float* y,
            Workspace& ws);
+// The same of several linears with one input.
+void apply_each(Context& context, const std::vector<LinearOp::Part>& parts, const float* x,
+                std::int64_t rows, Workspace& ws);
 // The activation of gate(x) and up(x): workspace.gate [rows, intermediate].
 float* gated(Activation activation, Linear& gate, Linear& up, const float* x, std::int64_t rows,
              Context& context, Workspace& ws);

@@ -111,48 +111,62 @@ PackedCodes::PackedCodes(const std::int8_t* codes, std::int64_t out, std::int64_
   });
 }
 
-void PackedCodes::multiply(const std::int8_t* x, std::int64_t rows, const TakeSums& take) const {
-  const std::int64_t blocks = (rows + kVnniRows - 1) / kVnniRows;
-  const auto block_bytes = quads() * kQuad * kVnniRows;
-  thread_local std::unique_ptr<std::uint8_t[]> memory;  // kept from call to call
-  thread_local std::int64_t size = 0;
-  if (const std::int64_t needed = quads() * kQuad * rows; needed > size) {
-    memory = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(needed));
-    size = needed;
-  }
-  std::uint8_t* packed = memory.get();
-  parallel_for(blocks, [&](std::int64_t block) {
-    const std::int64_t row = block * kVnniRows;
-    pack_rows(x + row * in_, std::min(kVnniRows, rows - row), in_, packed + block * block_bytes);
-  });
+// Rows [row, end) of x, which `packed` holds as pack_rows makes them of every kVnniRows, times
+// panels [first, last).
+void PackedCodes::multiply_panels(const std::uint8_t* packed, std::int64_t row, std::int64_t end,
+                                  std::int64_t first, std::int64_t last,
+                                  const TakeSums& take) const {
 #ifdef __x86_64__
   const auto tile = bits_ == 8 ? vnni_tile_8bit : vnni_tile_4bit;
 #else
   const auto tile = [](auto...) {};
 #endif
-  const auto chunk = [&](std::int64_t row, std::int64_t end, std::int64_t first,
-                         std::int64_t last) {
-    std::int32_t sums[kVnniRows * kVnniCols];
-    for (std::int64_t p = first; p < last; ++p)
-      for (std::int64_t r = row; r < end; r += kVnniRows) {
-        const std::int64_t count = std::min(kVnniRows, end - r);
-        tile(count, packed + r * quads() * kQuad, memory_ + p * panel_bytes(quads(), bits_),
-             quads(), starts_ + p * kColumns, sums);
-        take(r, p * kColumns, {sums, count, std::min(kColumns, out_ - p * kColumns), kVnniCols});
-      }
-  };
-  const std::int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
-  if (chunks == 1 && blocks == 1) {
-    const std::int64_t pieces = kPiecesPerThread * thread_count();
-    parallel_ranges(panels(), std::max<std::int64_t>(1, panels() / pieces),
-                    [&](std::int64_t first, std::int64_t last) { chunk(0, rows, first, last); });
-    return;
+  std::int32_t sums[kVnniRows * kVnniCols];
+  for (std::int64_t p = first; p < last; ++p)
+    for (std::int64_t r = row; r < end; r += kVnniRows) {
+      const std::int64_t count = std::min(kVnniRows, end - r);
+      tile(count, packed + r * quads() * kQuad, memory_ + p * panel_bytes(quads(), bits_), quads(),
+           starts_ + p * kColumns, sums);
+      take(r, p * kColumns, {sums, count, std::min(kColumns, out_ - p * kColumns), kVnniCols});
+    }
+}
+
+void PackedCodes::multiply(const std::vector<Product>& products, const std::int8_t* x,
+                           std::int64_t rows) {
+  const std::int64_t in = products.front().weight->in_;
+  const std::int64_t row_bytes = products.front().weight->quads() * kQuad;
+  thread_local std::unique_ptr<std::uint8_t[]> memory;  // kept from call to call
+  thread_local std::int64_t size = 0;
+  if (const std::int64_t needed = row_bytes * rows; needed > size) {
+    memory = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(needed));
+    size = needed;
   }
-  const std::int64_t groups = (panels() + kTaskPanels - 1) / kTaskPanels;
-  parallel_for(chunks * groups, [&](std::int64_t task) {
-    const std::int64_t row = task % chunks * kChunkRows;
-    const std::int64_t first = task / chunks * kTaskPanels;
-    chunk(row, std::min(rows, row + kChunkRows), first, std::min(panels(), first + kTaskPanels));
+  std::uint8_t* packed = memory.get();
+  const std::int64_t blocks = (rows + kVnniRows - 1) / kVnniRows;
+  parallel_for(blocks, [&](std::int64_t block) {
+    const std::int64_t row = block * kVnniRows;
+    pack_rows(x + row * in, std::min(kVnniRows, rows - row), in, packed + row * row_bytes);
+  });
+  std::int64_t panels = 0;
+  for (const Product& product : products) panels += product.weight->panels();
+  const std::int64_t pieces = kPiecesPerThread * thread_count();
+  const std::int64_t grain =
+      blocks > 1 ? kTaskPanels : std::max<std::int64_t>(1, (panels + pieces - 1) / pieces);
+  struct Task {
+    const Product* product;
+    std::int64_t first;
+  };
+  std::vector<Task> tasks;
+  for (const Product& product : products)
+    for (std::int64_t p = 0; p < product.weight->panels(); p += grain)
+      tasks.push_back({&product, p});
+  const std::int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  parallel_for(chunks * static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
+    const std::int64_t row = i % chunks * kChunkRows;
+    const auto& [product, first] = tasks[static_cast<std::size_t>(i / chunks)];
+    product->weight->multiply_panels(packed, row, std::min(rows, row + kChunkRows), first,
+                                     std::min(product->weight->panels(), first + grain),
+                                     product->take);
   });
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "kernels/code_sums.h"
 
@@ -34,10 +35,17 @@ class PackedCodes {
 
   bool empty() const { return memory_ == nullptr; }
 
-  // x [rows, in], in up to 131 000.
-  void multiply(const std::int8_t* x, std::int64_t rows, const TakeSums& take) const;
+  struct Product {
+    const PackedCodes* weight;
+    TakeSums take;
+  };
+  // Of one x [rows, in] and several weights of the same `in`, up to 131 000.
+  static void multiply(const std::vector<Product>& products, const std::int8_t* x,
+                       std::int64_t rows);
 
  private:
+  void multiply_panels(const std::uint8_t* packed, std::int64_t row, std::int64_t end,
+                       std::int64_t first, std::int64_t last, const TakeSums& take) const;
   std::int64_t panels() const { return (out_ + kColumns - 1) / kColumns; }
   std::int64_t quads() const { return (in_ + 3) / 4; }
 

@@ -10,14 +10,23 @@ void CodeWeight::pack(int bits, HugeBuffer& memory) {
   codes_ = nullptr;
 }
 
-void CodeWeight::multiply(const std::int8_t* x, std::int64_t rows, const TakeSums& take) const {
-  if (!packed_.empty()) {
-    packed_.multiply(x, rows, take);
-    return;
+void CodeWeight::multiply(const std::vector<Product>& products, const std::int8_t* x,
+                          std::int64_t rows) {
+  std::vector<PackedCodes::Product> packed;
+  for (const Product& product : products) {
+    const CodeWeight& weight = *product.weight;
+    if (!weight.packed_.empty()) {
+      packed.push_back({&weight.packed_, product.take});
+      continue;
+    }
+    const std::int64_t out = weight.out_;
+    std::vector<std::int32_t> sums(static_cast<std::size_t>(rows * out));
+    matmul_s8(x, weight.codes_, sums.data(), rows, out, weight.in_);
+    parallel_for(rows, [&](std::int64_t r) {
+      product.take(r, 0, {sums.data() + r * out, 1, out, out});
+    });
   }
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(rows * out_));
-  matmul_s8(x, codes_, sums.data(), rows, out_, in_);
-  parallel_for(rows, [&](std::int64_t r) { take(r, 0, {sums.data() + r * out_, 1, out_, out_}); });
+  if (!packed.empty()) PackedCodes::multiply(packed, x, rows);
 }
 
 }  // namespace msmodelslim

@@ -23,8 +23,13 @@ class CodeWeight {
   // Where PackedCodes::available(). `memory` must outlive the object, the codes need no longer.
   void pack(int bits, HugeBuffer& memory);
 
-  // x [rows, in]; all threads.
-  void multiply(const std::int8_t* x, std::int64_t rows, const TakeSums& take) const;
+  struct Product {
+    const CodeWeight* weight;
+    TakeSums take;
+  };
+  // Of one x [rows, in] and several weights; all threads.
+  static void multiply(const std::vector<Product>& products, const std::int8_t* x,
+                       std::int64_t rows);
 
  private:
   const std::int8_t* codes_ = nullptr;

@@ -38,14 +38,18 @@ void quantize_per_token_int4(const float* x, std::int64_t rows, std::int64_t in,
                 });
 }
 
-void multiply_dynamic(const DynamicInput& input, const CodeWeight& weight,
-                      const float* weight_scale, const float* bias, std::int64_t rows, float* y) {
-  weight.multiply(input.codes.data(), rows,
-                  [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
-                    scale_sums(tile, input.scales.data() + row, weight_scale + col,
-                               bias == nullptr ? nullptr : bias + col, y + row * weight.out() + col,
-                               weight.out());
-                  });
+void multiply_dynamic(const DynamicInput& input, const std::vector<DynamicProduct>& products,
+                      std::int64_t rows) {
+  std::vector<CodeWeight::Product> code_products;
+  for (const DynamicProduct& product : products)
+    code_products.push_back(
+        {product.weight, [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
+           const std::int64_t out = product.weight->out();
+           scale_sums(tile, input.scales.data() + row, product.weight_scale + col,
+                      product.bias == nullptr ? nullptr : product.bias + col,
+                      product.y + row * out + col, out);
+         }});
+  CodeWeight::multiply(code_products, input.codes.data(), rows);
 }
 
 }  // namespace msmodelslim

@@ -21,8 +21,14 @@ void quantize_per_token(const float* x, std::int64_t rows, std::int64_t in, Dyna
 void quantize_per_token_int4(const float* x, std::int64_t rows, std::int64_t in, float clip_ratio,
                              DynamicInput& out);
 
-// y [rows, out] of weight codes with a scale per row; `bias` [out] or null.
-void multiply_dynamic(const DynamicInput& input, const CodeWeight& weight,
-                      const float* weight_scale, const float* bias, std::int64_t rows, float* y);
+// A weight with a scale per row, and where its product with the input goes.
+struct DynamicProduct {
+  const CodeWeight* weight;
+  const float* weight_scale;  // [out]
+  const float* bias;          // [out] or null
+  float* y;                   // [rows, out]
+};
+void multiply_dynamic(const DynamicInput& input, const std::vector<DynamicProduct>& products,
+                      std::int64_t rows);
 
 }  // namespace msmodelslim

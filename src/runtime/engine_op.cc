@@ -316,6 +316,27 @@ void EngineOp::apply(Linear& linear, const float* x, std::int64_t rows,
   if (entry.low_rank.rank > 0) add_low_rank(entry.low_rank, x, rows, model_dtype_, y);
 }
 
+void EngineOp::apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                          const std::vector<Sequence>& sequences) {
+  std::vector<DynamicProduct> products;
+  for (const Part& part : parts) {
+    const Entry& entry = entries_.at(part.linear->name());
+    const bool per_token = entry.type == LinearType::kW8A8Dynamic ||
+                           entry.type == LinearType::kW8A8Mix ||
+                           entry.type == LinearType::kW4A8Dynamic;
+    if (!per_token || !has_integer_product(entry) || entry.low_rank.rank > 0)
+      return LinearOp::apply_each(parts, x, rows, sequences);
+    products.push_back(dynamic_product(entry, *part.linear, part.y));
+  }
+  quantize_per_token(x, rows, parts.front().linear->spec().in, input_);
+  multiply_dynamic(input_, products, rows);
+}
+
+DynamicProduct EngineOp::dynamic_product(const Entry& entry, const Linear& linear, float* y) {
+  return {&entry.weight, entry.weight_scale.data(),
+          linear.bias().empty() ? nullptr : linear.bias().data(), y};
+}
+
 void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, const float* x,
                                   std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
@@ -337,12 +358,12 @@ void EngineOp::apply_static(const Entry& entry, const Linear& linear, const floa
     quantize_s8(x + r * in, entry.input_scale, entry.input_offset, -128.0F,
                 input_.codes.data() + r * in, in);
   });
-  entry.weight.multiply(
-      input_.codes.data(), rows, [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
-        scale_biased_sums(tile, entry.quant_bias.data() + col, entry.deq_scale.data() + col,
-                          entry.bias.empty() ? nullptr : entry.bias.data() + col,
-                          y + row * out + col, out);
-      });
+  const auto take = [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
+    scale_biased_sums(tile, entry.quant_bias.data() + col, entry.deq_scale.data() + col,
+                      entry.bias.empty() ? nullptr : entry.bias.data() + col, y + row * out + col,
+                      out);
+  };
+  CodeWeight::multiply({{&entry.weight, take}}, input_.codes.data(), rows);
 }
 
 void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const float* x,
@@ -354,7 +375,7 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
   else
     quantize_per_token(x, rows, in, input_);
   if (has_integer_product(entry)) {
-    multiply_dynamic(input_, entry.weight, entry.weight_scale.data(), bias, rows, y);
+    multiply_dynamic(input_, {dynamic_product(entry, linear, y)}, rows);
     return;
   }
   // No engine has this form: codes times scale, then one product in fp32.

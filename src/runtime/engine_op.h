@@ -40,6 +40,9 @@ class EngineOp : public LinearOp {
   static bool is_quantized(const std::string& folder);
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;
+  // Linears of per-token types share the codes of x.
+  void apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                  const std::vector<Sequence>& sequences) override;
 
  private:
   struct Entry {
@@ -65,6 +68,7 @@ class EngineOp : public LinearOp {
   Entry compressed_entry(const LinearSpec& spec, const CompressedScheme& scheme) const;
   void share_inputs(const std::vector<const LinearSpec*>& fused);
   void load_second_level(const LinearSpec& spec, Entry& entry);
+  static DynamicProduct dynamic_product(const Entry& entry, const Linear& linear, float* y);
   static bool has_integer_product(const Entry& entry);
   // Makes the codes ready for integer products.
   void prepare_products(const ModelSpec& model);

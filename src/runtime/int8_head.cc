@@ -36,8 +36,8 @@ Int8Head::Int8Head(const Linear& head) {
 void Int8Head::apply(Linear& linear, const float* x, std::int64_t rows,
                      const std::vector<Sequence>& /*sequences*/, float* y) {
   quantize_per_token(x, rows, linear.spec().in, input_);
-  multiply_dynamic(input_, weight_, scales_.data(),
-                   linear.bias().empty() ? nullptr : linear.bias().data(), rows, y);
+  const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
+  multiply_dynamic(input_, {{&weight_, scales_.data(), bias, y}}, rows);
 }
 
 }  // namespace msmodelslim

@@ -27,19 +27,31 @@ class PackedCodesTest : public testing::Test {
     const int low = bits == 8 ? -128 : -8;
     const auto w = codes(out * in, low, -low - 1);
     const auto x = codes(rows * in, -128, 127);
+    // As two weights in one product: the first columns and the others.
+    const std::int64_t first = out / 3;
     HugeBuffer memory;
-    const PackedCodes packed(w.data(), out, in, bits,
-                             memory.take(PackedCodes::bytes(out, in, bits)));
     std::vector<std::int32_t> y(static_cast<std::size_t>(rows * out));
     std::vector<int> times(y.size());
-    packed.multiply(x.data(), rows, [&](std::int64_t row, std::int64_t col, const SumTile& tile) {
-      for (std::int64_t r = 0; r < tile.rows; ++r)
-        for (std::int64_t c = 0; c < tile.cols; ++c) {
-          const auto at = static_cast<std::size_t>((row + r) * out + col + c);
-          y[at] = tile.sums[r * tile.stride + c];
-          ++times[at];
-        }
-    });
+    std::vector<PackedCodes> weights;
+    std::vector<PackedCodes::Product> products;
+    for (const auto& [begin, end] : {std::pair{std::int64_t{0}, first}, std::pair{first, out}})
+      if (begin < end)
+        weights.emplace_back(w.data() + begin * in, end - begin, in, bits,
+                             memory.take(PackedCodes::bytes(end - begin, in, bits)));
+    for (const PackedCodes& weight : weights) {
+      const std::int64_t begin = &weight == &weights.back() ? first : 0;
+      products.push_back({&weight, [&y, &times, begin, out](std::int64_t row, std::int64_t col,
+                                                            const SumTile& tile) {
+                            for (std::int64_t r = 0; r < tile.rows; ++r)
+                              for (std::int64_t c = 0; c < tile.cols; ++c) {
+                                const auto at =
+                                    static_cast<std::size_t>((row + r) * out + begin + col + c);
+                                y[at] = tile.sums[r * tile.stride + c];
+                                ++times[at];
+                              }
+                          }});
+    }
+    PackedCodes::multiply(products, x.data(), rows);
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t c = 0; c < out; ++c) {
         std::int32_t sum = 0;
@@ -75,8 +87,9 @@ TEST_F(PackedCodesTest, TheLargestCodesDoNotSaturate) {
     HugeBuffer memory;
     const PackedCodes packed(low.data(), 1, in, 8, memory.take(PackedCodes::bytes(1, in, 8)));
     std::int32_t sum = 0;
-    packed.multiply(low.data(), 1,
-                    [&](std::int64_t, std::int64_t, const SumTile& tile) { sum = tile.sums[0]; });
+    PackedCodes::multiply(
+        {{&packed, [&](std::int64_t, std::int64_t, const SumTile& tile) { sum = tile.sums[0]; }}},
+        low.data(), 1);
     EXPECT_EQ(sum, 16384 * in);
   }
 }
