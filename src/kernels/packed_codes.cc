@@ -14,7 +14,7 @@ namespace {
 static_assert(PackedCodes::kColumns == kVnniCols);
 
 constexpr std::int64_t kQuad = 4;
-constexpr std::int64_t kChunkRows = 32 * kVnniRows;  // of x per task
+constexpr std::int64_t kChunkRows = 32 * kVnniRows;  // of x per task, at most
 constexpr std::int64_t kTaskPanels = 4;
 constexpr std::int64_t kPiecesPerThread = 4;  // of a product with few rows
 
@@ -161,10 +161,11 @@ void PackedCodes::multiply(const std::vector<Product>& products, const std::int8
     for (std::int64_t p = 0; p < product.weight->panels(); p += grain)
       tasks.push_back({&product, p});
   const std::int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  const std::int64_t chunk_rows = (blocks + chunks - 1) / chunks * kVnniRows;
   parallel_for(chunks * static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
-    const std::int64_t row = i % chunks * kChunkRows;
+    const std::int64_t row = i % chunks * chunk_rows;
     const auto& [product, first] = tasks[static_cast<std::size_t>(i / chunks)];
-    product->weight->multiply_panels(packed, row, std::min(rows, row + kChunkRows), first,
+    product->weight->multiply_panels(packed, row, std::min(rows, row + chunk_rows), first,
                                      std::min(product->weight->panels(), first + grain),
                                      product->take);
   });

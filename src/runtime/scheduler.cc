@@ -8,7 +8,7 @@
 namespace msmodelslim {
 namespace {
 
-constexpr std::int64_t kPromptRows = 512;   // of one run
+constexpr std::int64_t kPromptRows = 336;   // of one run
 constexpr std::int64_t kFewestShared = 16;  // tokens: fewer are not worth a copy
 constexpr std::int64_t kLogitRows = 64;     // of a prompt whose logits are all asked for
 

@@ -86,7 +86,7 @@ class Attention {
     for (std::int64_t c = 0; c < kBf16Cols; ++c) {
       const std::int64_t key = panel * kBf16Cols + c;
       if (key < shape_.key_rows)
-        f32_to_bf16(k + (key * shape_.kv_heads + head) * dim, row, dim);
+        bf16_round(k + (key * shape_.kv_heads + head) * dim, row, dim);
       else
         std::fill_n(row, dim, std::uint16_t{0});
       for (std::int64_t p = 0; p < dim_pairs_; ++p)
@@ -105,8 +105,7 @@ class Attention {
       for (std::int64_t i = 0; i < 2; ++i) {
         const std::int64_t key = 2 * pair + i;
         if (key < shape_.key_rows)
-          f32_to_bf16(v + (key * shape_.kv_heads + head) * value_dim_, rows + i * width,
-                      value_dim_);
+          bf16_round(v + (key * shape_.kv_heads + head) * value_dim_, rows + i * width, value_dim_);
         else
           std::fill_n(rows + i * width, value_dim_, std::uint16_t{0});
       }
@@ -164,7 +163,7 @@ class Attention {
     line[2 * dim_pairs_ - 1] = 0;
     std::uint16_t* packed = memory.sized(2 * dim_pairs_ * rows);
     for (std::int64_t r = 0; r < rows; ++r) {
-      f32_to_bf16(q_ + ((row + r) * shape_.heads + head) * shape_.head_dim, line, shape_.head_dim);
+      bf16_round(q_ + ((row + r) * shape_.heads + head) * shape_.head_dim, line, shape_.head_dim);
       spread(line, dim_pairs_, packed + 2 * r, rows);
     }
     return packed;
@@ -191,7 +190,7 @@ class Attention {
       score_softmax(shape_, head, score + first, last - first + 1);
       std::uint16_t* weight = line - begin;
       std::fill(line, weight + first, std::uint16_t{0});
-      f32_to_bf16(score + first, weight + first, last - first + 1);
+      bf16_round(score + first, weight + first, last - first + 1);
       std::fill(weight + last + 1, line + keys, std::uint16_t{0});
       spread(line, keys / 2, packed + 2 * r, rows);
     }

@@ -56,4 +56,17 @@ void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* p
   kTiles[rows - 1](x, panel, pairs, y, stride);
 }
 
+void bf16_round(const float* x, std::uint16_t* out, std::int64_t count) {
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(x + i));
+    std::memcpy(out + i, &rounded, sizeof(rounded));
+  }
+  const auto rest = static_cast<__mmask16>((1U << (count - i)) - 1);
+  const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i));
+  __m256i bits;
+  std::memcpy(&bits, &rounded, sizeof(bits));
+  _mm256_mask_storeu_epi16(out + i, rest, bits);
+}
+
 }  // namespace msmodelslim

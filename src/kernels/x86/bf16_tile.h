@@ -1,5 +1,5 @@
 #pragma once
-// The inner loop of attention in bfloat16: sums of products of pairs, in fp32.
+// What attention in bfloat16 spends its time with: sums of products of pairs in fp32, rounding.
 
 #include <cstdint>
 
@@ -13,5 +13,8 @@ inline constexpr std::int64_t kBf16Cols = 32;  // of the panel
 // Only on processors with AVX512-BF16.
 void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* panel,
                std::int64_t pairs, float* y, std::int64_t stride);
+
+// To nearest even; subnormal values become zeros.
+void bf16_round(const float* x, std::uint16_t* out, std::int64_t count);
 
 }  // namespace msmodelslim
