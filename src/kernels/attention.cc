@@ -10,6 +10,7 @@
 #include "kernels/ops.h"
 #ifdef __x86_64__
 #include "kernels/x86/attention_bf16.h"
+#include "kernels/x86/features.h"
 #endif
 
 namespace msmodelslim {
@@ -127,7 +128,7 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
                float* out) {
   if (!shape.bf16) return fp32_attention(shape, q, k, v, out);
 #ifdef __x86_64__
-  if (has_native_bf16_attention()) return native_bf16_attention(shape, q, k, v, out);
+  if (has_avx512_bf16()) return native_bf16_attention(shape, q, k, v, out);
 #endif
   rounded_attention(shape, q, k, v, out);
 }

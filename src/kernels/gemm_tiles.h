@@ -9,7 +9,7 @@
 
 namespace msmodelslim {
 
-inline constexpr std::int64_t kTileRows = 256;
+inline constexpr std::int64_t kTileRows = 512;
 inline constexpr std::int64_t kTileCols = 512;
 
 // body(row, rows, col, cols) for every tile of an [m,n] matrix, on all threads.

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "base/threads.h"
+#ifdef __x86_64__
+#include "kernels/x86/bf16_tile.h"
+#include "kernels/x86/features.h"
+#endif
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemv.cc"
@@ -278,6 +283,16 @@ void few_rows_f32(const float* x, const float* w, float* y, std::int64_t m, std:
 
 void few_rows_bf16(const float* x, const std::uint16_t* w, float* y, std::int64_t m, std::int64_t n,
                    std::int64_t k) {
+#ifdef __x86_64__
+  if (has_avx512_bf16()) {
+    std::vector<std::uint16_t> rows(static_cast<std::size_t>(m * k));
+    bf16_round(x, rows.data(), m * k);
+    parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+      bf16_dots(m, rows.data(), w + begin * k, end - begin, k, y + begin, n);
+    });
+    return;
+  }
+#endif
   parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(ColumnsBf16)(x, w, y, m, n, k, begin, end);
   });

@@ -13,7 +13,7 @@ inline constexpr std::int64_t kFewCodeRows = 32;  // of few_rows_s8
 // y[m,n] = x[m,k] * w[n,k]^T, sums in fp32. All threads.
 void few_rows_f32(const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
                   std::int64_t k);
-// The same with bfloat16 bit patterns in w.
+// The same of bfloat16 values: those of x as fp32, of w as bit patterns; up to kFewRows rows.
 void few_rows_bf16(const float* x, const std::uint16_t* w, float* y, std::int64_t m, std::int64_t n,
                    std::int64_t k);
 // Codes of x times codes of w, exact int32 sums (k up to 131 000).

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/x86/features.h"
 #include "kernels/x86/vnni_tile.h"
 
 namespace msmodelslim {
@@ -68,9 +69,7 @@ std::int64_t panel_bytes(std::int64_t quads, int bits) {
 
 bool PackedCodes::available() {
 #ifdef __x86_64__
-  static const bool has = __builtin_cpu_supports("avx512vnni") &&
-                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  return has;
+  return has_avx512_vnni();
 #else
   return false;
 #endif

@@ -216,12 +216,6 @@ class Attention {
 
 }  // namespace
 
-bool has_native_bf16_attention() {
-  static const bool has =
-      __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
-  return has;
-}
-
 void native_bf16_attention(const AttentionShape& shape, const float* q, const float* k,
                            const float* v, float* out) {
   Attention attention(shape, q, out);

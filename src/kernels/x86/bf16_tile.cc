@@ -16,6 +16,45 @@ inline __m512bh pairs_of(__m512i bits) {
   return pairs;
 }
 
+inline __m512bh load(const std::uint16_t* x) { return pairs_of(_mm512_loadu_si512(x)); }
+
+// The first `count` < 32 values from `x` on, then zeros.
+inline __m512bh load(const std::uint16_t* x, std::int64_t count) {
+  return pairs_of(_mm512_maskz_loadu_epi16(static_cast<__mmask32>((1U << count) - 1), x));
+}
+
+// Columns of w: two, or one of one row, whose weights then come in one stream.
+template <int Rows>
+void dots(const std::uint16_t* x, const std::uint16_t* w, std::int64_t k, float* y,
+          std::int64_t ldy, std::int64_t cols) {
+  constexpr bool kTwo = Rows > 1;
+  const std::uint16_t* second = w + (cols > 1 ? k : 0);
+  __m512 left[Rows];
+  __m512 right[Rows];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) left[r] = right[r] = _mm512_setzero_ps();
+  const auto add = [&](std::int64_t i, auto... count) {
+    const __m512bh a = load(w + i, count...);
+    const __m512bh b = kTwo ? load(second + i, count...) : a;
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const __m512bh row = load(x + r * k + i, count...);
+      left[r] = _mm512_dpbf16_ps(left[r], row, a);
+      if (kTwo) right[r] = _mm512_dpbf16_ps(right[r], row, b);
+    }
+  };
+  std::int64_t i = 0;
+  for (; i + 32 <= k; i += 32) {
+    add(i);
+  }
+  if (i < k) add(i, k - i);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    y[r * ldy] = _mm512_reduce_add_ps(left[r]);
+    if (kTwo && cols > 1) y[r * ldy + 1] = _mm512_reduce_add_ps(right[r]);
+  }
+}
+
 template <int Rows>
 void tile(const std::uint16_t* x, const std::uint16_t* panel, std::int64_t pairs, float* y,
           std::int64_t stride) {
@@ -24,8 +63,8 @@ void tile(const std::uint16_t* x, const std::uint16_t* panel, std::int64_t pairs
 #pragma GCC unroll 14
   for (int r = 0; r < Rows; ++r) low[r] = high[r] = _mm512_setzero_ps();
   for (std::int64_t p = 0; p < pairs; ++p) {
-    const __m512bh left = pairs_of(_mm512_loadu_si512(panel));
-    const __m512bh right = pairs_of(_mm512_loadu_si512(panel + kBf16Cols));
+    const __m512bh left = load(panel);
+    const __m512bh right = load(panel + kBf16Cols);
 #pragma GCC unroll 14
     for (int r = 0; r < Rows; ++r) {
       std::int32_t pair;
@@ -54,6 +93,17 @@ void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* p
                                              tile<6>,  tile<7>,  tile<8>,  tile<9>, tile<10>,
                                              tile<11>, tile<12>, tile<13>, tile<14>};
   kTiles[rows - 1](x, panel, pairs, y, stride);
+}
+
+void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w, std::int64_t cols,
+               std::int64_t k, float* y, std::int64_t ldy) {
+  using Dots = void (*)(const std::uint16_t*, const std::uint16_t*, std::int64_t, float*,
+                        std::int64_t, std::int64_t);
+  static constexpr Dots kDots[8] = {dots<1>, dots<2>, dots<3>, dots<4>,
+                                    dots<5>, dots<6>, dots<7>, dots<8>};
+  const std::int64_t step = rows == 1 ? 1 : 2;
+  for (std::int64_t c = 0; c < cols; c += step)
+    kDots[rows - 1](x, w + c * k, k, y + c, ldy, cols - c);
 }
 
 void bf16_round(const float* x, std::uint16_t* out, std::int64_t count) {

@@ -1,5 +1,6 @@
 #pragma once
-// What attention in bfloat16 spends its time with: sums of products of pairs in fp32, rounding.
+// Products of bfloat16 values with sums in fp32, for attention and for few rows. Only on processors
+// with AVX512-BF16.
 
 #include <cstdint>
 
@@ -10,9 +11,13 @@ inline constexpr std::int64_t kBf16Cols = 32;  // of the panel
 
 // y[rows][32], rows `stride` apart, = x * panel.
 // x [pairs][rows][2], 1 <= rows <= 14; panel [pairs][32][2]; bfloat16 bit patterns.
-// Only on processors with AVX512-BF16.
 void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* panel,
                std::int64_t pairs, float* y, std::int64_t stride);
+
+// y[r * ldy + c] = x[r] w[c] of bfloat16 bit patterns, x [rows, k], w [cols, k]; rows <= 8. The
+// order of the sums is the same for every row and column.
+void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w, std::int64_t cols,
+               std::int64_t k, float* y, std::int64_t ldy);
 
 // To nearest even; subnormal values become zeros.
 void bf16_round(const float* x, std::uint16_t* out, std::int64_t count);

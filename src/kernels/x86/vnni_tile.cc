@@ -32,7 +32,6 @@ template <int Rows, int Bits>
 void tile(const std::uint8_t* x, const std::int8_t* panel, std::int64_t quads,
           const std::int32_t* start, std::int32_t* sums) {
   constexpr std::int64_t kBytes = kVnniCols * 4 * Bits / 8;
-  constexpr std::int64_t kAhead = 16 * kBytes;
   __m512i low[Rows];
   __m512i high[Rows];
 #pragma GCC unroll 14
@@ -41,10 +40,6 @@ void tile(const std::uint8_t* x, const std::int8_t* panel, std::int64_t quads,
     high[r] = _mm512_loadu_si512(start + 16);
   }
   for (std::int64_t q = 0; q < quads; ++q) {
-    if constexpr (Rows <= 8) {  // bound by memory
-      _mm_prefetch(panel + kAhead, _MM_HINT_T0);
-      if constexpr (Bits == 8) _mm_prefetch(panel + kAhead + 64, _MM_HINT_T0);
-    }
     const Halves w = load<Bits>(panel);
 #pragma GCC unroll 14
     for (int r = 0; r < Rows; ++r) {

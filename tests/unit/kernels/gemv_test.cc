@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/ops.h"
 
 namespace msmodelslim {
 namespace {
@@ -46,7 +47,12 @@ class FewRows : public testing::TestWithParam<Case> {
   template <typename W, typename Product, typename Value>
   void check(const std::vector<W>& w, const Product& product, const Value& value) {
     const auto [m, n, k] = GetParam();
-    const auto x = floats(m * k);
+    check(floats(m * k), w, product, value);
+  }
+  template <typename W, typename Product, typename Value>
+  void check(const std::vector<float>& x, const std::vector<W>& w, const Product& product,
+             const Value& value) {
+    const auto [m, n, k] = GetParam();
     std::vector<float> y(static_cast<std::size_t>(m * n));
     product(x.data(), w.data(), y.data(), m, n, k);
     for (std::int64_t r = 0; r < m; ++r) {
@@ -73,7 +79,9 @@ TEST_P(FewRows, Bfloat16) {
   std::vector<std::uint16_t> w;
   for (const float value : floats(n * k))
     w.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
-  check(w, few_rows_bf16, [](std::uint16_t bits) {
+  auto x = floats(m * k);
+  round_bf16(x.data(), x.data(), m * k);
+  check(x, w, few_rows_bf16, [](std::uint16_t bits) {
     return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16));
   });
 }

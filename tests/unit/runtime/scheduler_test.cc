@@ -72,10 +72,10 @@ TEST_F(SchedulerTest, LongPromptsGoInPieces) {
   scheduler.add(prompt(300, 0), greedy_);
   scheduler.add(prompt(300, 1), greedy_);
   const auto first = scheduler.step();
-  EXPECT_EQ(first.prompt_tokens, 512);
+  EXPECT_EQ(first.prompt_tokens, 336);
   EXPECT_EQ(first.sampled.size(), 1U);
   const auto second = scheduler.step();
-  EXPECT_EQ(second.prompt_tokens, 88);
+  EXPECT_EQ(second.prompt_tokens, 264);
   EXPECT_EQ(second.sampled.size(), 2U);
 }
 
