@@ -3,11 +3,17 @@
 #include <benchmark/benchmark.h>
 #include <dnnl.h>
 
+#include <atomic>
+#include <numeric>
 #include <vector>
 
+#include "base/huge_buffer.h"
+#include "base/threads.h"
 #include "kernels/attention.h"
 #include "kernels/gemm.h"
+#include "kernels/gemv.h"
 #include "kernels/ops.h"
+#include "kernels/packed_codes.h"
 
 namespace {
 
@@ -66,9 +72,66 @@ void product_s8(benchmark::State& state) {
   report(state, 2.0 * m * n * k);
 }
 
+// Rows, bits of the weight: of 8960 x 1536, which is read from memory again for every product (32
+// copies in turn).
+void packed_codes(benchmark::State& state) {
+  using msmodelslim::PackedCodes;
+  if (!PackedCodes::available()) {
+    state.SkipWithError("no VNNI on this processor");
+    return;
+  }
+  const std::int64_t rows = state.range(0);
+  const auto bits = static_cast<int>(state.range(1));
+  const std::int64_t n = 8960;
+  const std::int64_t k = 1536;
+  const std::vector<std::int8_t> x(static_cast<std::size_t>(rows * k), 3);
+  const std::vector<std::int8_t> w(static_cast<std::size_t>(n * k), -5);
+  msmodelslim::HugeBuffer memory;
+  std::vector<PackedCodes> copies;
+  for (int i = 0; i < 32; ++i)
+    copies.emplace_back(w.data(), n, k, bits, memory.take(PackedCodes::bytes(n, k, bits)));
+  std::atomic<std::int64_t> sum = 0;
+  std::size_t turn = 0;
+  for (auto _ : state)
+    PackedCodes::multiply({{&copies[turn++ % copies.size()],
+                            [&](std::int64_t, std::int64_t, const msmodelslim::SumTile& tile) {
+                              sum.fetch_add(tile.sums[0], std::memory_order_relaxed);
+                            }}},
+                          x.data(), rows);
+  benchmark::DoNotOptimize(sum.load());
+  report(state, 2.0 * static_cast<double>(rows) * n * k);
+  state.SetBytesProcessed(state.iterations() * n * k * bits / 8);
+}
+
+void few_rows_bf16(benchmark::State& state) {
+  const std::int64_t rows = state.range(0);
+  const std::int64_t n = 151936;
+  const std::int64_t k = 1536;
+  const std::vector<float> x(static_cast<std::size_t>(rows * k), 0.5F);
+  const std::vector<std::uint16_t> w(static_cast<std::size_t>(n * k), 0x3E80);
+  std::vector<float> y(static_cast<std::size_t>(rows * n));
+  for (auto _ : state) msmodelslim::few_rows_bf16(x.data(), w.data(), y.data(), rows, n, k);
+  report(state, 2.0 * static_cast<double>(rows) * n * k);
+  state.SetBytesProcessed(state.iterations() * n * k * 2);
+}
+
+// The roof of products with few rows: 1 GB is read by all threads.
+void read_memory(benchmark::State& state) {
+  const std::int64_t count = 1 << 27;
+  const std::vector<std::int64_t> values(static_cast<std::size_t>(count), 1);
+  std::atomic<std::int64_t> sum = 0;
+  for (auto _ : state)
+    msmodelslim::parallel_ranges(count, count / 64, [&](std::int64_t begin, std::int64_t end) {
+      sum += std::accumulate(values.begin() + begin, values.begin() + end, std::int64_t{0});
+    });
+  benchmark::DoNotOptimize(sum.load());
+  state.SetBytesProcessed(state.iterations() * count * 8);
+}
+
 void causal_attention(benchmark::State& state) {
   const std::int64_t rows = state.range(0);
-  const msmodelslim::AttentionShape shape{rows, rows, 9, 3, 64, 0.125F, 0};
+  msmodelslim::AttentionShape shape{rows, rows, 9, 3, 64, 0.125F, 0};
+  shape.bf16 = state.range(1) != 0;
   const std::vector<float> q(static_cast<std::size_t>(rows * 9 * 64), 0.1F);
   const std::vector<float> k(static_cast<std::size_t>(rows * 3 * 64), 0.1F);
   std::vector<float> out(q.size());
@@ -89,7 +152,10 @@ BENCHMARK(roof)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product_bf16)->Args({1536, 576})->Args({576, 1536})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product_s8)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
-BENCHMARK(causal_attention)->Arg(700)->Arg(2048)->UseRealTime();
+BENCHMARK(read_memory)->UseRealTime();
+BENCHMARK(packed_codes)->ArgsProduct({{1, 8, 336}, {8, 4}})->UseRealTime();
+BENCHMARK(few_rows_bf16)->Arg(1)->Arg(8)->UseRealTime();
+BENCHMARK(causal_attention)->ArgsProduct({{700, 2048}, {0, 1}})->UseRealTime();
 BENCHMARK(weight_codes);
 
 }  // namespace

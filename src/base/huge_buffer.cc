@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
-
 namespace msmodelslim {
 namespace {
 
@@ -29,9 +27,7 @@ void* HugeBuffer::take(std::size_t bytes) {
     const std::size_t length = rounded_up(std::max(size, kPiece), kPage);
     void* address =
         ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (address == MAP_FAILED)
-      throw ResourceError(fmt::format("cannot map {} MB of memory", length >> 20),
-                          "free some memory");
+    if (address == MAP_FAILED) return nullptr;
     ::madvise(address, length, MADV_HUGEPAGE);  // a wish
     mappings_.emplace_back(static_cast<std::byte*>(address), length);
     used_ = 0;

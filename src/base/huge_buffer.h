@@ -9,8 +9,8 @@ namespace msmodelslim {
 
 class HugeBuffer {
  public:
-  // `bytes` of zeros that begin at a cache line, valid as long as the object. Throws ResourceError
-  // when there is not so much.
+  // `bytes` of zeros that begin at a cache line, valid as long as the object; null when the system
+  // does not give so much.
   void* take(std::size_t bytes);
 
  private:

@@ -5,9 +5,12 @@
 
 namespace msmodelslim {
 
-void CodeWeight::pack(int bits, HugeBuffer& memory) {
-  packed_ = PackedCodes(codes_, out_, in_, bits, memory.take(packed_bytes(bits)));
+bool CodeWeight::pack(int bits, HugeBuffer& memory) {
+  void* place = memory.take(packed_bytes(bits));
+  if (place == nullptr) return false;
+  packed_ = PackedCodes(codes_, out_, in_, bits, place);
   codes_ = nullptr;
+  return true;
 }
 
 void CodeWeight::multiply(const std::vector<Product>& products, const std::int8_t* x,

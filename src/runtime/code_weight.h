@@ -21,7 +21,8 @@ class CodeWeight {
   // Bytes that pack() takes from `memory`; `bits` of the codes: 8 or 4.
   std::size_t packed_bytes(int bits) const { return PackedCodes::bytes(out_, in_, bits); }
   // Where PackedCodes::available(). `memory` must outlive the object, the codes need no longer.
-  void pack(int bits, HugeBuffer& memory);
+  // False, and nothing changes, when there is not so much memory.
+  bool pack(int bits, HugeBuffer& memory);
 
   struct Product {
     const CodeWeight* weight;

@@ -102,8 +102,8 @@ void EngineOp::prepare_products(const ModelSpec& model) {
     const bool int4 = entry.type == LinearType::kW4A8Dynamic;
     const std::size_t bytes = entry.weight.packed_bytes(int4 ? 4 : 8);
     if (bytes > room) return;
+    if (!entry.weight.pack(int4 ? 4 : 8, packed_)) return;
     room -= bytes;
-    entry.weight.pack(int4 ? 4 : 8, packed_);
     entry.unpacked = {};
     entry.codes = nullptr;
   };

@@ -28,9 +28,7 @@ Int8Head::Int8Head(const Linear& head) {
     }
   });
   weight_ = CodeWeight(codes_.data(), out, in);
-  if (!PackedCodes::available()) return;
-  weight_.pack(8, packed_);
-  codes_ = {};
+  if (PackedCodes::available() && weight_.pack(8, packed_)) codes_ = {};
 }
 
 void Int8Head::apply(Linear& linear, const float* x, std::int64_t rows,

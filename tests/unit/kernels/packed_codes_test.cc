@@ -110,6 +110,12 @@ TEST(HugeBuffer, PiecesAreApartAndKeepWhatIsWritten) {
   }
 }
 
+TEST(HugeBuffer, GivesNothingWhenThereIsNotSoMuch) {
+  HugeBuffer buffer;
+  EXPECT_EQ(buffer.take(std::size_t{1} << 60), nullptr);
+  EXPECT_NE(buffer.take(100), nullptr);
+}
+
 TEST(CodeSums, AreTheFormulaWithoutFusedSteps) {
   std::mt19937 generator(4);
   std::uniform_int_distribution<std::int32_t> sum(-2'000'000, 2'000'000);
