@@ -44,9 +44,7 @@ void dots(const std::uint16_t* x, const std::uint16_t* w, std::int64_t k, float*
     }
   };
   std::int64_t i = 0;
-  for (; i + 32 <= k; i += 32) {
-    add(i);
-  }
+  for (; i + 32 <= k; i += 32) add(i);
   if (i < k) add(i, k - i);
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
