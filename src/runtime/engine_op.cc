@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -99,7 +100,9 @@ void EngineOp::prepare_products(const ModelSpec& model) {
     Entry& entry = entries_.at(spec.name);
     if (!has_integer_product(entry)) return;
     entry.weight = CodeWeight(entry.codes, spec.out, spec.in);
-    const bool int4 = entry.type == LinearType::kW4A8Dynamic;
+    // Codes that the file has one a byte may be larger than 4 bits.
+    const bool int4 = entry.type == LinearType::kW4A8Dynamic &&
+                      entry.codes == std::as_const(entry.unpacked).as<std::int8_t>();
     const std::size_t bytes = entry.weight.packed_bytes(int4 ? 4 : 8);
     if (bytes > room) return;
     if (!entry.weight.pack(int4 ? 4 : 8, packed_)) return;
