@@ -156,9 +156,10 @@ HWY_INLINE V Codes(F d, V x, V scale, V offset, V low, V high) {
   return hn::Min(hn::Max(hn::Round(hn::Add(hn::Div(x, scale), offset)), low), high);
 }
 
+// As Codes for one value; NaN gives low, which an integer can hold.
 float CodeOf(float x, float scale, float offset, float low) {
   const float code = std::nearbyint(x / scale + offset);
-  return code < low ? low : (code > 127.0F ? 127.0F : code);
+  return code > 127.0F ? 127.0F : (code >= low ? code : low);
 }
 
 void QuantizeS8(const float* x, float scale, float offset, float low, std::int8_t* codes,
