@@ -76,39 +76,47 @@ void Worker::take_in(std::vector<std::variant<Submission, Cancellation>> orders)
     clients_.erase(it);
     ++ended;
   }
-  const std::lock_guard lock(mutex_);
-  counts_.running -= ended;
-  counts_.requests += ended;
+  count_ended(ended);
 }
 
 void Worker::run_once() {
   const Scheduler::Progress progress = scheduler_.step();
-  std::int64_t ended = 0;
+  count(progress);
   for (const Sampled& sampled : progress.sampled) {
     const auto it = clients_.find(sampled.request);
     const bool more = it->second.listener->sampled(sampled);
-    if (more && sampled.finish == Finish::kNone) continue;
-    if (sampled.finish == Finish::kNone) scheduler_.cancel(sampled.request);
+    if (sampled.finish == Finish::kNone) {
+      if (more) continue;
+      scheduler_.cancel(sampled.request);
+      count_ended(1);
+    }
     clients_.erase(it);
-    ++ended;
   }
+}
+
+// Before clients hear of it: who has an answer finds it counted.
+void Worker::count(const Scheduler::Progress& progress) {
+  count_ended(std::count_if(progress.sampled.begin(), progress.sampled.end(),
+                            [](const Sampled& s) { return s.finish != Finish::kNone; }));
   const std::lock_guard lock(mutex_);
-  counts_.running -= ended;
-  counts_.requests += ended;
   counts_.prompt_tokens += progress.prompt_tokens;
   counts_.answer_tokens += static_cast<std::int64_t>(progress.sampled.size());
   counts_.kept_bytes = static_cast<std::int64_t>(scheduler_.kept_bytes());
 }
 
+void Worker::count_ended(std::int64_t sequences) {
+  const std::lock_guard lock(mutex_);
+  counts_.running -= sequences;
+  counts_.requests += sequences;
+}
+
 void Worker::fail_all(const std::string& why) {
   const auto clients = std::exchange(clients_, {});
+  count_ended(static_cast<std::int64_t>(clients.size()));
   for (const auto& [id, client] : clients) {
     scheduler_.cancel(id);
     client.listener->failed(why);
   }
-  const std::lock_guard lock(mutex_);
-  counts_.running -= static_cast<std::int64_t>(clients.size());
-  counts_.requests += static_cast<std::int64_t>(clients.size());
 }
 
 }  // namespace msmodelslim

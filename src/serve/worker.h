@@ -66,6 +66,8 @@ class Worker {
   void work();
   void take_in(std::vector<std::variant<Submission, Cancellation>> orders);
   void run_once();
+  void count(const Scheduler::Progress& progress);
+  void count_ended(std::int64_t sequences);
   void fail_all(const std::string& why);
 
   Scheduler scheduler_;                     // of the worker's thread but for check()

@@ -82,6 +82,9 @@ TEST(Ops, QuantizeRoundsHalfToEvenAndClamps) {
   quantize_s8(x.data(), 1.0F, 0.0F, -128.0F, codes.data(), static_cast<std::int64_t>(x.size()));
   const std::vector<std::int8_t> expected = {0, 2, 2, 0, -2, 127, -128, 126, 0};
   EXPECT_EQ(codes, expected);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  quantize_s8(&nan, 1.0F, 0.0F, -128.0F, codes.data(), 1);  // any code, nothing undefined
+  EXPECT_EQ(codes[1], 2);
   std::vector<float> back(x.size());
   fake_quantize_s8(x.data(), 2.0F, 1.0F, back.data(), static_cast<std::int64_t>(x.size()));
   EXPECT_EQ(back[5], (127.0F - 1.0F) * 2.0F);
