@@ -69,11 +69,24 @@ class ShardWriter::Shard {
   std::uint64_t payload() const { return payload_; }
   const std::string& path() const { return path_; }
 
-  void add(const std::string& name, const TensorView& tensor) {
-    const std::uint64_t size = tensor.byte_size();
-    entries_.push_back({name, tensor.dtype, tensor.shape, payload_, payload_ + size});
-    write(tensor.bytes, size, kHeaderReserve + payload_);
-    payload_ += size;
+  // Returns the place of its bytes in the file.
+  std::uint64_t place(const std::string& name, const TensorView& tensor) {
+    const std::uint64_t begin = payload_;
+    payload_ += tensor.byte_size();
+    entries_.push_back({name, tensor.dtype, tensor.shape, begin, payload_});
+    return kHeaderReserve + begin;
+  }
+
+  void write(const void* data, std::uint64_t size, std::uint64_t offset) const {
+    const auto* bytes = static_cast<const char*>(data);
+    while (size > 0) {
+      const ssize_t done = ::pwrite(fd_, bytes, size, static_cast<off_t>(offset));
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) fail(streamed());
+      bytes += done;
+      size -= static_cast<std::uint64_t>(done);
+      offset += static_cast<std::uint64_t>(done);
+    }
   }
 
   void sync() const {
@@ -103,18 +116,6 @@ class ShardWriter::Shard {
   void open(int flags) {
     fd_ = ::open(streamed().c_str(), flags | O_RDWR | O_CLOEXEC, 0666);
     if (fd_ < 0) fail(streamed());
-  }
-
-  void write(const void* data, std::uint64_t size, std::uint64_t offset) {
-    const auto* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-      const ssize_t done = ::pwrite(fd_, bytes, size, static_cast<off_t>(offset));
-      if (done < 0 && errno == EINTR) continue;
-      if (done <= 0) fail(streamed());
-      bytes += done;
-      size -= static_cast<std::uint64_t>(done);
-      offset += static_cast<std::uint64_t>(done);
-    }
   }
 
   // A small shard, a header too long for its place, or a tensor not aligned. The streamed file
@@ -147,16 +148,30 @@ ShardWriter::ShardWriter(std::string folder, std::string stem, std::uint64_t lim
 ShardWriter::~ShardWriter() = default;
 
 void ShardWriter::add(const std::string& name, const TensorView& tensor) {
+  const std::uint64_t offset = place(name, tensor);
+  shard_->write(tensor.bytes, tensor.byte_size(), offset);
+}
+
+void ShardWriter::add(const std::string& name, Tensor tensor) {
+  const std::uint64_t offset = place(name, tensor.view());
+  const std::size_t size = tensor.byte_size();
+  queue_.add(size, [shard = shard_.get(), size, offset,
+                    held = std::make_shared<const Tensor>(std::move(tensor))] {
+    shard->write(held->bytes(), size, offset);
+  });
+}
+
+std::uint64_t ShardWriter::place(const std::string& name, const TensorView& tensor) {
   if (shard_of_.count(name) > 0)
     throw DataError(fmt::format("{}: tensor {} would be written twice", folder_, name),
                     "this is a defect of msmodelslim; please report it with the recipe");
   const std::uint64_t size = tensor.byte_size();
   if (shard_ && limit_bytes_ > 0 && shard_->payload() + size >= limit_bytes_) close_shard();
   if (!shard_) shard_ = std::make_unique<Shard>(next_path());
-  shard_->add(name, tensor);
   shard_of_[name] = shards_.size();
   written_.push_back({name, tensor.dtype, tensor.shape, hash_bytes(tensor.bytes, size)});
   total_bytes_ += size;
+  return shard_->place(name, tensor);
 }
 
 std::string ShardWriter::next_path() const {
@@ -166,12 +181,14 @@ std::string ShardWriter::next_path() const {
 }
 
 void ShardWriter::close_shard() {
+  queue_.wait();
   shard_->close();
   shards_.push_back(shard_->path());
   shard_.reset();
 }
 
 void ShardWriter::sync() {
+  queue_.wait();
   for (; synced_ < shards_.size(); ++synced_) sync_path(result_of(shards_[synced_]));
   if (shard_) shard_->sync();
 }

@@ -4,8 +4,9 @@
 //
 // A shard is closed before a tensor when payload + tensor >= limit (msModelSlim's rule), so a shard
 // payload is always < limit, except for one tensor that is larger by itself. More than 99999 shards
-// lose the zero padding. Nothing of a tensor is held in memory. Shards are made in
-// unfinished_folder() (base/output_folder.h), where a killed run can go on, see state().
+// lose the zero padding. Tensors that are handed over are written behind the caller's back; at most
+// kWaitingBytes of them, or one, are held in memory. Shards are made in unfinished_folder()
+// (base/output_folder.h), where a killed run can go on, see state().
 
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/background_queue.h"
 #include "base/json.h"
 #include "tensor/tensor.h"
 
@@ -33,8 +35,12 @@ class ShardWriter {
   ShardWriter(const ShardWriter&) = delete;
   ShardWriter& operator=(const ShardWriter&) = delete;
 
-  // Throws DataError when `name` was already added, ResourceError when the disk is full.
+  static constexpr std::size_t kWaitingBytes = 64 << 20;
+
+  // Throws DataError when `name` was already added, ResourceError when the disk is full: a call
+  // later where the tensor is handed over.
   void add(const std::string& name, const TensorView& tensor);
+  void add(const std::string& name, Tensor tensor);
   // Writes headers, gives the files their names in the folder, writes the index, and makes all
   // survive a power cut. Call once.
   void finish();
@@ -50,6 +56,8 @@ class ShardWriter {
 
  private:
   class Shard;
+  // Notes the tensor and opens the shard where it goes. Returns its place there.
+  std::uint64_t place(const std::string& name, const TensorView& tensor);
   void close_shard();
   std::string next_path() const;
   void sync();
@@ -62,6 +70,7 @@ class ShardWriter {
   std::vector<WrittenTensor> written_;
   std::map<std::string, std::size_t> shard_of_;
   std::uint64_t total_bytes_ = 0;
+  BackgroundQueue queue_{kWaitingBytes};  // writes to shard_; ends before it
 };
 
 }  // namespace msmodelslim

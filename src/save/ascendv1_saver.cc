@@ -25,8 +25,7 @@ std::string description_name(const std::string& model_quant_type, bool mindie) {
   return fmt::format("quant_model_description_{}.json", type);
 }
 
-void AscendV1Saver::put(const std::string& name, const TensorView& view, LinearType type) {
-  Saver::put(name, view, type);
+void AscendV1Saver::saw_tensor(const std::string& name, LinearType type) {
   types_.emplace_back(name, linear_type_name(type));
 }
 
@@ -37,13 +36,13 @@ void AscendV1Saver::put_linear(QuantizedLinear linear) {
   const InputRotation transform = std::move(linear.input_rotation);
   if (linear.group_size > 0) group_size_ = linear.group_size;
   if (is_mx(type)) group_size_ = kMxBlock;
-  const auto tensors =
-      options_.is_v0() ? v0_tensors(std::move(linear), options_.model_dtype, options_.is_mindie())
-                       : ascendv1_tensors(std::move(linear), options_.is_mindie()
-                                                                 ? DType::kBF16  // deq_scale fp32
-                                                                 : options_.model_dtype);
-  for (const OutputTensor& tensor : tensors) {
-    put(tensor.name, tensor.tensor.view(), tensor.type);
+  auto tensors = options_.is_v0()
+                     ? v0_tensors(std::move(linear), options_.model_dtype, options_.is_mindie())
+                     : ascendv1_tensors(std::move(linear), options_.is_mindie()
+                                                               ? DType::kBF16  // deq_scale fp32
+                                                               : options_.model_dtype);
+  for (OutputTensor& tensor : tensors) {
+    put(tensor.name, std::move(tensor.tensor), tensor.type);
     if (svd && tensor.type != LinearType::kFloat)
       types_.back().second = with_svd(linear_type_name(tensor.type));
   }
@@ -62,7 +61,7 @@ void AscendV1Saver::put_transform(const std::string& linear, const InputRotation
   const auto add = [&](const char* suffix, const std::vector<float>& values, const Shape& shape,
                        DType dtype) {
     if (values.empty()) return;
-    put(linear + suffix, from_f32(values.data(), shape, dtype).view(), LinearType::kFloat);
+    put(linear + suffix, from_f32(values.data(), shape, dtype), LinearType::kFloat);
     types_.back().second = type;
   };
   if (options_.is_v0()) add(kClipRatio, {transform.clip_ratio}, {1}, DType::kF32);
@@ -78,7 +77,7 @@ void AscendV1Saver::put_extra(const ModuleTensor& extra) {
     return;
   }
   if (!extra.type) {
-    Saver::put(extra.name, extra.tensor.view(), LinearType::kFloat);
+    put_unnamed(extra.name, extra.tensor.view());
     return;
   }
   put(extra.name, extra.tensor.view(), *extra.type);

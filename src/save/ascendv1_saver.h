@@ -43,7 +43,7 @@ class AscendV1Saver : public Saver {
  private:
   void put_linear(QuantizedLinear linear) override;
   void put_extra(const ModuleTensor& extra) override;
-  void put(const std::string& name, const TensorView& view, LinearType type) override;
+  void saw_tensor(const std::string& name, LinearType type) override;
   void put_norm(const Norm& norm, DType dtype) override;
   Json format_state() const override;
   void resume_format(const Json& state) override;

@@ -86,8 +86,8 @@ void CompressedTensorsSaver::put_linear(QuantizedLinear linear) {
                             [&](const CompressedGroup& g) { return g.scheme == scheme; });
   if (group == groups_.end()) group = groups_.insert(group, {scheme, {}});
   group->names.push_back(linear.spec.name);
-  for (const OutputTensor& tensor : compressed_tensors(std::move(linear), scheme, model_dtype_))
-    put(tensor.name, tensor.tensor.view(), tensor.type);
+  for (OutputTensor& tensor : compressed_tensors(std::move(linear), scheme, model_dtype_))
+    put(tensor.name, std::move(tensor.tensor), tensor.type);
 }
 
 void CompressedTensorsSaver::put_extra(const ModuleTensor& extra) {

@@ -37,7 +37,12 @@ class Saver {
   void write(Linear& linear);
   void write(const Norm& norm, DType dtype) { put_norm(norm, dtype); }
   void write(const ModuleTensor& extra) { put_extra(extra); }
-  void write_float(const std::string& name, const TensorView& view);
+  void write_float(const std::string& name, const TensorView& view) {
+    put(name, view, LinearType::kFloat);
+  }
+  void write_float(const std::string& name, Tensor tensor) {
+    put(name, std::move(tensor), LinearType::kFloat);
+  }
 
   // A tensor that belongs to no module we know: as it is in the source.
   void copy(const std::string& name, const TensorView& view) {
@@ -71,7 +76,11 @@ class Saver {
  protected:
   virtual void put_linear(QuantizedLinear linear) = 0;
   virtual void put_extra(const ModuleTensor& extra) = 0;
-  virtual void put(const std::string& name, const TensorView& view, LinearType type);
+  void put(const std::string& name, const TensorView& view, LinearType type);
+  void put(const std::string& name, Tensor tensor, LinearType type);
+  // A tensor that the format's description leaves out.
+  void put_unnamed(const std::string& name, const TensorView& view);
+  virtual void saw_tensor(const std::string& /*name*/, LinearType /*type*/) {}
   virtual void put_norm(const Norm& norm, DType dtype);
   virtual void saw_float_linear(const std::string&) {}
   // Of the format itself, for state() and resume().
