@@ -58,6 +58,44 @@ double SquaredDistanceS8(const std::int32_t* sums, float row_scale, const float*
       });
 }
 
+ErrorSums ErrorSumsOf(const float* a, const float* b, std::int64_t count) {
+  const F d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto total = [&](auto sums) {
+    return static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sums)));
+  };
+  ErrorSums all;
+  std::int64_t i = 0;
+  while (i + lanes <= count) {
+    auto aa = hn::Zero(d);
+    auto bb = aa;
+    auto ab = aa;
+    auto dd = aa;
+    for (int step = 0; step < 64 && i + lanes <= count; ++step, i += lanes) {
+      const auto x = hn::LoadU(d, a + i);
+      const auto y = hn::LoadU(d, b + i);
+      const auto difference = hn::Sub(x, y);
+      aa = hn::MulAdd(x, x, aa);
+      bb = hn::MulAdd(y, y, bb);
+      ab = hn::MulAdd(x, y, ab);
+      dd = hn::MulAdd(difference, difference, dd);
+    }
+    all.aa += total(aa);
+    all.bb += total(bb);
+    all.ab += total(ab);
+    all.dd += total(dd);
+  }
+  for (; i < count; ++i) {
+    const double x = a[i];
+    const double y = b[i];
+    all.aa += x * x;
+    all.bb += y * y;
+    all.ab += x * y;
+    all.dd += (x - y) * (x - y);
+  }
+  return all;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace msmodelslim
 HWY_AFTER_NAMESPACE();
@@ -67,6 +105,7 @@ namespace msmodelslim {
 
 HWY_EXPORT(SquaredDistance);
 HWY_EXPORT(SquaredDistanceS8);
+HWY_EXPORT(ErrorSumsOf);
 
 double squared_distance(const float* a, const float* b, std::int64_t count) {
   return HWY_DYNAMIC_DISPATCH(SquaredDistance)(a, b, count);
@@ -74,6 +113,9 @@ double squared_distance(const float* a, const float* b, std::int64_t count) {
 double squared_distance_s8(const std::int32_t* sums, float row_scale, const float* column_scales,
                            const float* exact, std::int64_t count) {
   return HWY_DYNAMIC_DISPATCH(SquaredDistanceS8)(sums, row_scale, column_scales, exact, count);
+}
+ErrorSums error_sums(const float* a, const float* b, std::int64_t count) {
+  return HWY_DYNAMIC_DISPATCH(ErrorSumsOf)(a, b, count);
 }
 
 }  // namespace msmodelslim

@@ -14,4 +14,10 @@ double squared_distance(const float* a, const float* b, std::int64_t count);
 double squared_distance_s8(const std::int32_t* sums, float row_scale, const float* column_scales,
                            const float* exact, std::int64_t count);
 
+struct ErrorSums {
+  double aa = 0, bb = 0, ab = 0;  // sums of products
+  double dd = 0;                  // of (a[i] - b[i])^2
+};
+ErrorSums error_sums(const float* a, const float* b, std::int64_t count);
+
 }  // namespace msmodelslim

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "checkpoint/shard_writer.h"
 #include "forward/run.h"
 #include "pipeline/head_quant.h"
 
@@ -156,13 +157,18 @@ class Planner {
       take(most_.row, size.row);
       take(most_.inputs_squared, size.inputs_squared);
       take(most_.widest_squared, size.widest_squared);
+      all_weights_ += size.weights + size.experts;
     }
-    for (const LinearSpec& linear : model.loose)
+    for (const LinearSpec& linear : model.loose) {
       most_.largest = std::max(most_.largest, count(linear));
+      all_weights_ += count(linear);
+    }
   }
 
   MemoryPlan plan() {
     add("program", kProgram);
+    add("tensors to be written",
+        std::min(2 * all_weights_, static_cast<double>(ShardWriter::kWaitingBytes)));
     add_block();
     add_activations();
     add_algorithms();
@@ -181,8 +187,8 @@ class Planner {
   bool maps_weights() const { return model_.dtype == DType::kF32 && !wishes_.changes_weights; }
 
   void add_block() {
-    // One linear is read, quantized, compared with its origin and written.
-    const double at_work = most_.largest * (2 * kFloat + 2);
+    // One linear is read, quantized and handed over.
+    const double at_work = most_.largest * (kFloat + 2);
     double weights = 0;
     if (wishes_.forward || wishes_.changes_weights) {
       const double each = (maps_weights() ? 0 : kFloat) +
@@ -234,7 +240,8 @@ class Planner {
       ends += 2 * kFloat * static_cast<double>(HeldOutStreams::kLogitRows) * vocab;
     double blocks = 0;
     for (const MemoryItem& item : plan_.items)
-      if (item.name != "program") blocks += static_cast<double>(item.bytes);
+      if (item.name != "program" && item.name != "tensors to be written")
+        blocks += static_cast<double>(item.bytes);
     add("embedding and head", ends - blocks);
   }
 
@@ -258,7 +265,8 @@ class Planner {
   const QuantJob& job_;
   const ModelSpec& model_;
   Wishes wishes_;
-  BlockSize most_;  // over all blocks
+  BlockSize most_;          // over all blocks
+  double all_weights_ = 0;  // values
   MemoryPlan plan_;
 };
 

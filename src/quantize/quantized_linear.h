@@ -51,5 +51,6 @@ struct QuantizedLinear {
 // What the codes stand for, fp32 [out, in]: (q - o) * s, or v * 2^e (* dual scale). Without the
 // low-rank branch.
 void dequantize_weight(const QuantizedLinear& linear, float* out);
+void dequantize_weight_row(const QuantizedLinear& linear, std::int64_t row, float* out);  // [in]
 
 }  // namespace msmodelslim

@@ -102,54 +102,58 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
 
 namespace {
 
-void dequantize_float(const QuantizedLinear& linear, float* out) {
+void dequantize_float_row(const QuantizedLinear& linear, std::int64_t r, float* out) {
   const std::int64_t k = linear.spec.in;
   const std::int64_t blocks = (k + kMxBlock - 1) / kMxBlock;
   const bool fp8 = linear.codes.dtype() == DType::kF8E4M3;
   const auto* codes = linear.codes.as<std::uint8_t>();
-  parallel_for(linear.spec.out, [&](std::int64_t r) {
-    for (std::int64_t j = 0; j < k; ++j) {
-      const std::int64_t at = r * k + j;
-      float value = fp8 ? e4m3_to_f32(codes[at])
-                        : fp4_value(static_cast<std::uint8_t>(codes[at / 2] >> (at % 2 * 4)));
-      if (is_mx(linear.type))
-        value = std::ldexp(
-            value, linear.exponents[static_cast<std::size_t>(r * blocks + j / kMxBlock)] - 127);
-      else
-        value *= linear.weight_scale[static_cast<std::size_t>(r)];
-      if (linear.dual_block > 0) {
-        const std::int64_t outer = (k + linear.dual_block - 1) / linear.dual_block;
-        value *= linear.dual_scale[static_cast<std::size_t>(r * outer + j / linear.dual_block)];
-      }
-      out[at] = value;
+  for (std::int64_t j = 0; j < k; ++j) {
+    const std::int64_t at = r * k + j;
+    float value = fp8 ? e4m3_to_f32(codes[at])
+                      : fp4_value(static_cast<std::uint8_t>(codes[at / 2] >> (at % 2 * 4)));
+    if (is_mx(linear.type))
+      value = std::ldexp(
+          value, linear.exponents[static_cast<std::size_t>(r * blocks + j / kMxBlock)] - 127);
+    else
+      value *= linear.weight_scale[static_cast<std::size_t>(r)];
+    if (linear.dual_block > 0) {
+      const std::int64_t outer = (k + linear.dual_block - 1) / linear.dual_block;
+      value *= linear.dual_scale[static_cast<std::size_t>(r * outer + j / linear.dual_block)];
     }
-  });
+    out[j] = value;
+  }
 }
 
 }  // namespace
 
 void dequantize_weight(const QuantizedLinear& linear, float* out) {
+  const std::int64_t k = linear.spec.in;
+  parallel_for(linear.spec.out,
+               [&](std::int64_t r) { dequantize_weight_row(linear, r, out + r * k); });
+}
+
+void dequantize_weight_row(const QuantizedLinear& linear, std::int64_t r, float* out) {
+  const std::int64_t k = linear.spec.in;
   if (is_float_format(linear.type)) {
-    dequantize_float(linear, out);
+    dequantize_float_row(linear, r, out);
     return;
   }
   if (linear.type == LinearType::kW16A16S) {
-    to_f32(linear.codes.view(), out);
+    const DType dtype = linear.codes.dtype();
+    to_f32({dtype, {k}, linear.codes.bytes() + static_cast<std::size_t>(r * k) * dtype_size(dtype)},
+           out);
     return;
   }
-  const std::int64_t k = linear.spec.in;
-  const auto* codes = linear.codes.as<std::int8_t>();
   const std::int64_t groups = linear.groups();
   const std::int64_t width = k / groups;
-  parallel_for(linear.spec.out, [&](std::int64_t r) {
-    for (std::int64_t g = 0; g < groups; ++g) {
-      const auto i = static_cast<std::size_t>(r * groups + g);
-      const float scale = linear.weight_scale[i];
-      const float offset = linear.weight_offset.empty() ? 0.0F : linear.weight_offset[i];
-      for (std::int64_t j = r * k + g * width; j < r * k + (g + 1) * width; ++j)
-        out[j] = (static_cast<float>(codes[j]) - offset) * scale;
-    }
-  });
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const auto i = static_cast<std::size_t>(r * groups + g);
+    const float scale = linear.weight_scale[i];
+    const float offset = linear.weight_offset.empty() ? 0.0F : linear.weight_offset[i];
+    const auto* codes = linear.codes.as<std::int8_t>() + r * k + g * width;
+    for (std::int64_t j = 0; j < width; ++j)
+      out[g * width + j] = (static_cast<float>(codes[j]) - offset) * scale;
+  }
 }
 
 }  // namespace msmodelslim
