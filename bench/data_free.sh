@@ -3,7 +3,8 @@
 #
 #   bench/data_free.sh MODEL_FOLDER MODEL.gguf LLAMA_QUANTIZE [ROUNDS]
 #
-# MODEL.gguf holds the same weights as BF16. Prints wall and CPU seconds of every run.
+# MODEL.gguf holds the same weights as BF16. Prints wall and CPU seconds of every run, and how long the disk needs for the
+# bytes of the last result (a copy with fsync).
 set -euo pipefail
 model=$1 gguf=$2 llama=$3 rounds=${4:-3}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -32,8 +33,14 @@ timed() {  # timed NAME COMMAND...
   printf '%-24s %6.1f s wall %6.1f CPU s\n' "$name" "$wall" "$(echo "$user + $system" | bc)"
 }
 
+quant=("$here/build/src/msmodelslim" quant --model_path "$model" --save_path "$scratch/out" --yes --quiet)
 for ((round = 0; round < rounds; ++round)); do
   timed "llama-quantize Q8_0" "$llama" "$gguf" "$scratch/out" Q8_0 "$(nproc)"
-  timed "msmodelslim w8a16" "$here/build/src/msmodelslim" quant --model_path "$model" --save_path "$scratch/out" --quant_type w8a16 --yes --quiet
-  timed "msmodelslim w8a8 dynamic" "$here/build/src/msmodelslim" quant --model_path "$model" --save_path "$scratch/out" --config_path "$scratch/dynamic.yaml" --yes --quiet
+  timed "msmodelslim w8a16" "${quant[@]}" --quant_type w8a16
+  timed "msmodelslim w8a8 dynamic" "${quant[@]}" --config_path "$scratch/dynamic.yaml"
+  timed "the same, --verify none" "${quant[@]}" --config_path "$scratch/dynamic.yaml" --verify none
+  mv "$scratch/out" "$scratch/result"
+  # shellcheck disable=SC2016
+  timed "its bytes copied" bash -c 'cat "$1"/*.safetensors | dd of="$2" bs=8M iflag=fullblock conv=fsync' - "$scratch/result" "$scratch/out"
+  rm -rf "$scratch/result"
 done

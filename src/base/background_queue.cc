@@ -1,5 +1,6 @@
 #include "base/background_queue.h"
 
+#include <chrono>
 #include <utility>
 
 namespace msmodelslim {
@@ -15,9 +16,7 @@ BackgroundQueue::~BackgroundQueue() {
 
 void BackgroundQueue::add(std::size_t bytes, std::function<void()> job) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock,
-                [&] { return error_ || jobs_.empty() || held_bytes_ + bytes <= limit_bytes_; });
-  throw_if_failed();
+  wait_for(lock, [&] { return jobs_.empty() || held_bytes_ + bytes <= limit_bytes_; });
   jobs_.push_back({bytes, std::move(job)});
   held_bytes_ += bytes;
   if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
@@ -26,11 +25,15 @@ void BackgroundQueue::add(std::size_t bytes, std::function<void()> job) {
 
 void BackgroundQueue::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return error_ || jobs_.empty(); });
-  throw_if_failed();
+  wait_for(lock, [&] { return jobs_.empty(); });
 }
 
-void BackgroundQueue::throw_if_failed() {
+template <class Condition>
+void BackgroundQueue::wait_for(std::unique_lock<std::mutex>& lock, const Condition& ready) {
+  const auto start = std::chrono::steady_clock::now();
+  changed_.wait(lock, [&] { return error_ || ready(); });
+  waited_seconds_ +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (error_) std::rethrow_exception(error_);
 }
 

@@ -25,6 +25,8 @@ class BackgroundQueue {
   void add(std::size_t bytes, std::function<void()> job);
   // Waits until every job is done. Throws as add().
   void wait();
+  // How long add() and wait() have waited so far.
+  double waited_seconds() const { return waited_seconds_; }
 
  private:
   struct Job {
@@ -32,7 +34,8 @@ class BackgroundQueue {
     std::function<void()> run;
   };
   void work();
-  void throw_if_failed();
+  template <class Condition>
+  void wait_for(std::unique_lock<std::mutex>& lock, const Condition& ready);
 
   const std::size_t limit_bytes_;
   std::mutex mutex_;  // guards all below
@@ -41,7 +44,8 @@ class BackgroundQueue {
   std::size_t held_bytes_ = 0;
   std::exception_ptr error_;
   bool stop_ = false;
-  std::thread thread_;  // started by the first job
+  double waited_seconds_ = 0;  // of the caller's thread
+  std::thread thread_;         // started by the first job
 };
 
 }  // namespace msmodelslim

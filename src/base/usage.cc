@@ -96,6 +96,12 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+std::int64_t disk_reads() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_majflt;
+}
+
 void return_freed_memory() {
 #ifdef M_MMAP_THRESHOLD
   constexpr int kLargeBlock = 32 << 20;

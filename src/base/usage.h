@@ -8,6 +8,7 @@
 namespace msmodelslim {
 
 double cpu_seconds();                // user + system, all threads
+std::int64_t disk_reads();           // page faults that waited for a disk
 std::uint64_t peak_private_bytes();  // peak resident memory less mapped file pages (now)
 std::uint64_t peak_resident_bytes();
 std::uint64_t private_bytes();  // resident memory now, less mapped file pages

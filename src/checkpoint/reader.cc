@@ -153,6 +153,14 @@ std::string CheckpointReader::file_of(const std::string& name) const {
   return it == tensors_.end() ? "" : it->second.file->path();
 }
 
+std::uint64_t CheckpointReader::will_need(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end() || hidden_.count(name) > 0) return 0;
+  const auto& [file, view] = found->second;
+  file->will_need(static_cast<std::size_t>(view.bytes - file->data()), view.byte_size());
+  return view.byte_size();
+}
+
 void CheckpointReader::dont_need(const std::string& name) const {
   const auto drop = [&](const Place& place) {
     place.file->dont_need(static_cast<std::size_t>(place.view.bytes - place.file->data()),

@@ -53,6 +53,8 @@ class ShardWriter {
 
   const std::vector<WrittenTensor>& written() const { return written_; }
   std::uint64_t total_bytes() const { return total_bytes_; }
+  // How long the caller has waited for writes of tensors handed over.
+  double waited_seconds() const { return queue_.waited_seconds(); }
 
  private:
   class Shard;

@@ -85,6 +85,8 @@ Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelS
           {"time",
            {{"wall_seconds", summary.wall_seconds},
             {"cpu_seconds", summary.cpu_seconds},
+            {"write_wait_seconds", summary.write_wait_seconds},
+            {"disk_reads", summary.disk_reads},
             {"blocks", std::move(blocks)}}},
           {"calibration_tokens", summary.calibration_tokens},
           {"resumed_blocks", summary.resumed_blocks},

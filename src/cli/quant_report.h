@@ -4,10 +4,10 @@
 //
 //   version, date, model {name, path, architecture, dtype, bytes}, recipe {config_id, text},
 //   output {folder, bytes, tensors_xxh3}, environment {cpu, threads, peak_bytes}, time
-//   {wall_seconds, cpu_seconds, blocks: [{seconds, bytes}]}, calibration_tokens, resumed_blocks,
-//   quantized, linears_total, linears: [{name, type, snr_db, cosine}], experts: [{layer, tokens}],
-//   proof {tokens, kl, kl_error, perplexity, float_perplexity, top1_agreement, block_errors} or
-//   null, warnings
+//   {wall_seconds, cpu_seconds, write_wait_seconds, disk_reads, blocks: [{seconds, bytes}]},
+//   calibration_tokens, resumed_blocks, quantized, linears_total, linears: [{name, type, snr_db,
+//   cosine}], experts: [{layer, tokens}], proof {tokens, kl, kl_error, perplexity,
+//   float_perplexity, top1_agreement, block_errors} or null, warnings
 // A figure that was not measured is null.
 
 #include "base/json.h"

@@ -116,6 +116,8 @@ class TensorRun {
     summary.wall_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     summary.cpu_seconds = cpu_seconds();
+    summary.write_wait_seconds = saver->write_wait_seconds();
+    summary.disk_reads = disk_reads();
     summary.peak_bytes = peak_private_bytes();
     return summary;
   }
@@ -127,8 +129,11 @@ class TensorRun {
       layers.emplace(layer_of(name), static_cast<std::int64_t>(layers.size()));
     Progress progress("quant", static_cast<std::int64_t>(layers.size()), 0, job_.quiet);
     std::int64_t shown = -1;
-    for (const std::string& name : checkpoint_.names()) {
+    const std::vector<std::string>& names = checkpoint_.names();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string& name = names[i];
       check_interrupted();
+      if (i + 1 < names.size()) checkpoint_.will_need(names[i + 1]);
       const std::int64_t layer = layers.at(layer_of(name));
       if (layer > shown) progress.at(shown = layer, "tensors");
       if (bias_.count(name) == 0) write(name, saver);

@@ -34,6 +34,8 @@
 namespace msmodelslim {
 namespace {
 
+constexpr std::uint64_t kReadAhead = 512 << 20;  // of a block's bytes
+
 Json notes_json(const std::vector<LinearNote>& notes) {
   Json json = Json::array();
   for (const LinearNote& note : notes) {
@@ -103,6 +105,7 @@ class Run {
     summary_.bytes_before = checkpoint_.total_bytes();
     summary_.wall_seconds = seconds();
     summary_.cpu_seconds = cpu_seconds();
+    summary_.disk_reads = disk_reads();
     summary_.peak_bytes = watch_.peak();
     return summary_;
   }
@@ -135,6 +138,7 @@ class Run {
     if (job_.read_back) require_sound(folder.working(), saver.problems(model_, mixed_groups_));
     summary_.bytes_after = saver.total_bytes();
     summary_.tensors_hash = saver.tensors_hash();
+    summary_.write_wait_seconds = saver.write_wait_seconds();
   }
 
   // Embeds what passes through the blocks.
@@ -234,6 +238,7 @@ class Run {
                       job_.quiet, summary_.resumed_blocks);
     for (std::size_t i = first; i < model_.blocks.size(); ++i) {
       Block block(model_.blocks[i], checkpoint_);
+      read_ahead(i + 1);
       if (block.mtp && last_data_ >= 0 && !next_token_.begun())
         next_token_.begin(job_.samples, states_);
       BlockState state;
@@ -253,6 +258,18 @@ class Run {
     }
     if (head_ != nullptr)
       head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states_);
+  }
+
+  // Asks the system for the weights of a block, so that they are there when its turn comes.
+  void read_ahead(std::size_t block) const {
+    if (block >= model_.blocks.size()) {
+      checkpoint_.will_need(model_.embedding + ".weight");
+      if (!model_.tied) checkpoint_.will_need(model_.head.name + ".weight");
+      return;
+    }
+    std::uint64_t bytes = 0;
+    for (const LinearSpec* linear : model_.blocks[block].linears())
+      if (bytes < kReadAhead) bytes += checkpoint_.will_need(linear->name + ".weight");
   }
 
   void step(std::size_t index, bool last_block, BlockState& state, const RopeTable& rope) {

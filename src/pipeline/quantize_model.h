@@ -70,6 +70,8 @@ struct QuantSummary {
   std::vector<std::int64_t> expert_tokens;  // of every expert of every layer, where data was used
   double wall_seconds = 0;
   double cpu_seconds = 0;
+  double write_wait_seconds = 0;  // of wall_seconds: nothing was computed, writes were behind
+  std::int64_t disk_reads = 0;    // pages of the files that a thread had to wait for
   std::optional<HeldOutProof> proof;
   std::uint64_t peak_bytes = 0;     // resident, less mapped file pages
   std::vector<LinearNote> notes;    // of every linear inside the blocks, in order of writing

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace msmodelslim {
@@ -47,9 +48,13 @@ TEST(BackgroundQueue, HoldsNoMoreThanItsLimit) {
 TEST(BackgroundQueue, TakesOneJobAboveTheLimit) {
   bool done = false;
   BackgroundQueue queue(5);
-  queue.add(10, [&] { done = true; });
+  queue.add(10, [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    done = true;
+  });
   queue.wait();
   EXPECT_TRUE(done);
+  EXPECT_GT(queue.waited_seconds(), 0.005);
 }
 
 TEST(BackgroundQueue, TellsWhatAJobThrew) {
