@@ -11,7 +11,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 cmake --install "$build" --prefix "$scratch/prefix" >/dev/null
 "$scratch/prefix/bin/msmodelslim" --version
-cmake -S "$repo/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$scratch/prefix" \
+cmake -G Ninja -S "$repo/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$scratch/prefix" \
   -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror" >"$scratch/log" 2>&1 || {
   cat "$scratch/log"
   exit 1
