@@ -139,7 +139,7 @@ class Writer {
     if (rewrites.empty())
       saver_.write_float(name, source.whole(decoded));
     else
-      saver_.write_float(name, rewritten(source, rewrites));
+      saver_.write_float(name, rewritten(source, rewrites).view());
     checkpoint_.dont_need(name);
   }
 

@@ -35,7 +35,7 @@ void EndWriter::write_embedding(Saver& saver) const {
   if (ends_.embedding.empty())
     saver.write_float(name, source.whole(decoded));
   else
-    saver.write_float(name, rewritten(source, ends_.embedding));
+    saver.write_float(name, rewritten(source, ends_.embedding).view());
   checkpoint_.dont_need(name);
 }
 

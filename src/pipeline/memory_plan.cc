@@ -167,8 +167,7 @@ class Planner {
 
   MemoryPlan plan() {
     add("program", kProgram);
-    add("tensors to be written",
-        std::min(2 * all_weights_, static_cast<double>(ShardWriter::kWaitingBytes)));
+    add_writes();
     add_block();
     add_activations();
     add_algorithms();
@@ -185,6 +184,14 @@ class Planner {
   bool runs_blocks() const { return wishes_.forward || !job_.held_out.empty(); }
   // Weights that are multiplied as fp32: they are mapped, not copied, when the file holds fp32.
   bool maps_weights() const { return model_.dtype == DType::kF32 && !wishes_.changes_weights; }
+
+  // Finished linears that wait for the disk; a larger one waits alone.
+  void add_writes() {
+    const auto each = static_cast<double>(dtype_size(model_.dtype));
+    const auto waiting = static_cast<double>(ShardWriter::kWaitingBytes);
+    add("tensors to be written",
+        std::min(each * all_weights_, std::max(waiting, each * most_.largest)));
+  }
 
   void add_block() {
     // One linear is read, quantized and handed over.

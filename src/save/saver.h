@@ -40,9 +40,6 @@ class Saver {
   void write_float(const std::string& name, const TensorView& view) {
     put(name, view, LinearType::kFloat);
   }
-  void write_float(const std::string& name, Tensor tensor) {
-    put(name, std::move(tensor), LinearType::kFloat);
-  }
 
   // A tensor that belongs to no module we know: as it is in the source.
   void copy(const std::string& name, const TensorView& view) {
