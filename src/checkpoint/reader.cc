@@ -153,12 +153,13 @@ std::string CheckpointReader::file_of(const std::string& name) const {
   return it == tensors_.end() ? "" : it->second.file->path();
 }
 
-std::uint64_t CheckpointReader::will_need(const std::string& name) const {
+std::uint64_t CheckpointReader::will_need(const std::string& name, std::uint64_t most) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end() || hidden_.count(name) > 0) return 0;
   const auto& [file, view] = found->second;
-  file->will_need(static_cast<std::size_t>(view.bytes - file->data()), view.byte_size());
-  return view.byte_size();
+  const std::uint64_t size = std::min<std::uint64_t>(view.byte_size(), most);
+  if (size > 0) file->will_need(static_cast<std::size_t>(view.bytes - file->data()), size);
+  return size;
 }
 
 void CheckpointReader::dont_need(const std::string& name) const {

@@ -49,9 +49,10 @@ class CheckpointReader {
   // The file that holds `name` ("" when absent), for messages.
   std::string file_of(const std::string& name) const;
   std::uint64_t total_bytes() const { return total_bytes_; }
-  // The page cache shall read this tensor. Returns its bytes; 0 when it is absent or stored as
-  // codes.
-  std::uint64_t will_need(const std::string& name) const;
+  // The page cache shall read this tensor, `most` bytes of it. Returns how many; 0 when it is
+  // absent or stored as codes.
+  std::uint64_t will_need(const std::string& name, std::uint64_t most = kReadAhead) const;
+  static constexpr std::uint64_t kReadAhead = 512 << 20;
   // The page cache may drop this tensor.
   void dont_need(const std::string& name) const;
   // From now on these are the tensors in place of their parts, for open_source().

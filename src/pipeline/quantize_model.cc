@@ -34,8 +34,6 @@
 namespace msmodelslim {
 namespace {
 
-constexpr std::uint64_t kReadAhead = 512 << 20;  // of a block's bytes
-
 Json notes_json(const std::vector<LinearNote>& notes) {
   Json json = Json::array();
   for (const LinearNote& note : notes) {
@@ -267,9 +265,9 @@ class Run {
       if (!model_.tied) checkpoint_.will_need(model_.head.name + ".weight");
       return;
     }
-    std::uint64_t bytes = 0;
+    std::uint64_t left = CheckpointReader::kReadAhead;
     for (const LinearSpec* linear : model_.blocks[block].linears())
-      if (bytes < kReadAhead) bytes += checkpoint_.will_need(linear->name + ".weight");
+      left -= checkpoint_.will_need(linear->name + ".weight", left);
   }
 
   void step(std::size_t index, bool last_block, BlockState& state, const RopeTable& rope) {
