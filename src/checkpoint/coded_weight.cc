@@ -13,16 +13,6 @@ namespace {
 
 using Codes = CodedWeight::Codes;
 
-const std::array<float, 256>& e4m3_values() {
-  static const auto values = [] {
-    std::array<float, 256> table{};
-    for (std::size_t i = 0; i < table.size(); ++i)
-      table[i] = e4m3_to_f32(static_cast<std::uint8_t>(i));
-    return table;
-  }();
-  return values;
-}
-
 constexpr std::array<float, 16> kFp4 = {0,     0.5,  1,  1.5,  2,  3,  4,  6,
                                         -0.0F, -0.5, -1, -1.5, -2, -3, -4, -6};
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <type_traits>
 
 #include "base/threads.h"
 
@@ -30,77 +31,142 @@ HWY_INLINE float One(std::uint16_t x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
 }
 
-// scores[g * keys + t] = q[g] k[t]; rows of k `width` apart
-template <typename T>
+#if HWY_TARGET == HWY_SCALAR
+
+HWY_INLINE void SumsOf(hn::Vec<F> a0, hn::Vec<F> a1, hn::Vec<F> a2, hn::Vec<F> a3, float* sums) {
+  sums[0] = hn::GetLane(a0);
+  sums[1] = hn::GetLane(a1);
+  sums[2] = hn::GetLane(a2);
+  sums[3] = hn::GetLane(a3);
+}
+
+#else
+
+// The sums of the lanes of four vectors.
+HWY_INLINE void SumsOf(hn::Vec<F> a0, hn::Vec<F> a1, hn::Vec<F> a2, hn::Vec<F> a3, float* sums) {
+  const F d;
+  const hn::Repartition<double, F> pairs;
+  const auto a01 = hn::Add(hn::InterleaveLower(d, a0, a1), hn::InterleaveUpper(d, a0, a1));
+  const auto a23 = hn::Add(hn::InterleaveLower(d, a2, a3), hn::InterleaveUpper(d, a2, a3));
+  const auto low = hn::InterleaveLower(pairs, hn::BitCast(pairs, a01), hn::BitCast(pairs, a23));
+  const auto high = hn::InterleaveUpper(pairs, hn::BitCast(pairs, a01), hn::BitCast(pairs, a23));
+  HWY_ALIGN float parts[hn::MaxLanes(d)];
+  hn::Store(hn::Add(hn::BitCast(d, low), hn::BitCast(d, high)), d, parts);
+  for (int r = 0; r < 4; ++r) sums[r] = parts[r];
+  for (std::size_t block = 4; block < hn::Lanes(d); block += 4)
+    for (std::size_t r = 0; r < 4; ++r) sums[r] += parts[block + r];
+}
+
+#endif
+
+// scores[g * keys + t] = q[g] k[t] for `Heads` <= 4 heads; rows of k `width` apart
+template <int Heads, typename T>
 HWY_INLINE void ScoresOf(const float* q, const T* k, std::int64_t width, std::int64_t keys,
-                         std::int64_t group, std::int64_t dim, float* scores) {
+                         std::int64_t dim, float* scores) {
   const F d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t t = 0; t < keys; ++t, k += width)
-    for (std::int64_t g = 0; g < group; ++g) {
-      const float* line = q + g * dim;
-      auto sums = hn::Zero(d);
-      std::int64_t i = 0;
-      for (; i + lanes <= dim; i += lanes)
-        sums = hn::MulAdd(hn::LoadU(d, line + i), Widened(k + i), sums);
-      float sum = hn::GetLane(hn::SumOfLanes(d, sums));
-      for (; i < dim; ++i) sum += line[i] * One(k[i]);
-      scores[g * keys + t] = sum;
+  const float* q1 = q + (Heads > 1 ? dim : 0);
+  const float* q2 = q + (Heads > 2 ? 2 * dim : 0);
+  const float* q3 = q + (Heads > 3 ? 3 * dim : 0);
+  for (std::int64_t t = 0; t < keys; ++t, k += width) {
+    auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0;
+    std::int64_t i = 0;
+    for (; i + lanes <= dim; i += lanes) {
+      const auto key = Widened(k + i);
+      a0 = hn::MulAdd(hn::LoadU(d, q + i), key, a0);
+      if constexpr (Heads > 1) a1 = hn::MulAdd(hn::LoadU(d, q1 + i), key, a1);
+      if constexpr (Heads > 2) a2 = hn::MulAdd(hn::LoadU(d, q2 + i), key, a2);
+      if constexpr (Heads > 3) a3 = hn::MulAdd(hn::LoadU(d, q3 + i), key, a3);
+    }
+    float sums[4];
+    SumsOf(a0, a1, a2, a3, sums);
+    for (int g = 0; g < Heads; ++g) {
+      for (std::int64_t rest = i; rest < dim; ++rest) sums[g] += q[g * dim + rest] * One(k[rest]);
+      scores[g * keys + t] = sums[g];
+    }
+  }
+}
+
+// out[g] = sum of p[g * keys + t] v[t] for `Heads` <= 4 heads
+template <int Heads, typename T>
+HWY_INLINE void WeightedSums(const float* p, const T* v, std::int64_t width, std::int64_t keys,
+                             std::int64_t dim, float* out) {
+  const F d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= dim; i += 2 * lanes) {
+    auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    const T* row = v + i;
+    for (std::int64_t t = 0; t < keys; ++t, row += width) {
+      const auto left = Widened(row);
+      const auto right = Widened(row + lanes);
+      const auto add = [&](int g, auto& a, auto& b) HWY_ATTR {
+        const auto weight = hn::Set(d, p[g * keys + t]);
+        a = hn::MulAdd(weight, left, a);
+        b = hn::MulAdd(weight, right, b);
+      };
+      add(0, a0, b0);
+      if constexpr (Heads > 1) add(1, a1, b1);
+      if constexpr (Heads > 2) add(2, a2, b2);
+      if constexpr (Heads > 3) add(3, a3, b3);
+    }
+    const auto keep = [&](int g, auto a, auto b) HWY_ATTR {
+      hn::StoreU(a, d, out + g * dim + i);
+      hn::StoreU(b, d, out + g * dim + i + lanes);
+    };
+    keep(0, a0, b0);
+    if constexpr (Heads > 1) keep(1, a1, b1);
+    if constexpr (Heads > 2) keep(2, a2, b2);
+    if constexpr (Heads > 3) keep(3, a3, b3);
+  }
+  for (; i < dim; ++i)
+    for (int g = 0; g < Heads; ++g) {
+      float sum = 0;
+      for (std::int64_t t = 0; t < keys; ++t) sum += p[g * keys + t] * One(v[t * width + i]);
+      out[g * dim + i] = sum;
     }
 }
 
-// out[g] = sum of p[g * keys + t] v[t], four keys at a time.
+// Calls do_heads(integral constant of 1 to 4, first head) for all heads of a group.
+template <typename DoHeads>
+HWY_INLINE void InFours(std::int64_t group, const DoHeads& do_heads) {
+  std::int64_t g = 0;
+  for (; g + 4 <= group; g += 4) do_heads(std::integral_constant<int, 4>(), g);
+  if (group - g == 3) do_heads(std::integral_constant<int, 3>(), g);
+  if (group - g == 2) do_heads(std::integral_constant<int, 2>(), g);
+  if (group - g == 1) do_heads(std::integral_constant<int, 1>(), g);
+}
+
 template <typename T>
-HWY_INLINE void WeightedSums(const float* p, const T* v, std::int64_t width, std::int64_t keys,
-                             std::int64_t group, std::int64_t dim, float* out) {
-  const F d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  std::fill_n(out, group * dim, 0.0F);
-  std::int64_t t = 0;
-  for (; t + 4 <= keys; t += 4) {
-    const T* v0 = v + t * width;
-    const T* v1 = v0 + width;
-    const T* v2 = v1 + width;
-    const T* v3 = v2 + width;
-    for (std::int64_t g = 0; g < group; ++g) {
-      const float* weight = p + g * keys + t;
-      float* line = out + g * dim;
-      const auto p0 = hn::Set(d, weight[0]);
-      const auto p1 = hn::Set(d, weight[1]);
-      const auto p2 = hn::Set(d, weight[2]);
-      const auto p3 = hn::Set(d, weight[3]);
-      std::int64_t i = 0;
-      for (; i + lanes <= dim; i += lanes) {
-        auto sum = hn::MulAdd(p0, Widened(v0 + i), hn::LoadU(d, line + i));
-        sum = hn::MulAdd(p1, Widened(v1 + i), sum);
-        sum = hn::MulAdd(p2, Widened(v2 + i), sum);
-        hn::StoreU(hn::MulAdd(p3, Widened(v3 + i), sum), d, line + i);
-      }
-      for (; i < dim; ++i)
-        for (std::int64_t r = 0; r < 4; ++r) line[i] += weight[r] * One(v0[r * width + i]);
-    }
-  }
-  for (; t < keys; ++t)
-    for (std::int64_t g = 0; g < group; ++g) {
-      const float weight = p[g * keys + t];
-      for (std::int64_t i = 0; i < dim; ++i) out[g * dim + i] += weight * One(v[t * width + i]);
-    }
+HWY_INLINE void GroupScores(const float* q, const T* k, std::int64_t width, std::int64_t keys,
+                            std::int64_t group, std::int64_t dim, float* scores) {
+  InFours(group, [&](auto heads, std::int64_t g) HWY_ATTR {
+    ScoresOf<decltype(heads)::value>(q + g * dim, k, width, keys, dim, scores + g * keys);
+  });
+}
+
+template <typename T>
+HWY_INLINE void GroupSums(const float* p, const T* v, std::int64_t width, std::int64_t keys,
+                          std::int64_t group, std::int64_t dim, float* out) {
+  InFours(group, [&](auto heads, std::int64_t g) HWY_ATTR {
+    WeightedSums<decltype(heads)::value>(p + g * keys, v, width, keys, dim, out + g * dim);
+  });
 }
 
 void Scores(const float* q, const void* k, bool bf16, std::int64_t width, std::int64_t keys,
             std::int64_t group, std::int64_t dim, float* scores) {
   if (bf16)
-    ScoresOf(q, static_cast<const std::uint16_t*>(k), width, keys, group, dim, scores);
+    GroupScores(q, static_cast<const std::uint16_t*>(k), width, keys, group, dim, scores);
   else
-    ScoresOf(q, static_cast<const float*>(k), width, keys, group, dim, scores);
+    GroupScores(q, static_cast<const float*>(k), width, keys, group, dim, scores);
 }
 
 void Mix(const float* p, const void* v, bool bf16, std::int64_t width, std::int64_t keys,
          std::int64_t group, std::int64_t dim, float* out) {
   if (bf16)
-    WeightedSums(p, static_cast<const std::uint16_t*>(v), width, keys, group, dim, out);
+    GroupSums(p, static_cast<const std::uint16_t*>(v), width, keys, group, dim, out);
   else
-    WeightedSums(p, static_cast<const float*>(v), width, keys, group, dim, out);
+    GroupSums(p, static_cast<const float*>(v), width, keys, group, dim, out);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -270,13 +270,22 @@ HWY_EXPORT(ColumnsBf16);
 HWY_EXPORT(ColumnsF32S8);
 HWY_EXPORT(ColumnsS8);
 
-constexpr std::int64_t kColumns = 64;  // of one task
+constexpr std::int64_t kColumns = 64;       // of a task: at least,
+constexpr std::int64_t kMostColumns = 512;  // and at most
+constexpr std::int64_t kFilledRows = 16;    // of w, made and used while they are in the cache
+
+// Columns of a task when there are `n`: a thread reads long stretches of memory in order, and all
+// have work.
+std::int64_t task_columns(std::int64_t n) {
+  const std::int64_t share = n / (8 * thread_count()) / kColumns * kColumns;
+  return std::clamp(share, kColumns, kMostColumns);
+}
 
 }  // namespace
 
 void few_rows_f32(const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
                   std::int64_t k) {
-  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(n, task_columns(n), [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(ColumnsF32)(x, w, y, m, n, k, begin, end);
   });
 }
@@ -287,20 +296,20 @@ void few_rows_bf16(const float* x, const std::uint16_t* w, float* y, std::int64_
   if (has_avx512_bf16()) {
     std::vector<std::uint16_t> rows(static_cast<std::size_t>(m * k));
     bf16_round(x, rows.data(), m * k);
-    parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    parallel_ranges(n, task_columns(n), [&](std::int64_t begin, std::int64_t end) {
       bf16_dots(m, rows.data(), w + begin * k, end - begin, k, y + begin, n);
     });
     return;
   }
 #endif
-  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(n, task_columns(n), [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(ColumnsBf16)(x, w, y, m, n, k, begin, end);
   });
 }
 
 void few_rows_f32_s8(const float* x, const std::int8_t* w, float* y, std::int64_t m, std::int64_t n,
                      std::int64_t k) {
-  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(n, task_columns(n), [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(ColumnsF32S8)(x, w, y, m, n, k, begin, end);
   });
 }
@@ -309,8 +318,18 @@ void few_rows_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, st
                  std::int64_t n, std::int64_t k) {
   const auto wide = std::make_unique_for_overwrite<std::int16_t[]>(static_cast<std::size_t>(m * k));
   std::copy_n(x, m * k, wide.get());
-  parallel_ranges(n, kColumns, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(n, task_columns(n), [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(ColumnsS8)(wide.get(), w, y, m, n, k, begin, end);
+  });
+}
+
+void few_rows_filled(const float* x, const std::function<void(std::int64_t, float*)>& fill,
+                     float* y, std::int64_t m, std::int64_t n, std::int64_t k) {
+  parallel_ranges(n, kFilledRows, [&](std::int64_t begin, std::int64_t end) {
+    thread_local std::vector<float> w;
+    w.resize(static_cast<std::size_t>(kFilledRows * k));
+    for (std::int64_t c = begin; c < end; ++c) fill(c, w.data() + (c - begin) * k);
+    HWY_DYNAMIC_DISPATCH(ColumnsF32)(x, w.data(), y + begin, m, n, k, 0, end - begin);
   });
 }
 

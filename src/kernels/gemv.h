@@ -3,6 +3,7 @@
 // rows of w. A result does not depend on the number of threads nor on the other rows of x.
 
 #include <cstdint>
+#include <functional>
 
 namespace msmodelslim {
 
@@ -22,5 +23,9 @@ void few_rows_s8(const std::int8_t* x, const std::int8_t* w, std::int32_t* y, st
 // fp32 x times codes of w.
 void few_rows_f32_s8(const float* x, const std::int8_t* w, float* y, std::int64_t m, std::int64_t n,
                      std::int64_t k);
+// few_rows_f32 of a w that is made row by row on the way: `fill(row, to)` writes k values. It is
+// called by all threads, each row once.
+void few_rows_filled(const float* x, const std::function<void(std::int64_t, float*)>& fill,
+                     float* y, std::int64_t m, std::int64_t n, std::int64_t k);
 
 }  // namespace msmodelslim

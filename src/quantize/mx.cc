@@ -6,8 +6,8 @@
 
 #include "base/threads.h"
 #include "kernels/ops.h"
+#include "kernels/small_floats.h"
 #include "quantize/int8.h"
-#include "tensor/codec.h"
 
 namespace msmodelslim {
 namespace {
@@ -17,24 +17,15 @@ constexpr float kTiny = 9.6e-7F;
 
 int byte_range(int exponent) { return std::clamp(exponent, -127, 127); }
 
-float fp8_grid(float y) {
-  if (y == 0) return y;
-  const int power = std::max(std::ilogb(y), -6);
-  const float steps = std::floor(std::fabs(std::ldexp(y, 3 - power)) + 0.5F);
-  return std::copysign(std::min(std::ldexp(steps, power - 3), 448.0F), y);
-}
-
-float fp4_grid(float y) {
-  const float u = std::fabs(y);
-  const int power = std::clamp(std::ilogb(u + kTiny), 0, 2);
-  const float steps = std::floor(std::ldexp(u, 1 - power) + 0.5F);
-  return std::copysign(std::min(std::ldexp(steps, power - 1), 6.0F), y);
+void round_block(MxElement element, const float* x, int exponent, float up, float* out,
+                 std::int64_t count) {
+  const auto round = element == MxElement::kFp8 ? round_e4m3 : round_e2m1;
+  round(x, std::ldexp(1.0F, -exponent), up, out, count);
 }
 
 void fp8_row(const float* x, float* out, std::int64_t width) {
   const float scale = std::max(abs_max(x, width), 1e-12F) / 448.0F;
-  for (std::int64_t j = 0; j < width; ++j)
-    out[j] = e4m3_to_f32(f32_to_e4m3(std::clamp(x[j] / scale, -448.0F, 448.0F))) * scale;
+  round_e4m3_even(x, scale, out, width);
 }
 
 void int8_row(const float* x, float* out, std::int64_t width) {
@@ -76,9 +67,12 @@ int mx_ceil_exponent(float largest, double c) {
   return byte_range(mantissa == 0.5F ? exponent - 1 : exponent);
 }
 
-float mx_value(MxElement element, float x, int exponent) {
-  const float y = std::ldexp(x, -exponent);
-  return element == MxElement::kFp8 ? fp8_grid(y) : fp4_grid(y);
+void mx_values(MxElement element, const float* x, int exponent, float* out, std::int64_t count) {
+  round_block(element, x, exponent, 1.0F, out, count);
+}
+
+void mx_round(MxElement element, const float* x, int exponent, float* out, std::int64_t count) {
+  round_block(element, x, exponent, std::ldexp(1.0F, exponent), out, count);
 }
 
 std::uint8_t fp4_code(float value) {
@@ -94,10 +88,9 @@ float fp4_value(std::uint8_t code) {
 
 void mx_fake_quantize(MxElement element, const float* x, float* out, std::int64_t count) {
   for (std::int64_t begin = 0; begin < count; begin += kMxBlock) {
-    const std::int64_t end = std::min(begin + kMxBlock, count);
-    const int exponent = mx_exponent(element, abs_max(x + begin, end - begin));
-    for (std::int64_t j = begin; j < end; ++j)
-      out[j] = std::ldexp(mx_value(element, x[j], exponent), exponent);
+    const std::int64_t width = std::min(kMxBlock, count - begin);
+    const int exponent = mx_exponent(element, abs_max(x + begin, width));
+    mx_round(element, x + begin, exponent, out + begin, width);
   }
 }
 

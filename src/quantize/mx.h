@@ -20,8 +20,10 @@ inline constexpr std::int64_t kMxBlock = 32;
 enum class MxElement { kFp8, kFp4 };
 
 int mx_exponent(MxElement element, float largest);
-// The grid value v of x under the exponent.
-float mx_value(MxElement element, float x, int exponent);
+// out = v, the grid value of each x under the exponent. x may be `out`.
+void mx_values(MxElement element, const float* x, int exponent, float* out, std::int64_t count);
+// out = x' of each x under the exponent.
+void mx_round(MxElement element, const float* x, int exponent, float* out, std::int64_t count);
 // Smallest e with largest / c <= 2^e (ceil_x; 9.6e-7 is added first).
 int mx_ceil_exponent(float largest, double c);
 

@@ -1,6 +1,7 @@
 #include "quantize/weight.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 
@@ -102,26 +103,53 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
 
 namespace {
 
+// Both values of every byte.
+const std::array<std::array<float, 2>, 256>& fp4_pairs() {
+  static const auto pairs = [] {
+    std::array<std::array<float, 2>, 256> table{};
+    for (unsigned byte = 0; byte < table.size(); ++byte)
+      table[byte] = {fp4_value(static_cast<std::uint8_t>(byte & 15U)),
+                     fp4_value(static_cast<std::uint8_t>(byte >> 4))};
+    return table;
+  }();
+  return pairs;
+}
+
+// The codes of inputs [begin, begin + count) of a row, whose first is `codes`, times `scale`. Two
+// fp4 codes share a byte; `begin` and `count` are even then.
+void scale_codes(bool fp8, const std::uint8_t* codes, std::int64_t begin, std::int64_t count,
+                 float scale, float* out) {
+  if (fp8) {
+    const std::array<float, 256>& values = e4m3_values();
+    for (std::int64_t j = begin; j < begin + count; ++j) out[j] = values[codes[j]] * scale;
+    return;
+  }
+  const auto& values = fp4_pairs();
+  for (std::int64_t j = begin; j < begin + count; j += 2) {
+    const std::array<float, 2>& pair = values[codes[j / 2]];
+    out[j] = pair[0] * scale;
+    out[j + 1] = pair[1] * scale;
+  }
+}
+
 void dequantize_float_row(const QuantizedLinear& linear, std::int64_t r, float* out) {
   const std::int64_t k = linear.spec.in;
-  const std::int64_t blocks = (k + kMxBlock - 1) / kMxBlock;
   const bool fp8 = linear.codes.dtype() == DType::kF8E4M3;
-  const auto* codes = linear.codes.as<std::uint8_t>();
-  for (std::int64_t j = 0; j < k; ++j) {
-    const std::int64_t at = r * k + j;
-    float value = fp8 ? e4m3_to_f32(codes[at])
-                      : fp4_value(static_cast<std::uint8_t>(codes[at / 2] >> (at % 2 * 4)));
-    if (is_mx(linear.type))
-      value = std::ldexp(
-          value, linear.exponents[static_cast<std::size_t>(r * blocks + j / kMxBlock)] - 127);
-    else
-      value *= linear.weight_scale[static_cast<std::size_t>(r)];
-    if (linear.dual_block > 0) {
-      const std::int64_t outer = (k + linear.dual_block - 1) / linear.dual_block;
-      value *= linear.dual_scale[static_cast<std::size_t>(r * outer + j / linear.dual_block)];
-    }
-    out[j] = value;
+  const auto* codes = linear.codes.as<std::uint8_t>() + r * (fp8 ? k : k / 2);
+  if (!is_mx(linear.type)) {
+    scale_codes(fp8, codes, 0, k, linear.weight_scale[static_cast<std::size_t>(r)], out);
+    return;
   }
+  const std::int64_t blocks = (k + kMxBlock - 1) / kMxBlock;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const std::int64_t begin = b * kMxBlock;
+    const int exponent = linear.exponents[static_cast<std::size_t>(r * blocks + b)] - 127;
+    scale_codes(fp8, codes, begin, std::min(kMxBlock, k - begin), std::ldexp(1.0F, exponent), out);
+  }
+  if (linear.dual_block == 0) return;
+  const std::int64_t outer = (k + linear.dual_block - 1) / linear.dual_block;
+  for (std::int64_t j = 0; j < k; ++j)
+    out[j] *= linear.dual_scale[static_cast<std::size_t>(r * outer + j / linear.dual_block)];
 }
 
 }  // namespace

@@ -14,10 +14,11 @@ namespace msmodelslim {
 namespace {
 
 double block_error(MxElement element, const float* x, std::int64_t count, int exponent) {
+  float rounded[kMxBlock];
+  mx_round(element, x, exponent, rounded, count);
   double sum = 0;
   for (std::int64_t j = 0; j < count; ++j) {
-    const double d = static_cast<double>(x[j]) -
-                     static_cast<double>(std::ldexp(mx_value(element, x[j], exponent), exponent));
+    const double d = static_cast<double>(x[j]) - static_cast<double>(rounded[j]);
     sum += d * d;
   }
   return sum;
@@ -131,20 +132,20 @@ class FloatWeight {
 
   void encode_block(std::int64_t r, std::int64_t b, const float* row, double ceil_x) {
     const std::int64_t begin = b * kMxBlock;
-    const std::int64_t end = std::min(begin + kMxBlock, k_);
-    const int exponent = choose_exponent(config_, element_, ceil_x, row + begin, end - begin);
+    const std::int64_t count = std::min(kMxBlock, k_ - begin);
+    const int exponent = choose_exponent(config_, element_, ceil_x, row + begin, count);
     out_.exponents[static_cast<std::size_t>(r * blocks(kMxBlock) + b)] =
         static_cast<std::uint8_t>(exponent + 127);
+    float values[kMxBlock];
+    mx_values(element_, row + begin, exponent, values, count);
     auto* codes = out_.codes.as<std::uint8_t>();
     if (element_ == MxElement::kFp8) {
-      for (std::int64_t j = begin; j < end; ++j)
-        codes[r * k_ + j] = f32_to_e4m3(mx_value(element_, row[j], exponent));
+      for (std::int64_t j = 0; j < count; ++j) codes[r * k_ + begin + j] = f32_to_e4m3(values[j]);
       return;
     }
-    for (std::int64_t j = begin; j < end; j += 2)
-      codes[(r * k_ + j) / 2] =
-          static_cast<std::uint8_t>(fp4_code(mx_value(element_, row[j], exponent)) |
-                                    (fp4_code(mx_value(element_, row[j + 1], exponent)) << 4));
+    for (std::int64_t j = 0; j < count; j += 2)
+      codes[(r * k_ + begin + j) / 2] =
+          static_cast<std::uint8_t>(fp4_code(values[j]) | (fp4_code(values[j + 1]) << 4));
   }
 
   // The candidate with the smallest squared error over the whole tensor; the first of equals.

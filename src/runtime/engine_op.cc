@@ -343,13 +343,11 @@ DynamicProduct EngineOp::dynamic_product(const Entry& entry, const Linear& linea
 void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, const float* x,
                                   std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
-  const std::int64_t out = linear.spec().out;
   std::vector<float> input(static_cast<std::size_t>(rows * in));
   fake_quantize_dynamic(entry.type, entry.float_format.dual_block, 1.0F, x, rows, in, input.data());
-  std::vector<float> weight(static_cast<std::size_t>(in * out));
-  dequantize_weight(entry.float_format, weight.data());
-  ProductWeight(std::move(weight), out, in, DType::kF32)
-      .multiply(input.data(), rows, linear.bias().empty() ? nullptr : linear.bias().data(), y);
+  multiply_filled(
+      linear, [&](std::int64_t r, float* to) { dequantize_weight_row(entry.float_format, r, to); },
+      input.data(), rows, y);
 }
 
 void EngineOp::apply_static(const Entry& entry, const Linear& linear, const float* x,
@@ -372,7 +370,6 @@ void EngineOp::apply_static(const Entry& entry, const Linear& linear, const floa
 void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const float* x,
                              std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
-  const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
   if (entry.type == LinearType::kW4A4Dynamic)
     quantize_per_token_int4(x, rows, in, linear.input_rotation().clip_ratio, input_);
   else
@@ -389,21 +386,42 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
           static_cast<float>(input_.codes[static_cast<std::size_t>(j)]) *
           input_.scales[static_cast<std::size_t>(r)];
   });
-  dequantized(entry, linear.spec()).multiply(input.data(), rows, bias, y);
+  multiply_dequantized(entry, linear, input.data(), rows, y);
 }
 
-ProductWeight EngineOp::dequantized(const Entry& entry, const LinearSpec& spec) {
-  std::vector<float> weight(static_cast<std::size_t>(spec.in * spec.out));
-  const std::int64_t width = spec.in / entry.groups;
-  parallel_for(spec.out, [&](std::int64_t i) {
-    for (std::int64_t j = 0; j < spec.in; ++j) {
-      const auto at = static_cast<std::size_t>(i * entry.groups + j / width);
-      weight[static_cast<std::size_t>(i * spec.in + j)] =
-          (static_cast<float>(entry.codes[i * spec.in + j]) - entry.weight_offset[at]) *
-          entry.weight_scale[at];
-    }
-  });
-  return {std::move(weight), spec.out, spec.in, DType::kF32};
+void EngineOp::multiply_dequantized(const Entry& entry, const Linear& linear, const float* x,
+                                    std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t width = in / entry.groups;
+  multiply_filled(
+      linear,
+      [&](std::int64_t r, float* to) {
+        const std::int8_t* codes = entry.codes + r * in;
+        for (std::int64_t g = 0; g < entry.groups; ++g) {
+          const auto at = static_cast<std::size_t>(r * entry.groups + g);
+          const float offset = entry.weight_offset[at];
+          const float scale = entry.weight_scale[at];
+          for (std::int64_t j = g * width; j < (g + 1) * width; ++j)
+            to[j] = (static_cast<float>(codes[j]) - offset) * scale;
+        }
+      },
+      x, rows, y);
+}
+
+void EngineOp::multiply_filled(const Linear& linear,
+                               const std::function<void(std::int64_t, float*)>& fill,
+                               const float* x, std::int64_t rows, float* y) {
+  const std::int64_t in = linear.spec().in;
+  const std::int64_t out = linear.spec().out;
+  const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
+  if (rows <= kFewRows) {
+    few_rows_filled(x, fill, y, rows, out, in);
+    if (bias != nullptr) add_bias(y, bias, rows, out);
+    return;
+  }
+  ProductWeight weight(out, in, DType::kF32);
+  weight.fill(fill);
+  weight.multiply(x, rows, bias, y);
 }
 
 void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
@@ -422,8 +440,7 @@ void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const
     if (!linear.bias().empty()) add_bias(y, linear.bias().data(), rows, out);
     return;
   }
-  dequantized(entry, linear.spec())
-      .multiply(x, rows, linear.bias().empty() ? nullptr : linear.bias().data(), y);
+  multiply_dequantized(entry, linear, x, rows, y);
 }
 
 }  // namespace msmodelslim

@@ -2,8 +2,10 @@
 // Scalar number formats: bfloat16, IEEE half, fp8 e4m3 (no infinities, largest 448); round to
 // nearest even; NaN stays NaN.
 
+#include <array>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace msmodelslim {
@@ -54,6 +56,17 @@ inline float e4m3_to_f32(std::uint8_t bits) {
                               ? std::ldexp(static_cast<float>(mantissa), -9)
                               : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
   return (bits & 0x80U) != 0 ? -magnitude : magnitude;
+}
+
+// e4m3_to_f32 of every byte.
+inline const std::array<float, 256>& e4m3_values() {
+  static const std::array<float, 256> values = [] {
+    std::array<float, 256> table{};
+    for (std::size_t i = 0; i < table.size(); ++i)
+      table[i] = e4m3_to_f32(static_cast<std::uint8_t>(i));
+    return table;
+  }();
+  return values;
 }
 
 // Magnitudes beyond 448 become 448.

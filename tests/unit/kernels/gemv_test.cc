@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <random>
 #include <vector>
@@ -68,6 +69,19 @@ class FewRows : public testing::TestWithParam<Case> {
   }
   std::mt19937 generator_{11};
 };
+
+TEST_P(FewRows, WeightsMadeOnTheWayAreThoseOfAMatrix) {
+  const auto [m, n, k] = GetParam();
+  const std::vector<float> x = floats(m * k);
+  const std::vector<float> w = floats(n * k);
+  std::vector<float> whole(static_cast<std::size_t>(m * n));
+  std::vector<float> filled(whole.size());
+  few_rows_f32(x.data(), w.data(), whole.data(), m, n, k);
+  few_rows_filled(
+      x.data(), [&](std::int64_t r, float* to) { std::copy_n(w.data() + r * k, k, to); },
+      filled.data(), m, n, k);
+  EXPECT_EQ(whole, filled);
+}
 
 TEST_P(FewRows, Float) {
   const auto [m, n, k] = GetParam();
