@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kPanel = 2 * kBf16Cols;  // values of a pair of rows
 constexpr std::int64_t kTaskBlocks = 4;         // of queries
+constexpr std::int64_t kPackSlack = 32;         // behind what bf16_pack_rows packs
 
 // Memory that is kept from call to call.
 template <typename T>
@@ -47,7 +48,9 @@ class Attention {
         value_dim_(shape.value_dim > 0 ? shape.value_dim : shape.head_dim),
         dim_pairs_(whole(shape.head_dim, 2)),
         key_panels_(whole(shape.key_rows, kBf16Cols)),
-        value_panels_(whole(value_dim_, kBf16Cols)) {}
+        value_panels_(whole(value_dim_, kBf16Cols)),
+        plain_(shape.sinks == nullptr && shape.slopes == nullptr && shape.cap <= 0 &&
+               shape.scale > 0) {}
 
   void pack(const float* k, const float* v) {
     thread_local Scratch<std::uint16_t> keys;
@@ -159,13 +162,14 @@ class Attention {
   const std::uint16_t* packed_queries(std::int64_t head, std::int64_t row, std::int64_t rows) {
     thread_local Scratch<std::uint16_t> rounded;
     thread_local Scratch<std::uint16_t> memory;
-    std::uint16_t* line = rounded.sized(2 * dim_pairs_);
-    line[2 * dim_pairs_ - 1] = 0;
-    std::uint16_t* packed = memory.sized(2 * dim_pairs_ * rows);
+    std::uint16_t* lines = rounded.sized(2 * dim_pairs_ * rows);
     for (std::int64_t r = 0; r < rows; ++r) {
+      std::uint16_t* line = lines + r * 2 * dim_pairs_;
+      line[2 * dim_pairs_ - 1] = 0;
       bf16_round(q_ + ((row + r) * shape_.heads + head) * shape_.head_dim, line, shape_.head_dim);
-      spread(line, dim_pairs_, packed + 2 * r, rows);
     }
+    std::uint16_t* packed = memory.sized(2 * dim_pairs_ * rows + kPackSlack);
+    bf16_pack_rows(lines, 2 * dim_pairs_, rows, dim_pairs_, packed);
     return packed;
   }
 
@@ -174,8 +178,7 @@ class Attention {
                                       std::int64_t begin, std::int64_t keys, float* scores) {
     thread_local Scratch<std::uint16_t> rounded;
     thread_local Scratch<std::uint16_t> memory;
-    std::uint16_t* line = rounded.sized(keys);
-    std::uint16_t* packed = memory.sized(keys * rows);
+    std::uint16_t* lines = rounded.sized(keys * rows);
     const std::int64_t past = shape_.key_rows - shape_.query_rows;
     for (std::int64_t r = 0; r < rows; ++r) {
       float* score = scores + r * keys - begin;  // by key
@@ -187,20 +190,20 @@ class Attention {
         for (std::int64_t j = first; j <= last; ++j)
           if (allowed[j] == 0) score[j] = -std::numeric_limits<float>::infinity();
       }
-      score_softmax(shape_, head, score + first, last - first + 1);
+      std::uint16_t* line = lines + r * keys;
       std::uint16_t* weight = line - begin;
       std::fill(line, weight + first, std::uint16_t{0});
-      bf16_round(score + first, weight + first, last - first + 1);
+      if (plain_) {
+        bf16_softmax(score + first, shape_.scale, last - first + 1, weight + first);
+      } else {
+        score_softmax(shape_, head, score + first, last - first + 1);
+        bf16_round(score + first, weight + first, last - first + 1);
+      }
       std::fill(weight + last + 1, line + keys, std::uint16_t{0});
-      spread(line, keys / 2, packed + 2 * r, rows);
     }
+    std::uint16_t* packed = memory.sized(keys * rows + kPackSlack);
+    bf16_pack_rows(lines, keys, rows, keys / 2, packed);
     return packed;
-  }
-
-  // The pairs of a row, `rows` pairs apart.
-  static void spread(const std::uint16_t* line, std::int64_t pairs, std::uint16_t* to,
-                     std::int64_t rows) {
-    for (std::int64_t p = 0; p < pairs; ++p) std::memcpy(to + 2 * p * rows, line + 2 * p, 4);
   }
 
   const AttentionShape& shape_;
@@ -210,6 +213,7 @@ class Attention {
   std::int64_t dim_pairs_;
   std::int64_t key_panels_;
   std::int64_t value_panels_;
+  bool plain_;  // scores are only scaled
   std::uint16_t* keys_ = nullptr;
   std::uint16_t* values_ = nullptr;
 };

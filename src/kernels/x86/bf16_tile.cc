@@ -92,6 +92,52 @@ void tile(const std::uint16_t* x, const std::uint16_t* panel, std::int64_t pairs
   }
 }
 
+inline __mmask16 first(std::int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffffU : (1U << count) - 1);
+}
+
+// x [16][16] -> its transpose
+inline void transpose(__m512i (&x)[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+  // Quarter b of u[4 i + c]: column 4 b + c of rows 4 i to 4 i + 3.
+  __m512i u[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    u[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    u[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    u[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    u[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512i low_even = _mm512_shuffle_i32x4(u[c], u[4 + c], 0x88);
+    const __m512i high_even = _mm512_shuffle_i32x4(u[8 + c], u[12 + c], 0x88);
+    const __m512i low_odd = _mm512_shuffle_i32x4(u[c], u[4 + c], 0xdd);
+    const __m512i high_odd = _mm512_shuffle_i32x4(u[8 + c], u[12 + c], 0xdd);
+    x[c] = _mm512_shuffle_i32x4(low_even, high_even, 0x88);
+    x[4 + c] = _mm512_shuffle_i32x4(low_odd, high_odd, 0x88);
+    x[8 + c] = _mm512_shuffle_i32x4(low_even, high_even, 0xdd);
+    x[12 + c] = _mm512_shuffle_i32x4(low_odd, high_odd, 0xdd);
+  }
+}
+
+// 2^x within 2e-7, from 2^-126 on (Cephes' polynomial).
+inline __m512 exp2_of(__m512 x) {
+  const __m512 t = _mm512_max_ps(x, _mm512_set1_ps(-126.0F));
+  const __m512 whole = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 part = _mm512_sub_ps(t, whole);
+  __m512 sum = _mm512_set1_ps(1.535336188319500e-4F);
+  constexpr float kRest[] = {1.339887440266574e-3F, 9.618437357674640e-3F, 5.550332471162809e-2F,
+                             2.402264791363012e-1F, 6.931472028550421e-1F, 1.0F};
+  for (const float c : kRest) sum = _mm512_fmadd_ps(sum, part, _mm512_set1_ps(c));
+  return _mm512_scalef_ps(sum, whole);
+}
+
 }  // namespace
 
 void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* panel,
@@ -113,6 +159,48 @@ void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w
   const std::int64_t step = rows == 1 ? 1 : 2;
   for (std::int64_t c = 0; c < cols; c += step)
     kDots[rows - 1](x, w + c * k, k, y + c, ldy, cols - c);
+}
+
+void bf16_pack_rows(const std::uint16_t* lines, std::int64_t stride, std::int64_t rows,
+                    std::int64_t pairs, std::uint16_t* packed) {
+  for (std::int64_t p = 0; p < pairs; p += 16) {
+    const __mmask16 mask = first(pairs - p);
+    __m512i x[16];
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r)
+      x[r] = _mm512_maskz_loadu_epi32(r < rows ? mask : 0,
+                                      lines + (r < rows ? r : 0) * stride + 2 * p);
+    transpose(x);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i)
+      if (p + i < pairs) _mm512_storeu_si512(packed + 2 * (p + i) * rows, x[i]);
+  }
+}
+
+void bf16_softmax(float* scores, float scale, std::int64_t count, std::uint16_t* weights) {
+  __m512 top = _mm512_set1_ps(-__builtin_inff());
+  for (std::int64_t i = 0; i < count; i += 16)
+    top = _mm512_mask_max_ps(top, first(count - i), top,
+                             _mm512_maskz_loadu_ps(first(count - i), scores + i));
+  const float factor = scale * 1.44269504F;  // log2(e)
+  const __m512 by = _mm512_set1_ps(factor);
+  const __m512 most = _mm512_set1_ps(_mm512_reduce_max_ps(top) * factor);
+  __m512 sums = _mm512_setzero_ps();
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const __mmask16 mask = first(count - i);
+    const __m512 e = exp2_of(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(mask, scores + i), by, most));
+    _mm512_mask_storeu_ps(scores + i, mask, e);
+    sums = _mm512_mask_add_ps(sums, mask, sums, e);
+  }
+  const __m512 normal = _mm512_set1_ps(1.0F / _mm512_reduce_add_ps(sums));
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const __mmask16 mask = first(count - i);
+    const __m256bh rounded =
+        _mm512_cvtneps_pbh(_mm512_mul_ps(_mm512_maskz_loadu_ps(mask, scores + i), normal));
+    __m256i bits;
+    std::memcpy(&bits, &rounded, sizeof(bits));
+    _mm256_mask_storeu_epi16(weights + i, mask, bits);
+  }
 }
 
 void bf16_round(const float* x, std::uint16_t* out, std::int64_t count) {

@@ -19,6 +19,14 @@ void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* p
 void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w, std::int64_t cols,
                std::int64_t k, float* y, std::int64_t ldy);
 
+// The x of a tile: row r of `lines` + r * `stride` -> [pairs][rows][2]. Writes up to 32 values
+// behind its end.
+void bf16_pack_rows(const std::uint16_t* lines, std::int64_t stride, std::int64_t rows,
+                    std::int64_t pairs, std::uint16_t* packed);
+
+// weights = softmax of scale * scores, rounded; what is in `scores` is lost. scale > 0.
+void bf16_softmax(float* scores, float scale, std::int64_t count, std::uint16_t* weights);
+
 // To nearest even; subnormal values become zeros.
 void bf16_round(const float* x, std::uint16_t* out, std::int64_t count);
 
