@@ -72,7 +72,7 @@ Likelihood ChoiceScorer::read(const float* logits,
 
 // All pairs have the same context.
 void ChoiceScorer::score_item(const std::vector<Pair>& pairs, std::vector<Likelihood>* out) {
-  SequenceCache prefix(runner_.spec());
+  SequenceCache prefix = runner_.new_cache();
   const std::span<const std::int32_t> context = pairs.front().context;
   const auto before_last = static_cast<std::int64_t>(context.size()) - 1;
   for (std::int64_t at = 0; at < before_last; at += kPieceRows) {

@@ -201,7 +201,7 @@ class LatentAttention {
     shape.heads = shape.kv_heads = 1;
     shape.head_dim = joined_width();
     shape.scale = static_cast<float>(spec_.scale);
-    const CachedRows both{rows.count, rows.dtype, rows.k, rows.k};
+    const CachedRows both{rows.count, rows.dtype, rows.k, rows.k, {}, {}};
     std::vector<DecodeItem> items;
     for (std::int64_t h = 0; h < heads_; ++h)
       items.push_back({query + h * joined_width(), both, sums + h * joined_width()});

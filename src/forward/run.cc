@@ -84,11 +84,21 @@ void add_part(const ModelSpec& model, const Norm* out_norm, float* part, std::in
 }
 
 // Cached keys or values as fp32, in `buffer` if they are not.
-const float* floats_of(const void* values, const CachedRows& rows, std::int64_t width,
-                       std::vector<float>& buffer) {
+const float* floats_of(const void* values, const ChannelScales& scales, const CachedRows& rows,
+                       std::int64_t width, std::vector<float>& buffer) {
   if (rows.dtype == DType::kF32) return static_cast<const float*>(values);
-  const auto* bits = static_cast<const std::uint16_t*>(values);
   float* out = sized(buffer, rows.count * width);
+  if (rows.dtype == DType::kI8) {
+    const auto* codes = static_cast<const std::int8_t*>(values);
+    parallel_ranges(rows.count, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r)
+        for (std::int64_t j = 0; j < width; ++j)
+          out[r * width + j] =
+              (static_cast<float>(codes[r * width + j]) - scales.offset[j]) * scales.scale[j];
+    });
+    return out;
+  }
+  const auto* bits = static_cast<const std::uint16_t*>(values);
   parallel_ranges(rows.count, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     bf16_to_f32(bits + begin * width, out + begin * width, (end - begin) * width);
   });
@@ -136,7 +146,7 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   std::vector<DecodeItem> single;  // sequences with one new token
   for (std::size_t i = 0; i < context.sequences.size(); ++i) {
     const Sequence& s = context.sequences[i];
-    CachedRows all{s.rows, DType::kF32, k + s.begin * kv_width, v + s.begin * kv_width};
+    CachedRows all{s.rows, DType::kF32, k + s.begin * kv_width, v + s.begin * kv_width, {}, {}};
     if (context.cache != nullptr)
       all = context.cache->add(block, i, k + s.begin * kv_width, v + s.begin * kv_width, s.rows);
     const float* query = q + s.begin * q_width;
@@ -147,8 +157,8 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
     }
     shape.query_rows = s.rows;
     shape.key_rows = all.count;
-    attention(shape, query, floats_of(all.k, all, kv_width, ws.cached_k),
-              floats_of(all.v, all, kv_width, ws.cached_v), to);
+    attention(shape, query, floats_of(all.k, all.k_scales, all, kv_width, ws.cached_k),
+              floats_of(all.v, all.v_scales, all, kv_width, ws.cached_v), to);
   }
   decode_attention(shape, single);
   if (block.spec->query_gate) apply_gate(ws.latent.data(), out, rows, q_width);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <numeric>
 #include <type_traits>
 
 #include "base/threads.h"
@@ -26,7 +27,13 @@ HWY_INLINE hn::Vec<F> Widened(const std::uint16_t* x) {
   return hn::BitCast(F(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, x))));
 }
 
+HWY_INLINE hn::Vec<F> Widened(const std::int8_t* x) {
+  const hn::Rebind<std::int8_t, F> d8;
+  return hn::ConvertTo(F(), hn::PromoteTo(hn::RebindToSigned<F>(), hn::LoadU(d8, x)));
+}
+
 HWY_INLINE float One(float x) { return x; }
+HWY_INLINE float One(std::int8_t x) { return static_cast<float>(x); }
 HWY_INLINE float One(std::uint16_t x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
 }
@@ -153,18 +160,22 @@ HWY_INLINE void GroupSums(const float* p, const T* v, std::int64_t width, std::i
   });
 }
 
-void Scores(const float* q, const void* k, bool bf16, std::int64_t width, std::int64_t keys,
+void Scores(const float* q, const void* k, DType dtype, std::int64_t width, std::int64_t keys,
             std::int64_t group, std::int64_t dim, float* scores) {
-  if (bf16)
+  if (dtype == DType::kBF16)
     GroupScores(q, static_cast<const std::uint16_t*>(k), width, keys, group, dim, scores);
+  else if (dtype == DType::kI8)
+    GroupScores(q, static_cast<const std::int8_t*>(k), width, keys, group, dim, scores);
   else
     GroupScores(q, static_cast<const float*>(k), width, keys, group, dim, scores);
 }
 
-void Mix(const float* p, const void* v, bool bf16, std::int64_t width, std::int64_t keys,
+void Mix(const float* p, const void* v, DType dtype, std::int64_t width, std::int64_t keys,
          std::int64_t group, std::int64_t dim, float* out) {
-  if (bf16)
+  if (dtype == DType::kBF16)
     GroupSums(p, static_cast<const std::uint16_t*>(v), width, keys, group, dim, out);
+  else if (dtype == DType::kI8)
+    GroupSums(p, static_cast<const std::int8_t*>(v), width, keys, group, dim, out);
   else
     GroupSums(p, static_cast<const float*>(v), width, keys, group, dim, out);
 }
@@ -185,6 +196,20 @@ const void* address(const void* matrix, DType dtype, std::int64_t at) {
   return static_cast<const std::byte*>(matrix) + static_cast<std::size_t>(at) * dtype_size(dtype);
 }
 
+// q' = q scale, so that the scores of codes are q' k - q' offset, whose last part is `shift`, one
+// for each of the group's heads. `scales` begin at the heads' channels.
+void scale_queries(const float* q, const ChannelScales& scales, std::int64_t group,
+                   std::int64_t dim, float* scaled, float* shift) {
+  for (std::int64_t g = 0; g < group; ++g) {
+    shift[g] = 0;
+    for (std::int64_t i = 0; i < dim; ++i) {
+      const float value = q[g * dim + i] * scales.scale[i];
+      scaled[g * dim + i] = value;
+      shift[g] += value * scales.offset[i];
+    }
+  }
+}
+
 }  // namespace
 
 void decode_attention(const AttentionShape& shape, const std::vector<DecodeItem>& items) {
@@ -198,18 +223,40 @@ void decode_attention(const AttentionShape& shape, const std::vector<DecodeItem>
         shape.window > 0 ? std::max<std::int64_t>(0, item.rows.count - shape.window) : 0;
     const std::int64_t keys = item.rows.count - first;
     thread_local std::vector<float> scores;
+    thread_local std::vector<float> scaled;
     scores.resize(static_cast<std::size_t>(group * keys));
     const float* q = item.q + head * group * dim;
+    const bool codes = item.rows.dtype == DType::kI8;
+    if (codes) {
+      scaled.resize(static_cast<std::size_t>(group * (dim + 1)));
+      const ChannelScales& all = item.rows.k_scales;
+      scale_queries(q, {all.scale + head * dim, all.offset + head * dim}, group, dim, scaled.data(),
+                    scaled.data() + group * dim);
+      q = scaled.data();
+    }
     float* out = item.out + head * group * dim;
     const std::int64_t start = first * width + head * dim;
-    const bool bf16 = item.rows.dtype == DType::kBF16;
+    const DType dtype = item.rows.dtype;
     HWY_DYNAMIC_DISPATCH(Scores)
-    (q, address(item.rows.k, item.rows.dtype, start), bf16, width, keys, group, dim, scores.data());
-    for (std::int64_t g = 0; g < group; ++g)
-      score_softmax(shape, head * group + g, scores.data() + g * keys, keys);
+    (q, address(item.rows.k, dtype, start), dtype, width, keys, group, dim, scores.data());
+    for (std::int64_t g = 0; g < group; ++g) {
+      float* line = scores.data() + g * keys;
+      if (codes)
+        for (std::int64_t t = 0; t < keys; ++t)
+          line[t] -= scaled[static_cast<std::size_t>(group * dim + g)];
+      score_softmax(shape, head * group + g, line, keys);
+    }
     HWY_DYNAMIC_DISPATCH(Mix)
-    (scores.data(), address(item.rows.v, item.rows.dtype, start), bf16, width, keys, group, dim,
-     out);
+    (scores.data(), address(item.rows.v, dtype, start), dtype, width, keys, group, dim, out);
+    if (!codes) return;
+    const ChannelScales& all = item.rows.v_scales;
+    for (std::int64_t g = 0; g < group; ++g) {
+      const float* line = scores.data() + g * keys;
+      const float sum = std::accumulate(line, line + keys, 0.0F);  // less than 1 with sinks
+      for (std::int64_t i = 0; i < dim; ++i)
+        out[g * dim + i] =
+            (out[g * dim + i] - sum * all.offset[head * dim + i]) * all.scale[head * dim + i];
+    }
   });
 }
 

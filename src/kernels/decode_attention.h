@@ -9,13 +9,21 @@
 
 namespace msmodelslim {
 
-// Keys (after RoPE) and values of a sequence so far; [count, kv_heads*head_dim], `dtype` F32 or
-// BF16.
+// Codes of int8 stand for (code - offset) * scale of their channel, [kv_heads*head_dim].
+struct ChannelScales {
+  const float* scale = nullptr;
+  const float* offset = nullptr;
+};
+
+// Keys (after RoPE) and values of a sequence so far; [count, kv_heads*head_dim], `dtype` F32, BF16
+// or I8, which alone has scales.
 struct CachedRows {
   std::int64_t count = 0;
   DType dtype = DType::kF32;
   const void* k = nullptr;
   const void* v = nullptr;
+  ChannelScales k_scales = {};
+  ChannelScales v_scales = {};
 };
 
 struct DecodeItem {

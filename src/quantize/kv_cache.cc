@@ -17,17 +17,37 @@ ChannelParams channel_params(const ColumnRange& range, bool symmetric, DType sca
   return params;
 }
 
-void fake_quantize_channels(const ChannelParams& params, float* x, std::int64_t rows) {
+namespace {
+
+// Calls take(at, channel, code) for every value x[at].
+template <typename Take>
+void for_each_code(const ChannelParams& params, const float* x, std::int64_t rows,
+                   const Take& take) {
   constexpr std::int64_t kGrain = 16;
   const auto width = static_cast<std::int64_t>(params.scale.size());
   parallel_ranges(rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r)
-      for (std::size_t j = 0; j < params.scale.size(); ++j) {
-        float& value = x[r * width + static_cast<std::int64_t>(j)];
+      for (std::int64_t j = 0; j < width; ++j) {
+        const auto channel = static_cast<std::size_t>(j);
         const float code =
-            std::clamp(std::nearbyint(value / params.scale[j] + params.offset[j]), -128.0F, 127.0F);
-        value = (code - params.offset[j]) * params.scale[j];
+            std::nearbyint(x[r * width + j] / params.scale[channel] + params.offset[channel]);
+        take(r * width + j, channel, std::clamp(code, -128.0F, 127.0F));
       }
+  });
+}
+
+}  // namespace
+
+void quantize_channels(const ChannelParams& params, const float* x, std::int64_t rows,
+                       std::int8_t* codes) {
+  for_each_code(params, x, rows, [&](std::int64_t at, std::size_t, float code) {
+    codes[at] = static_cast<std::int8_t>(code);
+  });
+}
+
+void fake_quantize_channels(const ChannelParams& params, float* x, std::int64_t rows) {
+  for_each_code(params, x, rows, [&](std::int64_t at, std::size_t channel, float code) {
+    x[at] = (code - params.offset[channel]) * params.scale[channel];
   });
 }
 

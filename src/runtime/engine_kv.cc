@@ -60,6 +60,15 @@ EngineKvOp::EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoin
       caches_[block.name] = {read_params(checkpoint, block.k), read_params(checkpoint, block.v)};
 }
 
+std::vector<const KvCacheParams*> EngineKvOp::by_block(const ModelSpec& model) const {
+  std::vector<const KvCacheParams*> params;
+  for (const BlockSpec& block : model.blocks) {
+    const auto it = caches_.find(block.name);
+    params.push_back(it == caches_.end() ? nullptr : &it->second);
+  }
+  return params;
+}
+
 void EngineKvOp::apply(const Block& block, float* k, float* v, std::int64_t rows) {
   const auto latent = latents_.find(block.spec->name);
   if (latent != latents_.end()) LatentKvOp(latent->second).apply(block, k, v, rows);

@@ -20,6 +20,8 @@ class EngineKvOp : public KvOp {
   // `checkpoint` is the quantized folder. Throws DataError when a cache lacks a tensor.
   EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoint);
   void apply(const Block& block, float* k, float* v, std::int64_t rows) override;
+  // Of each block; null: its cache is not int8.
+  std::vector<const KvCacheParams*> by_block(const ModelSpec& model) const;
 
  private:
   std::map<std::string, KvCacheParams> caches_;  // by block; those without stay float

@@ -6,16 +6,21 @@
 
 namespace msmodelslim {
 
-SequenceCache::SequenceCache(const ModelSpec& model)
+SequenceCache::SequenceCache(const ModelSpec& model, std::vector<const KvCacheParams*> codes)
     : dtype_(model.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32),
+      codes_(std::move(codes)),
       key_width_(model.key_width),
       value_width_(model.value_width),
       keys_(model.blocks.size()),
       values_(model.blocks.size()),
       states_(model.blocks.size()) {
-  for (const BlockSpec& block : model.blocks) {
-    has_states_ = has_states_ || block.delta;
-    kept_blocks_ += block.delta ? 0 : 1;
+  codes_.resize(model.blocks.size(), nullptr);
+  const auto width = static_cast<std::size_t>(key_width_ + value_width_);
+  for (std::size_t i = 0; i < model.blocks.size(); ++i) {
+    if (model.blocks[i].delta)
+      has_states_ = true;
+    else
+      token_bytes_ += width * (codes_[i] != nullptr ? 1 : dtype_size(dtype_));
   }
 }
 
@@ -32,12 +37,28 @@ const void* SequenceCache::Values::put(DType dtype, const float* rows, std::int6
   return bf16.data();
 }
 
+const void* SequenceCache::Values::put(const ChannelParams& params, const float* rows,
+                                       std::int64_t at, std::int64_t count) {
+  const auto width = static_cast<std::int64_t>(params.scale.size());
+  codes.resize(static_cast<std::size_t>((at + count) * width));
+  quantize_channels(params, rows, count, codes.data() + at * width);
+  return codes.data();
+}
+
 CachedRows SequenceCache::add(std::int64_t block, const float* k, const float* v,
                               std::int64_t rows) {
   const auto at = static_cast<std::size_t>(block);
+  if (const KvCacheParams* params = codes_[at]; params != nullptr) {
+    const auto scales = [](const ChannelParams& channels) {
+      return ChannelScales{channels.scale.data(), channels.offset.data()};
+    };
+    const void* keys = keys_[at].put(params->key, k, length_, rows);
+    const void* values = values_[at].put(params->value, v, length_, rows);
+    return {length_ + rows, DType::kI8, keys, values, scales(params->key), scales(params->value)};
+  }
   const void* keys = keys_[at].put(dtype_, k, length_ * key_width_, rows * key_width_);
   const void* values = values_[at].put(dtype_, v, length_ * value_width_, rows * value_width_);
-  return {length_ + rows, dtype_, keys, values};
+  return {length_ + rows, dtype_, keys, values, {}, {}};
 }
 
 void SequenceCache::copy_prefix(const SequenceCache& other, std::int64_t tokens) {
@@ -49,6 +70,7 @@ void SequenceCache::copy_prefix(const SequenceCache& other, std::int64_t tokens)
     };
     to->f32 = first(from.f32);
     to->bf16 = first(from.bf16);
+    to->codes = first(from.codes);
   };
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     copy(other.keys_[i], key_width_, &keys_[i]);
@@ -63,15 +85,14 @@ void SequenceCache::shrink() {
     for (Values& values : *all) {
       values.f32.shrink_to_fit();
       values.bf16.shrink_to_fit();
+      values.codes.shrink_to_fit();
     }
 }
 
 std::size_t SequenceCache::bytes() const {
   std::size_t floats = 0;
   for (const DeltaState& state : states_) floats += state.inputs.size() + state.memory.size();
-  return floats * sizeof(float) +
-         kept_blocks_ * static_cast<std::size_t>(length_ * (key_width_ + value_width_)) *
-             dtype_size(dtype_);
+  return floats * sizeof(float) + static_cast<std::size_t>(length_) * token_bytes_;
 }
 
 }  // namespace msmodelslim

@@ -1,19 +1,21 @@
 #pragma once
-// Cached keys and values of running sequences. A bfloat16 model's are kept in bfloat16, as engines
-// do; those of other models in fp32.
+// Cached keys and values of running sequences. Where the folder has an int8 cache, its codes are
+// kept; otherwise those of a bfloat16 model in bfloat16, as engines do, of other models in fp32.
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "forward/context.h"
+#include "quantize/kv_cache.h"
 
 namespace msmodelslim {
 
 // One sequence: [tokens, key_width] of keys and [tokens, value_width] of values for every block.
 class SequenceCache {
  public:
-  explicit SequenceCache(const ModelSpec& model);
+  // `codes`: by block the parameters of an int8 cache, or null; they must outlive the object.
+  explicit SequenceCache(const ModelSpec& model, std::vector<const KvCacheParams*> codes = {});
   std::int64_t length() const { return length_; }  // tokens of finished runs
   // Adds rows of one block; they count for length() after commit().
   CachedRows add(std::int64_t block, const float* k, const float* v, std::int64_t rows);
@@ -32,9 +34,13 @@ class SequenceCache {
   struct Values {
     std::vector<float> f32;
     std::vector<std::uint16_t> bf16;
+    std::vector<std::int8_t> codes;
     const void* put(DType dtype, const float* rows, std::int64_t at, std::int64_t count);
+    const void* put(const ChannelParams& params, const float* rows, std::int64_t at,
+                    std::int64_t count);
   };
   DType dtype_;
+  std::vector<const KvCacheParams*> codes_;  // by block; null: as `dtype_` says
   std::int64_t key_width_;
   std::int64_t value_width_;
   std::int64_t length_ = 0;
@@ -42,7 +48,7 @@ class SequenceCache {
   std::vector<Values> values_;      // by block
   std::vector<DeltaState> states_;  // by block
   bool has_states_ = false;
-  std::size_t kept_blocks_ = 0;  // that have keys and values
+  std::size_t token_bytes_ = 0;  // of a token's keys and values
 };
 
 // The caches of the sequences of one run, in its order.

@@ -3,7 +3,6 @@
 #include "checkpoint/source.h"
 #include "forward/scratch.h"
 #include "model/build.h"
-#include "runtime/engine_kv.h"
 #include "runtime/engine_op.h"
 
 namespace msmodelslim {
@@ -20,6 +19,11 @@ LoadedModel::LoadedModel(const std::string& folder, const LoadOptions& options)
   }
   head_ = std::make_unique<Head>(spec_, checkpoint_);
   if (options.int8_head) int8_head_ = std::make_unique<Int8Head>(head_->linear());
+}
+
+SequenceCache LoadedModel::new_cache() const {
+  return SequenceCache(spec_,
+                       kv_op_ ? kv_op_->by_block(spec_) : std::vector<const KvCacheParams*>());
 }
 
 void LoadedModel::logits(const float* hidden, std::int64_t rows, float* logits) {

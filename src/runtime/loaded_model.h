@@ -6,7 +6,9 @@
 
 #include "checkpoint/reader.h"
 #include "forward/run.h"
+#include "runtime/engine_kv.h"
 #include "runtime/int8_head.h"
+#include "runtime/kv_cache.h"
 
 namespace msmodelslim {
 
@@ -23,6 +25,8 @@ class LoadedModel {
   const ModelSpec& spec() const { return spec_; }
   LinearOp& op() { return *op_; }
   KvOp* kv_op() { return kv_op_.get(); }  // null for float folders
+  // For one sequence, empty; must not outlive the model.
+  SequenceCache new_cache() const;
   // Final norm and head: `hidden` [rows, spec().hidden] -> `logits` [rows, spec().vocab].
   void logits(const float* hidden, std::int64_t rows, float* logits);
 
@@ -30,7 +34,7 @@ class LoadedModel {
   CheckpointReader checkpoint_;
   ModelSpec spec_;
   std::unique_ptr<LinearOp> op_;
-  std::unique_ptr<KvOp> kv_op_;
+  std::unique_ptr<EngineKvOp> kv_op_;
   std::unique_ptr<Head> head_;
   std::unique_ptr<Int8Head> int8_head_;  // null: the head is computed by op()
   std::vector<float> normed_;

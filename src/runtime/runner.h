@@ -25,6 +25,7 @@ class ModelRunner {
                        const LoadOptions& options = {});
 
   const ModelSpec& spec() const { return model_.spec(); }
+  SequenceCache new_cache() const { return model_.new_cache(); }
   std::int64_t max_length() const { return max_length_; }
   // Runs all steps as one batch and lengthens their caches. The logits that were asked for, in the
   // order of the steps, [those, vocab], stay valid until the next call.

@@ -59,13 +59,8 @@ std::int64_t Scheduler::add(std::vector<std::int32_t> prompt, const SamplingPara
   const std::int64_t id = next_id_++;
   const auto tokens = static_cast<std::int64_t>(prompt.size());
   Sampler sampler(params, prompt, static_cast<std::uint64_t>(id));
-  requests_.push_back(std::make_unique<Request>(Request{id,
-                                                        std::move(prompt),
-                                                        tokens,
-                                                        params,
-                                                        std::move(sampler),
-                                                        SequenceCache(runner_.spec()),
-                                                        {}}));
+  requests_.push_back(std::make_unique<Request>(
+      Request{id, std::move(prompt), tokens, params, std::move(sampler), runner_.new_cache(), {}}));
   return id;
 }
 

@@ -71,5 +71,42 @@ TEST_F(DecodeAttention, ReadsBfloat16) {
   EXPECT_EQ(a, b);
 }
 
+TEST_F(DecodeAttention, ReadsCodesWithScalesAndOffsets) {
+  constexpr std::int64_t kTokens = 11;
+  const std::int64_t kv_width = shape_.kv_heads * shape_.head_dim;
+  const auto q = values(shape_.heads * shape_.head_dim);
+  std::uniform_int_distribution<int> code(-128, 127);
+  std::vector<std::int8_t> codes[2];
+  std::vector<float> scale[2], offset[2], cached[2];
+  for (int i : {0, 1}) {
+    for (std::int64_t j = 0; j < kv_width; ++j) {
+      scale[i].push_back(0.001F * static_cast<float>(1 + j % 7));
+      offset[i].push_back(static_cast<float>(code(generator_)));
+    }
+    for (std::int64_t j = 0; j < kTokens * kv_width; ++j) {
+      codes[i].push_back(static_cast<std::int8_t>(code(generator_)));
+      const auto channel = static_cast<std::size_t>(j % kv_width);
+      cached[i].push_back((codes[i].back() - offset[i][channel]) * scale[i][channel]);
+    }
+  }
+  const std::vector<float> sinks(static_cast<std::size_t>(shape_.heads), 0.5F);
+  for (const float* sink : {static_cast<const float*>(nullptr), sinks.data()}) {
+    shape_.sinks = sink;
+    std::vector<float> a(q.size());
+    std::vector<float> b(q.size());
+    decode_attention(
+        shape_, {{q.data(), {kTokens, DType::kF32, cached[0].data(), cached[1].data()}, a.data()},
+                 {q.data(),
+                  {kTokens,
+                   DType::kI8,
+                   codes[0].data(),
+                   codes[1].data(),
+                   {scale[0].data(), offset[0].data()},
+                   {scale[1].data(), offset[1].data()}},
+                  b.data()}});
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 2e-6) << i;
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim
