@@ -345,8 +345,11 @@ void EngineOp::apply_float_format(const Entry& entry, const Linear& linear, cons
   const std::int64_t in = linear.spec().in;
   std::vector<float> input(static_cast<std::size_t>(rows * in));
   fake_quantize_dynamic(entry.type, entry.float_format.dual_block, 1.0F, x, rows, in, input.data());
+  // Grid values times powers of two are bfloat16 values.
+  const bool exact = is_mx(entry.type) && entry.float_format.dual_block == 0;
   multiply_filled(
-      linear, [&](std::int64_t r, float* to) { dequantize_weight_row(entry.float_format, r, to); },
+      linear, exact ? model_dtype_ : DType::kF32,
+      [&](std::int64_t r, float* to) { dequantize_weight_row(entry.float_format, r, to); },
       input.data(), rows, y);
 }
 
@@ -386,15 +389,15 @@ void EngineOp::apply_dynamic(const Entry& entry, const Linear& linear, const flo
           static_cast<float>(input_.codes[static_cast<std::size_t>(j)]) *
           input_.scales[static_cast<std::size_t>(r)];
   });
-  multiply_dequantized(entry, linear, input.data(), rows, y);
+  multiply_dequantized(entry, linear, DType::kF32, input.data(), rows, y);
 }
 
-void EngineOp::multiply_dequantized(const Entry& entry, const Linear& linear, const float* x,
-                                    std::int64_t rows, float* y) {
+void EngineOp::multiply_dequantized(const Entry& entry, const Linear& linear, DType compute,
+                                    const float* x, std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
   const std::int64_t width = in / entry.groups;
   multiply_filled(
-      linear,
+      linear, compute,
       [&](std::int64_t r, float* to) {
         const std::int8_t* codes = entry.codes + r * in;
         for (std::int64_t g = 0; g < entry.groups; ++g) {
@@ -408,7 +411,7 @@ void EngineOp::multiply_dequantized(const Entry& entry, const Linear& linear, co
       x, rows, y);
 }
 
-void EngineOp::multiply_filled(const Linear& linear,
+void EngineOp::multiply_filled(const Linear& linear, DType compute,
                                const std::function<void(std::int64_t, float*)>& fill,
                                const float* x, std::int64_t rows, float* y) {
   const std::int64_t in = linear.spec().in;
@@ -419,7 +422,7 @@ void EngineOp::multiply_filled(const Linear& linear,
     if (bias != nullptr) add_bias(y, bias, rows, out);
     return;
   }
-  ProductWeight weight(out, in, DType::kF32);
+  ProductWeight weight(out, in, compute);
   weight.fill(fill);
   weight.multiply(x, rows, bias, y);
 }
@@ -440,7 +443,7 @@ void EngineOp::apply_weight_only(const Entry& entry, const Linear& linear, const
     if (!linear.bias().empty()) add_bias(y, linear.bias().data(), rows, out);
     return;
   }
-  multiply_dequantized(entry, linear, x, rows, y);
+  multiply_dequantized(entry, linear, model_dtype_, x, rows, y);
 }
 
 }  // namespace msmodelslim

@@ -80,11 +80,12 @@ class EngineOp : public LinearOp {
                     float* y);
   void apply_dynamic(const Entry& entry, const Linear& linear, const float* x, std::int64_t rows,
                      float* y);
-  // y = x w^T + bias of w = (q - offset) * scale in fp32
-  static void multiply_dequantized(const Entry& entry, const Linear& linear, const float* x,
-                                   std::int64_t rows, float* y);
+  // y = x w^T + bias of w = (q - offset) * scale. More than kFewRows: x and w rounded to `compute`,
+  // as engines do that dequantize first.
+  static void multiply_dequantized(const Entry& entry, const Linear& linear, DType compute,
+                                   const float* x, std::int64_t rows, float* y);
   // of a w whose row `fill(row, to)` writes
-  static void multiply_filled(const Linear& linear,
+  static void multiply_filled(const Linear& linear, DType compute,
                               const std::function<void(std::int64_t, float*)>& fill, const float* x,
                               std::int64_t rows, float* y);
   void apply_weight_only(const Entry& entry, const Linear& linear, const float* x,
