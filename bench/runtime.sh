@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Tokens per second of `generate` beside llama.cpp's llama-bench, in turns: prefill of about 512 tokens, and decode of
-# 64 tokens behind an almost empty context.
+# Tokens per second of `generate` beside llama.cpp's llama-bench and vLLM's CPU build, in turns: prefill of about 512
+# tokens, and decode of 64 tokens behind an almost empty context.
 #
-#   bench/runtime.sh ROUNDS LLAMA_BENCH MODEL_FOLDER... -- MODEL.gguf...
+#   bench/runtime.sh ROUNDS LLAMA_BENCH MODEL_FOLDER... -- MODEL.gguf... [-- COMPRESSED_TENSORS_FOLDER...]
+#
+# The last folders are vLLM's; VLLM_PYTHON is a Python that has it (see bench/peers.py).
 set -euo pipefail
 rounds=$1 llama_bench=$2
 shift 2
@@ -15,6 +17,12 @@ while (($# > 0)) && [[ $1 != -- ]]; do
   shift
 done
 shift
+models=()
+while (($# > 0)) && [[ $1 != -- ]]; do
+  models+=("$1")
+  shift
+done
+(($# == 0)) || shift
 text=$(head -c 2300 "$here/calib/eval_en_zh.txt")
 
 ours() {  # ours FOLDER
@@ -37,5 +45,6 @@ echo "| what | prefill tokens/s (tokens) | decode tokens/s |"
 echo "|---|---:|---:|"
 for ((round = 0; round < rounds; ++round)); do
   for folder in "${folders[@]}"; do ours "$folder"; done
-  for model in "$@"; do theirs "$model"; done
+  for model in "${models[@]}"; do theirs "$model"; done
+  for folder in "$@"; do "${VLLM_PYTHON:-python3}" "$here/bench/peers.py" vllm "$folder" 2>/dev/null | grep '^| vLLM'; done
 done
