@@ -168,6 +168,10 @@ class Parser {
         "(default: what the machine has, less a tenth)");
     add("--scratch_dir", args_.scratch_dir, "DIR",
         "where a scratch file may lie (default: beside --save_path)");
+    add("--compute_dtype", args_.compute_dtype, "auto|int8",
+        "how the calibration set passes through linears that are still float: in the\n"
+        "model's own dtype (default), or as dynamic int8, quicker and a little less exact")
+        ->check(CLI::IsMember({"auto", "int8"}));
     add("--seed", args_.seed, "N", "seed of random choices (default 42)")
         ->check(in_range(0, std::numeric_limits<std::int64_t>::max()));
     add("--verify", raw_.verify, "quick|full|none",

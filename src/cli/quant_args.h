@@ -46,6 +46,7 @@ struct QuantArgs {
   std::optional<std::uint64_t> max_memory;  // bytes
   std::string scratch_dir;                  // for what does not fit; "": beside the result
   std::uint64_t seed = 42;
+  std::string compute_dtype = "auto";
   bool quiet = false;
   bool help = false;  // -h was given: print quant_help() and stop; the rest is not checked
 };

@@ -167,6 +167,7 @@ int run_quant(const std::vector<std::string>& words) {
   job.expert_fallback = expert_fallback_from_name(args.expert_fallback);
   job.expert_min_tokens = args.expert_min_tokens;
   job.seed = args.seed;
+  job.int8_pass = args.compute_dtype == "int8";
   job.quiet = args.quiet;
   job.debug = args.debug;
   job.recipe_file = best_practice_file_name(args.model_type.value_or(type.name));

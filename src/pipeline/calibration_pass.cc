@@ -27,7 +27,7 @@ void CalibrationPass::pass(BlockState& state, PackedStates& states, bool update,
                            const ExpertCompletion* completion) {
   std::vector<std::string> watched;
   if (completion != nullptr) watched = linears_of(*state.block->moe, completion->experts);
-  CalibrationOp op(model_.dtype);
+  CalibrationOp op(model_.dtype, job_.int8_pass);
   for (auto& [name, quantizer] : state.active)
     if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end())
       op.add(name, quantizer.get());

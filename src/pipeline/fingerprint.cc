@@ -41,9 +41,9 @@ std::string sequences_text(const Sequences& sequences) {
 }  // namespace
 
 Json fingerprint(const QuantJob& job) {
-  std::string options =
-      fmt::format("{} {} {} {} {}", job.pedigree, job.seed, static_cast<int>(job.expert_fallback),
-                  job.expert_min_tokens, job.debug);
+  std::string options = fmt::format("{} {} {} {} {} {}", job.pedigree, job.seed,
+                                    static_cast<int>(job.expert_fallback), job.expert_min_tokens,
+                                    job.debug, job.int8_pass);
   for (const std::string& pattern : job.exclude) options += "\n" + pattern;
   std::string samples =
       sequences_text(job.samples) + sequences_text(job.anti_samples) + sequences_text(job.held_out);

@@ -205,6 +205,7 @@ class Planner {
       if (wishes_.gptq || wishes_.learns || wishes_.changes_weights)
         weights += kFloat * most_.experts;
     }
+    if (wishes_.forward && job_.int8_pass) weights += most_.weights + most_.experts + most_.largest;
     if (wishes_.forward && wishes_.static_range) weights += 1.25 * (most_.weights + most_.experts);
     add("weights of a block", std::max(at_work, weights));
   }

@@ -37,6 +37,9 @@ struct QuantJob {
   std::int64_t expert_min_tokens = 1;  // experts with fewer are handled by it
   bool strict = false;                 // warnings about the recipe become errors
   bool quiet = false;
+  // The calibration set passes through linears that are not quantized yet as W8A8_DYNAMIC: quicker,
+  // and statistics differ a little.
+  bool int8_pass = false;
   std::uint64_t seed = 42;  // of random choices
   bool debug = false;       // keep what the processors decided, see DebugInfo
   std::string recipe_file;  // "<model_type>_best_practice.yaml", or "" for none

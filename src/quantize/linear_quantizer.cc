@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "quantize/histogram_range.h"
+#include "quantize/int8_linear.h"
 #include "quantize/mx.h"
 
 namespace msmodelslim {
@@ -168,6 +169,24 @@ QuantizedLinear LinearQuantizer::finish() {
   return std::move(result_);
 }
 
+CalibrationOp::CalibrationOp(DType compute, bool int8) : compute_(compute) {
+  if (int8)
+    float_op_ = std::make_unique<Int8LinearOp>();
+  else
+    float_op_ = std::make_unique<FloatLinearOp>(compute);
+}
+
+void CalibrationOp::apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                               const std::vector<Sequence>& sequences) {
+  const bool all_float = std::none_of(parts.begin(), parts.end(), [&](const Part& part) {
+    return active_.count(part.linear->name()) > 0 || done_.count(part.linear->name()) > 0;
+  });
+  if (all_float)
+    float_op_->apply_each(parts, x, rows, sequences);
+  else
+    LinearOp::apply_each(parts, x, rows, sequences);
+}
+
 void CalibrationOp::apply(Linear& linear, const float* x, std::int64_t rows,
                           const std::vector<Sequence>& sequences, float* y) {
   if (const auto it = active_.find(linear.name()); it != active_.end())
@@ -175,7 +194,7 @@ void CalibrationOp::apply(Linear& linear, const float* x, std::int64_t rows,
   else if (const auto found = done_.find(linear.name()); found != done_.end())
     apply_quantized(*found->second, x, rows, y);
   else
-    float_op_.apply(linear, x, rows, sequences, y);
+    float_op_->apply(linear, x, rows, sequences, y);
 }
 
 bool CalibrationOp::wants(const Linear& linear) const {

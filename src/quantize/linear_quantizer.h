@@ -96,11 +96,14 @@ class LinearQuantizer {
 // The linear operation of a block in which some linears are under calibration or already quantized.
 class CalibrationOp : public LinearOp {
  public:
-  explicit CalibrationOp(DType compute) : compute_(compute), float_op_(compute) {}
+  // `int8`: linears that are not quantized yet are computed as int8_linear.h does.
+  explicit CalibrationOp(DType compute, bool int8 = false);
   void add(const std::string& name, LinearQuantizer* quantizer) { active_[name] = quantizer; }
   void add(const std::string& name, const QuantizedLinear* done) { done_[name] = done; }
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;
+  void apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                  const std::vector<Sequence>& sequences) override;
   bool wants(const Linear& linear) const override;
 
  private:
@@ -108,7 +111,7 @@ class CalibrationOp : public LinearOp {
   void multiply_dequantized(const QuantizedLinear& linear, const float* x, std::int64_t rows,
                             float* y);
   DType compute_;
-  FloatLinearOp float_op_;
+  std::unique_ptr<LinearOp> float_op_;
   std::map<std::string, LinearQuantizer*> active_;
   std::map<std::string, const QuantizedLinear*> done_;
   std::map<std::string, IntegerProduct> integers_;

@@ -26,8 +26,8 @@
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/compressed_config.h"
 #include "forward/context.h"
+#include "quantize/dynamic_product.h"
 #include "quantize/quantized_linear.h"
-#include "runtime/dynamic_product.h"
 
 namespace msmodelslim {
 

@@ -1,5 +1,6 @@
 #include "runtime/loaded_model.h"
 
+#include "base/error.h"
 #include "checkpoint/source.h"
 #include "forward/scratch.h"
 #include "model/build.h"
@@ -18,7 +19,15 @@ LoadedModel::LoadedModel(const std::string& folder, const LoadOptions& options)
     op_ = std::make_unique<FloatLinearOp>(spec_.dtype);
   }
   head_ = std::make_unique<Head>(spec_, checkpoint_);
-  if (options.int8_head) int8_head_ = std::make_unique<Int8Head>(head_->linear());
+  if (options.int8_head) {
+    Linear& head = head_->linear();
+    if (!is_float(head.source().dtype()))
+      throw UsageError(
+          fmt::format("the head {} is {} already", head.name(), dtype_name(head.source().dtype())),
+          "leave --lm_head out");
+    int8_head_ = std::make_unique<Int8LinearOp>();
+    int8_head_->prepare(head);
+  }
 }
 
 SequenceCache LoadedModel::new_cache() const {

@@ -6,14 +6,16 @@
 
 #include "checkpoint/reader.h"
 #include "forward/run.h"
+#include "quantize/int8_linear.h"
 #include "runtime/engine_kv.h"
-#include "runtime/int8_head.h"
 #include "runtime/kv_cache.h"
 
 namespace msmodelslim {
 
 struct LoadOptions {
-  bool int8_head = false;  // see int8_head.h
+  // A float head is computed with int8 weights and activations: a half or a quarter of its bytes
+  // per token. Throws UsageError for another.
+  bool int8_head = false;
 };
 
 class LoadedModel {
@@ -36,7 +38,7 @@ class LoadedModel {
   std::unique_ptr<LinearOp> op_;
   std::unique_ptr<EngineKvOp> kv_op_;
   std::unique_ptr<Head> head_;
-  std::unique_ptr<Int8Head> int8_head_;  // null: the head is computed by op()
+  std::unique_ptr<Int8LinearOp> int8_head_;  // null: the head is computed by op()
   std::vector<float> normed_;
 };
 

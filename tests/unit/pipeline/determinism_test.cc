@@ -58,5 +58,28 @@ TEST_P(Determinism, BytesDoNotDependOnTheThreads) {
   set_thread_count(available_threads());
 }
 
+TEST(Int8Pass, ChangesStatisticsALittleAndTheSameWayForAnyThreads) {
+  QuantJob job = small_job(kRecipe, {3, 90, 41});
+  job.overwrite = true;
+  job.held_out = {job.samples[1]};
+  job.save_path = temp_path("int8_pass");
+  const double kl = quantize_model(job).proof->kl.mean;
+  const auto weights = [&] {
+    return read_file(job.save_path + "/quant_model_weights-00001-of-00001.safetensors");
+  };
+  const std::string exact = weights();
+  job.int8_pass = true;
+  std::string first;
+  for (int threads : {1, 4}) {
+    set_thread_count(threads);
+    EXPECT_NEAR(quantize_model(job).proof->kl.mean, kl, 0.2 * kl);
+    if (first.empty()) first = weights();
+    EXPECT_TRUE(weights() == first);
+  }
+  EXPECT_FALSE(first == exact);
+  set_thread_count(available_threads());
+  fs::remove_all(job.save_path);
+}
+
 }  // namespace
 }  // namespace msmodelslim

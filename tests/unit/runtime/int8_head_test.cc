@@ -1,5 +1,4 @@
-#include "runtime/int8_head.h"
-
+// The head computed with int8 weights and activations.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -42,7 +41,7 @@ TEST(Int8Head, IsExactForCodes) {  // rows of integers up to 127 have scale 1
   spec.in = 3;
   spec.out = 2;
   Linear linear(spec, view);
-  Int8Head head(linear);
+  Int8LinearOp head;
   const std::vector<float> x = {127, 2, -1, 254, -254, 2};
   std::vector<float> y(4);
   head.apply(linear, x.data(), 2, {{0, 2, 0}}, y.data());

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/code_weight.h"
+#include "quantize/code_weight.h"
 
 namespace msmodelslim {
 

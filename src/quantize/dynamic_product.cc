@@ -1,4 +1,4 @@
-#include "runtime/dynamic_product.h"
+#include "quantize/dynamic_product.h"
 
 #include "base/threads.h"
 #include "kernels/code_sums.h"

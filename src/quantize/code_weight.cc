@@ -1,4 +1,4 @@
-#include "runtime/code_weight.h"
+#include "quantize/code_weight.h"
 
 #include "base/threads.h"
 #include "kernels/gemm.h"
