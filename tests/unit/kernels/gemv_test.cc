@@ -77,8 +77,9 @@ TEST_P(FewRows, WeightsMadeOnTheWayAreThoseOfAMatrix) {
   std::vector<float> whole(static_cast<std::size_t>(m * n));
   std::vector<float> filled(whole.size());
   few_rows_f32(x.data(), w.data(), whole.data(), m, n, k);
+  const std::int64_t width = k;
   few_rows_filled(
-      x.data(), [&](std::int64_t r, float* to) { std::copy_n(w.data() + r * k, k, to); },
+      x.data(), [&](std::int64_t r, float* to) { std::copy_n(w.data() + r * width, width, to); },
       filled.data(), m, n, k);
   EXPECT_EQ(whole, filled);
 }
