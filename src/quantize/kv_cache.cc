@@ -41,7 +41,7 @@ void for_each_code(const ChannelParams& params, const float* x, std::int64_t row
 void quantize_channels(const ChannelParams& params, const float* x, std::int64_t rows,
                        std::int8_t* codes) {
   for_each_code(params, x, rows, [&](std::int64_t at, std::size_t, float code) {
-    codes[at] = static_cast<std::int8_t>(code);
+    codes[at] = std::isnan(code) ? std::int8_t{0} : static_cast<std::int8_t>(code);
   });
 }
 

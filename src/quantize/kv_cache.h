@@ -29,7 +29,7 @@ struct KvCacheParams {
 // Scales are rounded to `scale_dtype`, see integer_param().
 ChannelParams channel_params(const ColumnRange& range, bool symmetric, DType scale_dtype);
 
-// x [rows, params.scale.size()] -> codes; all threads.
+// x [rows, params.scale.size()] -> codes, NaN -> 0; all threads.
 void quantize_channels(const ChannelParams& params, const float* x, std::int64_t rows,
                        std::int8_t* codes);
 // x [rows, params.scale.size()] in place; all threads.

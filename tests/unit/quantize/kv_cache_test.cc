@@ -90,5 +90,16 @@ TEST(FakeQuantizeChannels, ClampsAndTakesNoRows) {
   fake_quantize_channels(params, x.data(), 0);
 }
 
+TEST(KvCacheCodes, NanBecomesACode) {
+  const ChannelParams params{{0.5F, 0.5F}, {0, 3}};
+  const float x[] = {NAN, 1, 2, 1e9F};
+  std::int8_t codes[4];
+  quantize_channels(params, x, 2, codes);
+  EXPECT_EQ(codes[0], 0);
+  EXPECT_EQ(codes[1], 5);
+  EXPECT_EQ(codes[2], 4);
+  EXPECT_EQ(codes[3], 127);
+}
+
 }  // namespace
 }  // namespace msmodelslim
