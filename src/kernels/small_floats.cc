@@ -32,6 +32,13 @@ HWY_INLINE V WithSignOf(V magnitude, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::CopySign(magnitude, x));
 }
 
+// a on the grid of `per` steps from `power` to 2 power, halves up, at most `largest`.
+HWY_INLINE V HalfUp(V a, V power, float per, float largest) {
+  const V scaled = hn::Mul(a, hn::Mul(Inverse(power), Value(per)));
+  const V steps = hn::Floor(hn::Add(scaled, Value(0.5F)));
+  return hn::Min(hn::Mul(steps, hn::Mul(power, Value(1 / per))), Value(largest));
+}
+
 struct E4m3 {
   float down;
   float up;
@@ -39,10 +46,7 @@ struct E4m3 {
     const V y = hn::Mul(x, Value(down));
     const V a = hn::Min(hn::Abs(y), Value(1024.0F));
     const V power = hn::Max(PowerOf(a), Value(0x1p-6F));
-    const V scaled = hn::Mul(a, hn::Mul(Inverse(power), Value(8.0F)));
-    const V steps = hn::Floor(hn::Add(scaled, Value(0.5F)));
-    const V value = hn::Min(hn::Mul(steps, hn::Mul(power, Value(0.125F))), Value(448.0F));
-    return hn::Mul(WithSignOf(value, y), Value(up));
+    return hn::Mul(WithSignOf(HalfUp(a, power, 8.0F, 448.0F), y), Value(up));
   }
 };
 
@@ -66,10 +70,7 @@ struct E2m1 {
     const V a = hn::Min(hn::Abs(y), Value(8.0F));
     const V seen = PowerOf(hn::Add(a, Value(9.6e-7F)));  // the tie at the end of a power goes up
     const V power = hn::Min(hn::Max(seen, Value(1.0F)), Value(4.0F));
-    const V scaled = hn::Mul(a, hn::Mul(Inverse(power), Value(2.0F)));
-    const V steps = hn::Floor(hn::Add(scaled, Value(0.5F)));
-    const V value = hn::Min(hn::Mul(steps, hn::Mul(power, Value(0.5F))), Value(6.0F));
-    return hn::Mul(WithSignOf(value, y), Value(up));
+    return hn::Mul(WithSignOf(HalfUp(a, power, 2.0F, 6.0F), y), Value(up));
   }
 };
 
