@@ -192,4 +192,15 @@ void CheckpointReader::show_decoded(CodedTensors coded) {
   names_ = std::move(names);
 }
 
+void CheckpointReader::hide(const std::function<bool(const std::string& name)>& is_hidden) {
+  for (const auto& [name, place] : tensors_) {
+    if (!is_hidden(name)) continue;
+    total_bytes_ -= place.view.byte_size();
+    hidden_.insert(name);
+  }
+  for (auto it = coded_.begin(); it != coded_.end();)
+    it = is_hidden(it->first) ? coded_.erase(it) : std::next(it);
+  names_.erase(std::remove_if(names_.begin(), names_.end(), is_hidden), names_.end());
+}
+
 }  // namespace msmodelslim

@@ -2,6 +2,7 @@
 // A model folder as its users have it: config.json, *.safetensors (one file, or shards with an
 // index). Weights are mapped, never loaded as a whole.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,8 @@ class CheckpointReader {
   void dont_need(const std::string& name) const;
   // From now on these are the tensors in place of their parts, for open_source().
   void show_decoded(CodedTensors coded);
+  // From now on tensors of these names are not there; they no longer count in total_bytes().
+  void hide(const std::function<bool(const std::string& name)>& is_hidden);
   bool decodes() const { return !coded_.empty(); }
   // The tensors of the files that a decoded one is made of.
   const std::vector<std::string>& parts(const std::string& name) const {

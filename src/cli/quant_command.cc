@@ -15,6 +15,7 @@
 #include "cli/model_choice.h"
 #include "cli/proof.h"
 #include "cli/quant_report.h"
+#include "model/float_model.h"
 #include "pipeline/expert_fallback.h"
 #include "pipeline/read_samples.h"
 #include "recipe/practice_search.h"
@@ -189,8 +190,9 @@ int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
   };
   attempt([&] { check_job(job); });
   attempt([&] { read_samples(calibration_choice(args), config, &job); });
-  const CheckpointReader checkpoint = open_source(args.model_path);
-  const ModelSpec model = build_any_spec(config, checkpoint);
+  const FloatModel source = open_float_model(args.model_path, job.layers);
+  const CheckpointReader& checkpoint = source.checkpoint;
+  const ModelSpec& model = source.spec;
   if ((args.verify == Verify::kFull || args.max_kl) && !model.has_forward())
     throw UsageError(model.obstacle + "; --verify full and --max_kl run the model",
                      "use --verify quick, which reads the folder back");

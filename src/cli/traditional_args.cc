@@ -167,9 +167,6 @@ void check_choices(const Family& family, const TraditionalArgs& args) {
                      family.is_script() && family.name != "w4a4" ? "add --save_path DIR"
                                                                  : "add --save_directory DIR");
   if (args.layer_count < 0) throw UsageError("--layer_count must not be negative", kRemedy);
-  if (args.layer_count > 0 && family.is_script())
-    throw UsageError(fmt::format("--layer_count {}: a model is not cut short", args.layer_count),
-                     "leave it out; all layers are quantized");
 }
 
 // What scripts with arguments of their own fix.
@@ -193,6 +190,11 @@ void read_script(const Values& values, TraditionalArgs* args) {
   if (!mtp.empty() && mtp != "mix" && mtp != "float" && mtp != "none")
     throw UsageError(fmt::format("--quant_mtp '{}' is unknown", mtp), "known: mix, float, none");
   args->mix_mtp = mtp == "mix";
+  if (args->layer_count > 0 && (mtp == "mix" || mtp == "float"))
+    throw UsageError(fmt::format("--layer_count cuts off the next-token layers, --quant_mtp {} "
+                                 "keeps them",
+                                 mtp),
+                     "use --quant_mtp none");
   args->rot = values.flag("rot");
   if (args->rot && mtp == "float")
     throw UsageError("--rot does not go with --quant_mtp float", "use --quant_mtp mix or none");

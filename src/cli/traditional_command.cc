@@ -4,10 +4,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "checkpoint/source.h"
 #include "cli/quant_command.h"
 #include "cli/traditional_args.h"
 #include "cli/traditional_scripts.h"
+#include "model/float_model.h"
 #include "recipe/nearest.h"
 #include "recipe/v0_steps.h"
 #include "text/dataset.h"
@@ -88,9 +88,9 @@ std::string set_or_other(const TraditionalArgs& args, const std::string& name) {
 int run_traditional(const std::vector<std::string>& words) {
   const TraditionalArgs args = parse_traditional_args(words);
   if (args.help) return 0;
-  const ModelConfig config = ModelConfig::read(args.model_path);
-  const CheckpointReader checkpoint = open_source(args.model_path);
-  const ModelSpec model = build_model_spec(config, checkpoint);
+  const int layers = args.family->is_script() ? args.layer_count : 0;
+  const FloatModel source = open_float_model(args.model_path, layers);
+  const ModelSpec model = build_model_spec(source.config, source.checkpoint);
   if (args.options.use_fa_quant &&
       std::none_of(model.blocks.begin(), model.blocks.end(),
                    [](const BlockSpec& b) { return b.mla.has_value(); }))
@@ -121,6 +121,7 @@ int run_traditional(const std::vector<std::string>& words) {
   job.save_path = args.save_directory;
   job.overwrite = args.overwrite;
   job.restart = args.restart;
+  job.layers = layers;
   job.request = request_of(words);
   job.plan.apiversion = "modelslim_v0";
   job.plan.config_id = args.family->name;
@@ -134,7 +135,7 @@ int run_traditional(const std::vector<std::string>& words) {
   if (job.plan.dataset.empty()) quant.calib_texts = args.calib_texts;
   constexpr std::int64_t kW4A8Characters = 512;
   if (args.family->name == "deepseek_w4a8") quant.calib_characters = kW4A8Characters;
-  return carry_out(quant, std::move(job), config);
+  return carry_out(quant, std::move(job), source.config);
 }
 
 }  // namespace msmodelslim

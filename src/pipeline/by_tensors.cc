@@ -12,8 +12,8 @@
 #include "base/output_folder.h"
 #include "base/progress.h"
 #include "base/usage.h"
-#include "checkpoint/source.h"
 #include "checkpoint/tensor_summary.h"
+#include "model/float_model.h"
 #include "pipeline/block_writer.h"
 #include "pipeline/linear_config.h"
 #include "pipeline/make_saver.h"
@@ -224,8 +224,7 @@ std::vector<std::string> tensor_plan(const QuantJob& job, const ModelSpec& model
 }
 
 std::optional<QuantSummary> quantize_by_tensors(const QuantJob& job) {
-  const CheckpointReader checkpoint = open_source(job.model_path);
-  const ModelSpec model = build_any_spec(ModelConfig::read(job.model_path), checkpoint);
+  const auto [config, checkpoint, model] = open_float_model(job.model_path, job.layers);
   if (model.has_forward()) return std::nullopt;
   log_warning(kLogger, "{}", model.obstacle);
   log_info(kLogger, "the plan, by the names and shapes of the tensors:");

@@ -11,8 +11,8 @@
 #include "base/output_folder.h"
 #include "base/progress.h"
 #include "base/usage.h"
-#include "checkpoint/source.h"
 #include "forward/run.h"
+#include "model/float_model.h"
 #include "pipeline/block_writer.h"
 #include "pipeline/by_tensors.h"
 #include "pipeline/calibration_pass.h"
@@ -56,9 +56,7 @@ class Run {
  public:
   explicit Run(const QuantJob& job)
       : job_(job),
-        config_(ModelConfig::read(job.model_path)),
-        checkpoint_(open_source(job.model_path)),
-        model_(build_model_spec(config_, checkpoint_)),
+        float_(open_float_model(job.model_path, job.layers)),
         ends_(Norm(model_.final_norm, checkpoint_)),
         end_writer_(model_, checkpoint_, ends_),
         next_token_(model_, checkpoint_, ends_, job.scratch),
@@ -118,7 +116,7 @@ class Run {
     if (!job_.recipe_file.empty())
       write_file_atomic(folder.file(job_.recipe_file), job_.recipe_text);
     copy_model_files(job_.model_path, folder.working(), rewrites_ends());
-    if (job_.plan.v0) mark_config(*job_.plan.v0, folder.working());
+    if (job_.plan.v0) mark_config(*job_.plan.v0, job_.layers, folder.working());
     const std::unique_ptr<Saver> made = make_saver(job_, model_, folder.working());
     Saver& saver = *made;
     start_states();
@@ -317,9 +315,9 @@ class Run {
   }
 
   const QuantJob& job_;
-  ModelConfig config_;
-  CheckpointReader checkpoint_;
-  ModelSpec model_;
+  FloatModel float_;
+  const CheckpointReader& checkpoint_ = float_.checkpoint;
+  const ModelSpec& model_ = float_.spec;
   ModelEnds ends_;
   EndWriter end_writer_;
   PriorResult prior_;
@@ -346,10 +344,9 @@ class Run {
 
 void check_job(const QuantJob& job) {
   check_output_path(job.save_path, job.model_path, job.overwrite);
-  const CheckpointReader checkpoint = open_source(job.model_path);
-  const ModelSpec model = build_any_spec(ModelConfig::read(job.model_path), checkpoint);
-  if (model.has_forward()) check_checkpoint(model, checkpoint);
-  check_plan(job, model);
+  const FloatModel model = open_float_model(job.model_path, job.layers);
+  if (model.spec.has_forward()) check_checkpoint(model.spec, model.checkpoint);
+  check_plan(job, model.spec);
 }
 
 QuantSummary quantize_model(const QuantJob& job) {

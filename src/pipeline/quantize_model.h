@@ -31,6 +31,7 @@ struct QuantJob {
   std::vector<std::vector<std::int32_t>> anti_samples;
   // Token ids that prove the result on the way, see HeldOutStreams; empty: no such proof.
   std::vector<std::vector<std::int32_t>> held_out;
+  int layers = 0;         // only so many first blocks are quantized and written; 0: all
   bool read_back = true;  // the finished folder is read again and checked
   bool overwrite = false;
   ExpertFallback expert_fallback = ExpertFallback::kAllTokens;

@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "model/float_model.h"
 
 namespace msmodelslim {
 void set_v0_options(const V0Options& v0, AscendV1Options* options) {
@@ -11,6 +12,7 @@ void set_v0_options(const V0Options& v0, AscendV1Options* options) {
   options->stem = v0.stem();
   options->model_quant_type = v0.says_type.empty() ? v0.written_type() : v0.says_type;
   options->fa_quant_type = v0.fa_type;
+  options->describes_norm_copies = v0.says_type.empty();
   options->part_bytes = kGiB * static_cast<std::uint64_t>(v0.part_file_size.value_or(0));
 }
 
@@ -25,10 +27,11 @@ void describe_script(const V0Options& v0, Json& q) {
 
 }  // namespace
 
-void mark_config(const V0Options& v0, const std::string& folder) {
-  if (!v0.mindie && v0.config_marks.empty()) return;
+void mark_config(const V0Options& v0, int layers, const std::string& folder) {
+  if (!v0.mindie && v0.config_marks.empty() && layers == 0) return;
   const std::string path = (fs::path(folder) / "config.json").string();
   Json config = read_json_file(path);
+  if (layers > 0) keep_first_layers(config, layers);
   for (const auto& [key, value] : v0.config_marks) config[key] = value;
   if (!v0.mindie || !v0.config_marks.empty()) {
     if (v0.mindie) describe_script(v0, config["quantization_config"] = Json::object());

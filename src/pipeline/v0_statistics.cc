@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "checkpoint/source.h"
+#include "model/float_model.h"
 #include "observe/quantile_tap.h"
 #include "observe/spread_tap.h"
 #include "pipeline/float_pass.h"
@@ -38,8 +38,7 @@ double range_of(const SpreadTap::Stats& stats) {
 }
 
 Ranges float_ranges(const QuantJob& job) {
-  const CheckpointReader checkpoint = open_source(job.model_path);
-  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
+  const auto [config, checkpoint, model] = open_float_model(job.model_path, job.layers);
   const PriorResult prior;
   ProcessorContext context{&model, job.pedigree, {}, nullptr, &prior, job.seed};
   const auto processors = smoothing(job, context);
@@ -78,8 +77,7 @@ Ranges float_ranges(const QuantJob& job) {
 
 // Scores of the candidates, in the model's order, on the float model.
 Ranges threshold_scores(const QuantJob& job) {
-  const CheckpointReader checkpoint = open_source(job.model_path);
-  const ModelSpec model = build_model_spec(ModelConfig::read(job.model_path), checkpoint);
+  const auto [config, checkpoint, model] = open_float_model(job.model_path, job.layers);
   const std::set<std::string> candidates(job.plan.v0->disable_names.begin(),
                                          job.plan.v0->disable_names.end());
   Ranges scores;

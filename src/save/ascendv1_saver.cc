@@ -122,7 +122,12 @@ void AscendV1Saver::put_norm(const Norm& norm, DType dtype) {
   Norm copy = norm;
   copy.spec.name += ".module";
   Saver::put_norm(copy, dtype);
-  for (auto entry = types_.end() - 2; entry != types_.end(); ++entry) entry->second = quant_type();
+  const auto copies = types_.end() - 2;  // weight and bias
+  if (!options_.describes_norm_copies) {
+    types_.erase(copies, types_.end());
+    return;
+  }
+  for (auto entry = copies; entry != types_.end(); ++entry) entry->second = quant_type();
 }
 
 void AscendV1Saver::finish() {

@@ -20,6 +20,7 @@ struct AscendV1Options {
   std::string stem = kV1Stem;    // of the weight files
   std::string model_quant_type;  // empty: found from the linears (V1)
   std::string fa_quant_type = kFaQuantType;
+  bool describes_norm_copies = true;  // <norm>.module in the description, of kV0MindIE
   bool is_v0() const { return layout == FolderLayout::kV0 || layout == FolderLayout::kV0MindIE; }
   bool is_mindie() const {
     return layout == FolderLayout::kV1MindIE || layout == FolderLayout::kV0MindIE;

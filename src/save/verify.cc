@@ -32,6 +32,12 @@ bool is_rotation(const std::string& name) {
          name.ends_with(kKroneckerN);
 }
 
+// Nor have the second copies of smoothed norms, when DeepSeek scripts write for old MindIE
+// versions.
+bool is_norm_copy(const std::string& name) {
+  return name.ends_with("norm.module.weight") || name.ends_with("norm.module.bias");
+}
+
 class Check {
  public:
   Check(const std::string& folder, const ModelSpec& model, bool allow_mixed_groups)
@@ -55,7 +61,7 @@ class Check {
 
   void description() {
     for (const std::string& name : reader_.names())
-      if (types_.count(name) == 0 && !is_rotation(name))
+      if (types_.count(name) == 0 && !is_rotation(name) && !is_norm_copy(name))
         problem("{} has no entry in the description", name);
     for (const auto& [name, type] : types_)
       if (!reader_.has(name) && !name.ends_with(kAttentionQuantType))

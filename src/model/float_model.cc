@@ -1,0 +1,53 @@
+#include "model/float_model.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+#include "checkpoint/source.h"
+#include "model/tensor_names.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kLayers = "num_hidden_layers";
+
+// Tensors of blocks behind the first `layers`.
+void hide_later_blocks(CheckpointReader& checkpoint, int layers) {
+  const std::string prefix = tensor_names(checkpoint).prefix + "layers.";
+  checkpoint.hide([&](const std::string& name) {
+    return name.rfind(prefix, 0) == 0 && std::atoi(name.c_str() + prefix.size()) >= layers;
+  });
+}
+
+}  // namespace
+
+void keep_first_layers(Json& config, int layers) {
+  const Json before = config.at(kLayers);
+  for (auto& [key, value] : config.items())
+    if (value.is_array() && Json(value.size()) == before)
+      value.erase(value.begin() + layers, value.end());
+  config[kLayers] = layers;
+  constexpr const char* kNextToken = "num_nextn_predict_layers";
+  if (config.contains(kNextToken)) config[kNextToken] = 0;
+}
+
+FloatModel open_float_model(const std::string& folder, int layers) {
+  ModelConfig config = ModelConfig::read(folder);
+  CheckpointReader checkpoint = open_source(folder);
+  if (layers > 0) {
+    const std::int64_t all = config.size(kLayers);
+    if (layers > all)
+      throw UsageError(fmt::format("--layer_count {}: the model has {} layers", layers, all),
+                       "give at most so many, or leave the option out");
+    Json json = config.json();
+    keep_first_layers(json, layers);
+    config = ModelConfig(std::move(json), config.path());
+    hide_later_blocks(checkpoint, layers);
+  }
+  ModelSpec spec = build_any_spec(config, checkpoint);
+  return {std::move(config), std::move(checkpoint), std::move(spec)};
+}
+
+}  // namespace msmodelslim
