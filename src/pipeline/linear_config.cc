@@ -17,7 +17,8 @@ LinearConfig linear_config_of(const LinearQuantStep& step, const Plan& plan, DTy
   config.act_symmetric = step.act.symmetric;
   config.aggregation = aggregation_of(step.act) == Aggregation::kMean ? RangeAggregation::kMean
                                                                       : RangeAggregation::kMax;
-  config.histogram = step.act.method == "histogram";
+  if (step.act.method == "histogram")
+    config.histogram = plan.v0 ? RangeSearch::kFirstRise : RangeSearch::kLeastError;
   config.weight = weight_config_of(step.weight, model_dtype);
   config.act_scale_dtype = model_dtype;
   config.compute_dtype = model_dtype;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace msmodelslim {
 namespace {
@@ -44,14 +45,12 @@ class Window {
   std::size_t last_ = 0;
 };
 
-}  // namespace
-
-double histogram_error(const std::vector<double>& counts, MinMax range, QuantParam param) {
+// Of the levels n = -128 to 127 at scale * (n - offset), for counts over `range`.
+double levels_error(const std::vector<double>& counts, MinMax range, double scale, double offset) {
   constexpr double kRounds = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to nearest even
   const double low = static_cast<double>(range.min);
   const double width = (static_cast<double>(range.max) - low) / static_cast<double>(counts.size());
-  const double scale = static_cast<double>(param.scale);
-  const double start = low / scale + static_cast<double>(param.offset);
+  const double start = low / scale + offset;
   const double step = width / scale;
   const auto integral = [&](std::size_t edge) {
     const double t = start + static_cast<double>(edge) * step;
@@ -67,6 +66,13 @@ double histogram_error(const std::vector<double>& counts, MinMax range, QuantPar
     before = after;
   }
   return sum * scale * scale * scale / width;
+}
+
+}  // namespace
+
+double histogram_error(const std::vector<double>& counts, MinMax range, QuantParam param) {
+  return levels_error(counts, range, static_cast<double>(param.scale),
+                      static_cast<double>(param.offset));
 }
 
 MinMax best_range(const RunningHistogram& histogram, bool symmetric, DType scale_dtype) {
@@ -103,6 +109,34 @@ MinMax best_range(const RunningHistogram& histogram, bool symmetric, DType scale
     if (error >= least) continue;
     least = error;
     best = range;
+  }
+  return best;
+}
+
+MinMax first_rise_range(const RunningHistogram& histogram) {
+  constexpr double kLevels = 256;
+  const MinMax whole = histogram.range();
+  if (!(whole.min < whole.max)) return whole;
+  const std::vector<double>& counts = histogram.counts();
+  const double low = static_cast<double>(whole.min);
+  const double width = (static_cast<double>(whole.max) - low) / static_cast<double>(counts.size());
+  MinMax best = whole;
+  double least = std::numeric_limits<double>::infinity();
+  Window window(counts);
+  std::size_t first = window.first();
+  std::size_t last = window.last();
+  while (window.narrow()) {
+    if (window.first() == first && window.last() == last) continue;
+    first = window.first();
+    last = window.last();
+    const double begin = low + static_cast<double>(first) * width;
+    const double scale = static_cast<double>(last + 1 - first) * width / kLevels;
+    const double middle = begin / scale + 0.5;  // of the lowest level, in levels
+    const double error = levels_error(counts, whole, scale, -128 - middle);
+    if (error > least) break;
+    least = error;
+    best.min = static_cast<float>(begin);
+    best.max = static_cast<float>(low + static_cast<double>(last + 1) * width);
   }
   return best;
 }

@@ -33,4 +33,13 @@ double histogram_error(const std::vector<double>& counts, MinMax range, QuantPar
 // The range to make the scale and offset of. `histogram` must not be empty.
 MinMax best_range(const RunningHistogram& histogram, bool symmetric, DType scale_dtype);
 
+// The traditional way's act_method 2: torch's own search, with E of 256 even levels over the window
+// (asymmetric). The window stops at the first rise of E, and the whole range is no candidate, so a
+// few huge values are clipped even where that costs more squared error. Models whose down_proj
+// stays float, as in V0's defaults, lose less that way. The Python tool's histogram itself leaves
+// values out: those beyond the whole-number parts of the smallest and largest one.
+MinMax first_rise_range(const RunningHistogram& histogram);
+
+enum class RangeSearch { kLeastError, kFirstRise };  // best_range, first_rise_range
+
 }  // namespace msmodelslim

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/threads.h"
-#include "quantize/histogram_range.h"
 #include "quantize/int8_linear.h"
 #include "quantize/mx.h"
 
@@ -70,13 +69,18 @@ QuantParam LinearQuantizer::param_of(MinMax range) const {
   return integer_param(range.min, range.max, config_.act_symmetric, 8, config_.act_scale_dtype);
 }
 
+MinMax LinearQuantizer::search_range() const {
+  if (config_.histogram == RangeSearch::kFirstRise) return first_rise_range(histogram_);
+  return best_range(histogram_, config_.act_symmetric, config_.act_scale_dtype);
+}
+
 // Takes the sample in.
 QuantParam LinearQuantizer::histogram_param(const float* x, std::int64_t count, MinMax range) {
   if (!std::isfinite(range.min) || !std::isfinite(range.max)) return param_of(range);
   histogram_.add(x, count, range);
   constexpr double kGrowth = 1.25;
   if (histogram_.total() >= kGrowth * searched_total_) {
-    searched_ = best_range(histogram_, config_.act_symmetric, config_.act_scale_dtype);
+    searched_ = search_range();
     searched_total_ = histogram_.total();
   }
   return param_of(searched_);
@@ -160,9 +164,7 @@ QuantizedLinear LinearQuantizer::finish() {
       throw DataError(
           fmt::format("{}: its input has NaN or infinite values", result_.spec.name),
           "a weight before it is damaged, or the model overflows; check the checkpoint");
-    result_.input = param_of(
-        config_.histogram ? best_range(histogram_, config_.act_symmetric, config_.act_scale_dtype)
-                          : range);
+    result_.input = param_of(config_.histogram ? search_range() : range);
     result_.input_symmetric = config_.act_symmetric;
   }
   if (hessian_) quantize_gptq(config_.weight, weight_rows(), *hessian_, result_);

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "forward/context.h"
-#include "observe/histogram.h"
 #include "observe/ranges.h"
 #include "quantize/gptq.h"
+#include "quantize/histogram_range.h"
 #include "quantize/integer_product.h"
 #include "quantize/weight.h"
 
@@ -29,7 +29,7 @@ struct LinearConfig {
   ActKind act = ActKind::kPerToken;
   bool act_symmetric = true;
   RangeAggregation aggregation = RangeAggregation::kMax;
-  bool histogram = false;  // static scale: from the range with the least error, see best_range()
+  std::optional<RangeSearch> histogram;  // static scale: from a range that is searched for
   WeightConfig weight;
   DType act_scale_dtype = DType::kF32;  // static scales are rounded to it
   DType compute_dtype = DType::kF32;    // of products, see ProductWeight
@@ -74,6 +74,7 @@ class LinearQuantizer {
   WeightRows weight_rows() const;
   ProductWeight product_weight() const;
   QuantParam sample_param(const float* x, std::int64_t count);
+  MinMax search_range() const;
   QuantParam histogram_param(const float* x, std::int64_t count, MinMax range);
   void multiply_dequantized(const float* x, std::int64_t rows,
                             const std::vector<Sequence>& sequences, float* y);
@@ -85,7 +86,7 @@ class LinearQuantizer {
   std::vector<float> residual_;  // with a low-rank branch: what is quantized, [out, in]
   RunningRange range_;
   RunningHistogram histogram_;
-  MinMax searched_{0, 0};      // best range of the histogram when it held
+  MinMax searched_{0, 0};      // search_range() of the histogram when it held
   double searched_total_ = 0;  // this many values
   // One of the two is made at the first forward.
   std::optional<IntegerProduct> integers_;

@@ -272,7 +272,7 @@ std::map<std::string, Rule> make_rules() {
   rules["v0-own"] = {structure, {}, {}, 1.15};
   Tolerance own_range = structure;
   own_range.code_share = 0;
-  rules["v0-own-range"] = {own_range, {}, {}, 1.1};
+  rules["v0-own-range"] = {own_range, {}, {}, 1.0};
   // Codes that make good for each other's errors; the tool rounds once more behind that, or writes
   // plain rounding.
   Tolerance own_gptq = structure;

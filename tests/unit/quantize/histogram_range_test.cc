@@ -99,5 +99,34 @@ TEST(BestRangeOf, OneValue) {
   EXPECT_EQ(range.max, 3);
 }
 
+// What torch.ao.quantization.HistogramObserver of torch 2.15 (per_tensor_affine, qint8) gives.
+TEST(FirstRiseRange, IsTorchsRange) {
+  const auto range_of = [](auto value) {
+    std::vector<float> x(200000);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double u = static_cast<double>(i * 7919 % 100003) / 100003 * 2 - 1;
+      x[i] = static_cast<float>(value(i, u));
+    }
+    return first_rise_range(histogram_of(x));
+  };
+  const MinMax even = range_of([](std::size_t, double u) { return std::sinh(4 * u); });
+  EXPECT_NEAR(even.min, -27.28992, 1e-4);
+  EXPECT_NEAR(even.max, 27.20779, 1e-4);
+  const MinMax one_far =
+      range_of([](std::size_t i, double u) { return i == 70001 ? 30 : u + u * u * u; });
+  EXPECT_NEAR(one_far.min, -2, 1e-4);
+  EXPECT_NEAR(one_far.max, 1.984375, 1e-4);
+  const MinMax tails =
+      range_of([](std::size_t, double u) { return u * u * u / (1.001 - std::abs(u)); });
+  EXPECT_NEAR(tails.min, -1000, 1e-2);
+  EXPECT_NEAR(tails.max, 960.99475, 1e-2);
+}
+
+TEST(FirstRiseRange, OneValue) {
+  const MinMax range = first_rise_range(histogram_of({3, 3, 3}));
+  EXPECT_EQ(range.min, 3);
+  EXPECT_EQ(range.max, 3);
+}
+
 }  // namespace
 }  // namespace msmodelslim
