@@ -68,6 +68,22 @@ std::vector<float> side_scales(const std::vector<float>& values) {
   return scales;
 }
 
+// What rounding the inputs to 256 levels over their whole range costs behind the weights, up to a
+// constant: step^2 * sum of w^2. With scales: inputs / s, weights * s.
+double rounding_cost(const SpreadTap::Stats& stats, const std::vector<float>& weight,
+                     const std::vector<float>* scales) {
+  double low = 0;
+  double high = 0;
+  double sum = 0;
+  for (std::size_t j = 0; j < weight.size(); ++j) {
+    const double s = scales == nullptr ? 1 : static_cast<double>((*scales)[j]);
+    low = std::min(low, static_cast<double>(stats.min[j]) / s);
+    high = std::max(high, static_cast<double>(stats.max[j]) / s);
+    sum += s * s * static_cast<double>(weight[j]) * static_cast<double>(weight[j]);
+  }
+  return (high - low) * (high - low) * sum;
+}
+
 }  // namespace
 
 std::vector<float> outlier_suppression_scales(const SpreadTap::Stats& stats,
@@ -76,6 +92,8 @@ std::vector<float> outlier_suppression_scales(const SpreadTap::Stats& stats,
   for (std::size_t j = 0; j < scales.size(); ++j)
     if (static_cast<double>(stats.peak[j]) > stats.std)
       scales[j] = std::max(std::sqrt(stats.peak[j]) / std::sqrt(weight[j]), 1e-5F);
+  if (rounding_cost(stats, weight, &scales) > rounding_cost(stats, weight, nullptr))
+    scales.assign(scales.size(), 1.0F);
   return scales;
 }
 

@@ -32,11 +32,23 @@ TEST(OutlierChannels, CbqCutsAtTheLargestGap) {
 
 TEST(OutlierChannels, OnlyPeaksAboveTheDeviationAreScaled) {
   SpreadTap::Stats stats;
+  stats.min = {-1, -0.5F};
+  stats.max = {4, 0.5F};
   stats.peak = {4, 0.5F};
   stats.std = 1;
   const std::vector<float> scales = outlier_suppression_scales(stats, {0.25F, 1});
   EXPECT_FLOAT_EQ(scales[0], 4.0F);
   EXPECT_EQ(scales[1], 1.0F);
+}
+
+// The range is decided by the other channel, so that larger weights gain nothing.
+TEST(OutlierChannels, NothingIsScaledWhereRoundingWouldCostMore) {
+  SpreadTap::Stats stats;
+  stats.min = {-1, -40};
+  stats.max = {4, 0.5F};
+  stats.peak = {4, 0.5F};
+  stats.std = 1;
+  EXPECT_EQ(outlier_suppression_scales(stats, {1, 1}), (std::vector<float>{1, 1}));
 }
 
 }  // namespace
