@@ -43,21 +43,18 @@ float largest_bulk(const float* row, std::int64_t k, float threshold) {
   return best > 0 ? best : threshold;
 }
 
-float largest_within_sigma(const float* row, std::int64_t k, double factor) {
+// Unbiased standard deviation; 0 for one value.
+double deviation(const std::vector<float>& values) {
+  if (values.size() < 2) return 0;
   double sum = 0;
   double squares = 0;
-  for (std::int64_t j = 0; j < k; ++j) sum += static_cast<double>(row[j]);
-  const double mean = sum / static_cast<double>(k);
-  for (std::int64_t j = 0; j < k; ++j) {
-    const double d = static_cast<double>(row[j]) - mean;
+  for (const float value : values) sum += static_cast<double>(value);
+  const double mean = sum / static_cast<double>(values.size());
+  for (const float value : values) {
+    const double d = static_cast<double>(value) - mean;
     squares += d * d;
   }
-  const double reach = factor * std::sqrt(squares / static_cast<double>(k));
-  float best = 0;
-  for (std::int64_t j = 0; j < k; ++j)
-    if (std::fabs(static_cast<double>(row[j]) - mean) <= reach)
-      best = std::max(best, std::fabs(row[j]));
-  return best;
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
 std::vector<float> sizes_of(const float* row, std::int64_t k) {
@@ -72,11 +69,11 @@ std::vector<float> bulk_of_rows(const WeightConfig& config, const WeightRows& we
   std::vector<float> bulk(static_cast<std::size_t>(weight.rows()));
   if (config.method == "lowbit") {
     for_rows(weight, [&](std::int64_t r, const float* row) {
-      std::vector<float> sizes;
-      if (!config.sigma_factor) sizes = sizes_of(row, k);
-      bulk[static_cast<std::size_t>(r)] = config.sigma_factor
-                                              ? largest_within_sigma(row, k, *config.sigma_factor)
-                                              : kth_largest(sizes, config.fraction);
+      std::vector<float> sizes = sizes_of(row, k);
+      bulk[static_cast<std::size_t>(r)] =
+          config.sigma_factor
+              ? largest_bulk(row, k, static_cast<float>(*config.sigma_factor * deviation(sizes)))
+              : kth_largest(sizes, config.fraction);
     });
     return bulk;
   }

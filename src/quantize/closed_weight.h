@@ -7,14 +7,14 @@
 //   the
 //              smallest of these belongs to the bulk; s = max |bulk of the row| / 7
 //   lowbit     W8A8S: s = (the floor(fraction * in)-th largest |w| of the row) / 7
+//              with `sigma_factor`: s = (the largest |w| of the row that is at most sigma_factor
+//              times the unbiased standard deviation of its |w|) / 7
 //   two_level  W4A8: s1 = max |w| / 119 per row, q8 = rne(w / s1);
 //              s2 = max(rne(max |q8| / 7), 1) per group, q4 = clamp(rne(q8 / s2), -8, 7)
 // Outliers of W8A8S share the scale and keep 8 bits.
 //
 // What we do differently: a row of co_sparse that is all outliers takes the threshold as its
 // largest value; a fraction below one value of the row gives it one (msModelSlim stops).
-// `sigma_factor` of lowbit, of which no output is known: outliers are further than so many standard
-// deviations from the row's mean.
 
 #include <vector>
 

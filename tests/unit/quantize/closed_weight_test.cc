@@ -44,6 +44,19 @@ TEST(ClosedWeight, LowbitTakesTheShareOfEveryRow) {
   EXPECT_FLOAT_EQ(quantized(config, LinearType::kW8A8S).weight_scale[0], 8.0F / 7);
 }
 
+TEST(ClosedWeight, LowbitBySigmaMeasuresTheDeviationOfTheSizes) {
+  WeightConfig config;
+  config.method = "lowbit";
+  config.sigma_factor = 2.5;  // of 3.473 and 1.826: nothing is out; 2.5 biased ones end below the 8
+  QuantizedLinear linear = quantized(config, LinearType::kW8A8S);
+  EXPECT_FLOAT_EQ(linear.weight_scale[0], 8.0F / 7);
+  EXPECT_FLOAT_EQ(linear.weight_scale[1], 4.0F / 7);
+  config.sigma_factor = 1;
+  linear = quantized(config, LinearType::kW8A8S);
+  EXPECT_FLOAT_EQ(linear.weight_scale[0], 2.0F / 7);
+  EXPECT_FLOAT_EQ(linear.weight_scale[1], 1.0F / 7);
+}
+
 TEST(ClosedWeight, OneScaleForTheTensor) {
   WeightConfig config;
   config.per_tensor = true;
