@@ -90,6 +90,7 @@ int run_traditional(const std::vector<std::string>& words) {
   if (args.help) return 0;
   const int layers = args.family->is_script() ? args.layer_count : 0;
   const FloatModel source = open_float_model(args.model_path, layers);
+  // Not source.spec: an architecture without a forward pass is an error here.
   const ModelSpec model = build_model_spec(source.config, source.checkpoint);
   if (args.options.use_fa_quant &&
       std::none_of(model.blocks.begin(), model.blocks.end(),

@@ -26,7 +26,8 @@ void hide_later_blocks(CheckpointReader& checkpoint, int layers) {
 void keep_first_layers(Json& config, int layers) {
   const Json before = config.at(kLayers);
   for (auto& [key, value] : config.items())
-    if (value.is_array() && Json(value.size()) == before)
+    if (value.is_array() && Json(value.size()) == before &&
+        (key.find("layer") != std::string::npos || key.ends_with("_types")))
       value.erase(value.begin() + layers, value.end());
   config[kLayers] = layers;
   constexpr const char* kNextToken = "num_nextn_predict_layers";
@@ -41,6 +42,10 @@ FloatModel open_float_model(const std::string& folder, int layers) {
     if (layers > all)
       throw UsageError(fmt::format("--layer_count {}: the model has {} layers", layers, all),
                        "give at most so many, or leave the option out");
+    if (!read_json_file(config.path()).contains(kLayers))
+      throw UsageError(
+          fmt::format("--layer_count: {} has no \"{}\" of its own", config.path(), kLayers),
+          "leave the option out; models that hold their text model inside are not cut");
     Json json = config.json();
     keep_first_layers(json, layers);
     config = ModelConfig(std::move(json), config.path());

@@ -61,7 +61,7 @@ class Check {
 
   void description() {
     for (const std::string& name : reader_.names())
-      if (types_.count(name) == 0 && !is_rotation(name) && !is_norm_copy(name))
+      if (types_.count(name) == 0 && !is_rotation(name) && !(mindie_ && is_norm_copy(name)))
         problem("{} has no entry in the description", name);
     for (const auto& [name, type] : types_)
       if (!reader_.has(name) && !name.ends_with(kAttentionQuantType))

@@ -30,25 +30,27 @@ TEST(OutlierChannels, CbqCutsAtTheLargestGap) {
   EXPECT_EQ(scales[2], 1.0F);
 }
 
-TEST(OutlierChannels, OnlyPeaksAboveTheDeviationAreScaled) {
+// Two channels, std 1; the largest values are the peaks.
+SpreadTap::Stats two_channels(std::vector<float> min, std::vector<float> max) {
   SpreadTap::Stats stats;
-  stats.min = {-1, -0.5F};
-  stats.max = {4, 0.5F};
-  stats.peak = {4, 0.5F};
+  stats.min = std::move(min);
+  stats.max = std::move(max);
+  stats.peak = stats.max;
   stats.std = 1;
-  const std::vector<float> scales = outlier_suppression_scales(stats, {0.25F, 1});
+  return stats;
+}
+
+TEST(OutlierChannels, OnlyPeaksAboveTheDeviationAreScaled) {
+  const std::vector<float> scales =
+      outlier_suppression_scales(two_channels({-1, -0.5F}, {4, 0.5F}), {0.25F, 1});
   EXPECT_FLOAT_EQ(scales[0], 4.0F);
   EXPECT_EQ(scales[1], 1.0F);
 }
 
 // The range is decided by the other channel, so that larger weights gain nothing.
 TEST(OutlierChannels, NothingIsScaledWhereRoundingWouldCostMore) {
-  SpreadTap::Stats stats;
-  stats.min = {-1, -40};
-  stats.max = {4, 0.5F};
-  stats.peak = {4, 0.5F};
-  stats.std = 1;
-  EXPECT_EQ(outlier_suppression_scales(stats, {1, 1}), (std::vector<float>{1, 1}));
+  EXPECT_EQ(outlier_suppression_scales(two_channels({-1, -40}, {4, 0.5F}), {1, 1}),
+            (std::vector<float>{1, 1}));
 }
 
 }  // namespace
