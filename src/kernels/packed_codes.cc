@@ -16,8 +16,8 @@ static_assert(PackedCodes::kColumns == kVnniCols);
 
 constexpr std::int64_t kQuad = 4;
 constexpr std::int64_t kChunkRows = 32 * kVnniRows;  // of x per task, at most
-constexpr std::int64_t kTaskPanels = 4;
-constexpr std::int64_t kPiecesPerThread = 4;  // of a product with few rows
+constexpr std::int64_t kTaskTiles = 24;              // a task has that many, if that leaves
+constexpr std::int64_t kPiecesPerThread = 4;         // pieces for every thread, or one panel
 
 // panel[quads][32][4] of `cols` rows of w.
 void pack_8bit(const std::int8_t* w, std::int64_t cols, std::int64_t in, std::int8_t* panel) {
@@ -40,25 +40,11 @@ void halve(const std::int8_t* wide, std::int64_t quads, std::int8_t* panel) {
       panel[i] = static_cast<std::int8_t>((wide[i] & 15) | (wide[i + kHalf] << 4));
 }
 
-// packed[quads][rows][4] of x [rows, in], as unsigned codes.
-void pack_rows(const std::int8_t* x, std::int64_t rows, std::int64_t in, std::uint8_t* packed) {
-  constexpr std::uint32_t kShift = 0x80808080;
-  const std::int64_t whole = in / kQuad;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int8_t* from = x + r * in;
-    std::uint8_t* to = packed + r * kQuad;
-    std::uint32_t four;
-    for (std::int64_t q = 0; q < whole; ++q) {
-      std::memcpy(&four, from + q * kQuad, kQuad);
-      four ^= kShift;
-      std::memcpy(to + q * rows * kQuad, &four, kQuad);
-    }
-    if (in % kQuad == 0) continue;
-    four = 0;
-    std::memcpy(&four, from + whole * kQuad, static_cast<std::size_t>(in % kQuad));
-    four ^= kShift;
-    std::memcpy(to + whole * rows * kQuad, &four, kQuad);
-  }
+void pack_rows([[maybe_unused]] const std::int8_t* x, [[maybe_unused]] std::int64_t rows,
+               [[maybe_unused]] std::int64_t in, [[maybe_unused]] std::uint8_t* packed) {
+#ifdef __x86_64__
+  vnni_pack_rows(x, rows, in, packed);
+#endif
 }
 
 std::int64_t panel_bytes(std::int64_t quads, int bits) {
@@ -149,8 +135,9 @@ void PackedCodes::multiply(const std::vector<Product>& products, const std::int8
   std::int64_t panels = 0;
   for (const Product& product : products) panels += product.weight->panels();
   const std::int64_t pieces = kPiecesPerThread * thread_count();
+  const std::int64_t share = (panels + pieces - 1) / pieces;
   const std::int64_t grain =
-      blocks > 1 ? kTaskPanels : std::max<std::int64_t>(1, (panels + pieces - 1) / pieces);
+      blocks == 1 ? share : std::clamp<std::int64_t>(kTaskTiles / blocks, 1, share);
   struct Task {
     const Product* product;
     std::int64_t first;

@@ -1,5 +1,7 @@
 #include "quantize/dynamic_product.h"
 
+#include <algorithm>
+
 #include "base/threads.h"
 #include "kernels/code_sums.h"
 #include "kernels/learned_round.h"
@@ -8,16 +10,21 @@
 namespace msmodelslim {
 namespace {
 
+constexpr std::int64_t kTaskValues = 1 << 14;  // fewer are quantized sooner than a thread wakes up
+
 template <typename Encode>
 void quantize_rows(const float* x, std::int64_t rows, std::int64_t in, float highest,
                    DynamicInput& out, const Encode& encode) {
   out.codes.resize(static_cast<std::size_t>(rows * in));
   out.scales.resize(static_cast<std::size_t>(rows));
-  parallel_for(rows, [&](std::int64_t r) {
-    const float largest = abs_max(x + r * in, in);
-    const float scale = largest > 0 ? largest / highest : 1.0F;
-    out.scales[static_cast<std::size_t>(r)] = scale;
-    encode(x + r * in, scale, out.codes.data() + r * in);
+  const std::int64_t grain = std::max<std::int64_t>(1, kTaskValues / in);
+  parallel_ranges(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float largest = abs_max(x + r * in, in);
+      const float scale = largest > 0 ? largest / highest : 1.0F;
+      out.scales[static_cast<std::size_t>(r)] = scale;
+      encode(x + r * in, scale, out.codes.data() + r * in);
+    }
   });
 }
 

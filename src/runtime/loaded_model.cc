@@ -7,6 +7,11 @@
 #include "runtime/engine_op.h"
 
 namespace msmodelslim {
+namespace {
+
+constexpr std::int64_t kPackedHeadRows = 64;  // at most: of answers, not of texts that are scored
+
+}  // namespace
 
 LoadedModel::LoadedModel(const std::string& folder, const LoadOptions& options)
     : checkpoint_(EngineOp::is_quantized(folder) ? CheckpointReader(folder) : open_source(folder)),
@@ -35,9 +40,19 @@ SequenceCache LoadedModel::new_cache() const {
                        kv_op_ ? kv_op_->by_block(spec_) : std::vector<const KvCacheParams*>());
 }
 
+LinearOp& LoadedModel::head_op(std::int64_t rows) {
+  if (int8_head_) return *int8_head_;
+  if (rows > kPackedHeadRows || spec_.dtype != DType::kBF16) return *op_;
+  if (!packed_head_ && head_packs_) {
+    packed_head_ = PackedLinearOp::of(head_->linear());
+    head_packs_ = packed_head_ != nullptr;
+  }
+  if (packed_head_) return *packed_head_;
+  return *op_;
+}
+
 void LoadedModel::logits(const float* hidden, std::int64_t rows, float* logits) {
-  LinearOp& op = int8_head_ ? static_cast<LinearOp&>(*int8_head_) : *op_;
-  head_->run(hidden, rows, op, sized(normed_, rows * spec_.hidden), logits);
+  head_->run(hidden, rows, head_op(rows), sized(normed_, rows * spec_.hidden), logits);
 }
 
 }  // namespace msmodelslim

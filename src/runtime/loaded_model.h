@@ -9,6 +9,7 @@
 #include "quantize/int8_linear.h"
 #include "runtime/engine_kv.h"
 #include "runtime/kv_cache.h"
+#include "runtime/packed_linear.h"
 
 namespace msmodelslim {
 
@@ -33,12 +34,16 @@ class LoadedModel {
   void logits(const float* hidden, std::int64_t rows, float* logits);
 
  private:
+  LinearOp& head_op(std::int64_t rows);
+
   CheckpointReader checkpoint_;
   ModelSpec spec_;
   std::unique_ptr<LinearOp> op_;
   std::unique_ptr<EngineKvOp> kv_op_;
   std::unique_ptr<Head> head_;
-  std::unique_ptr<Int8LinearOp> int8_head_;  // null: the head is computed by op()
+  std::unique_ptr<Int8LinearOp> int8_head_;      // null: the head is float
+  std::unique_ptr<PackedLinearOp> packed_head_;  // of a float head, since few rows asked for it
+  bool head_packs_ = true;                       // false: it was tried in vain
   std::vector<float> normed_;
 };
 

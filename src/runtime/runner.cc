@@ -29,7 +29,7 @@ ModelRunner::ModelRunner(const std::string& folder, std::int64_t max_length,
     blocks_.emplace_back(spec().blocks[i], model_.checkpoint());
 }
 
-const float* ModelRunner::run(std::span<const SequenceStep> steps) {
+float* ModelRunner::run(std::span<const SequenceStep> steps) {
   const std::int64_t width = spec().hidden;
   Context context;
   context.rope = &rope_;

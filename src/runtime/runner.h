@@ -28,8 +28,8 @@ class ModelRunner {
   SequenceCache new_cache() const { return model_.new_cache(); }
   std::int64_t max_length() const { return max_length_; }
   // Runs all steps as one batch and lengthens their caches. The logits that were asked for, in the
-  // order of the steps, [those, vocab], stay valid until the next call.
-  const float* run(std::span<const SequenceStep> steps);
+  // order of the steps, [those, vocab], are the caller's until the next call.
+  float* run(std::span<const SequenceStep> steps);
 
  private:
   LoadedModel model_;

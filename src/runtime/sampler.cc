@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "kernels/ops.h"
 
 namespace msmodelslim {
 namespace {
@@ -21,6 +22,10 @@ void require(bool good, const char* name, double value, const char* range) {
 }
 
 std::int32_t most_likely(std::span<const float> logits) {
+  const MinMax ends = min_max(logits.data(), static_cast<std::int64_t>(logits.size()));
+  const auto found = std::find(logits.begin(), logits.end(), ends.max);
+  if (found != logits.end()) return static_cast<std::int32_t>(found - logits.begin());
+  // NaN among them
   return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 

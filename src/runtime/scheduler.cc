@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "kernels/log_softmax.h"
 
 namespace msmodelslim {
@@ -150,29 +151,36 @@ Scheduler::Progress Scheduler::step() {
     running.push_back(requests_[i].get());
   }
   if (steps.empty()) return progress;
-  const float* logits = runner_.run(steps);
+  float* logits = runner_.run(steps);
   const auto vocab = static_cast<std::size_t>(runner_.spec().vocab);
+  std::vector<std::pair<Request*, std::span<float>>> answering;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (steps[i].logits == 0) continue;
     Request& request = *running[i];
-    const std::span<const float> rows(logits, static_cast<std::size_t>(steps[i].logits) * vocab);
+    const std::span<float> rows(logits, static_cast<std::size_t>(steps[i].logits) * vocab);
     logits += rows.size();
     if (request.params.prompt_logprobs) note_prompt(request, steps[i], rows);
     if (request.cache.length() < static_cast<std::int64_t>(request.ids.size())) continue;
-    progress.sampled.push_back(sample(request, rows.last(vocab)));
+    answering.emplace_back(&request, rows.last(vocab));
   }
+  progress.sampled.resize(answering.size());
+  parallel_for(static_cast<std::int64_t>(answering.size()), [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    progress.sampled[at] = sample(*answering[at].first, answering[at].second);
+  });
   for (const Sampled& sampled : progress.sampled)
     if (sampled.finish != Finish::kNone) end(sampled.request);
   return progress;
 }
 
-Sampled Scheduler::sample(Request& request, std::span<const float> logits) const {
-  std::vector<float> row(logits.begin(), logits.end());
+// Spoils the logits.
+Sampled Scheduler::sample(Request& request, std::span<float> logits) const {
+  std::vector<float> row;
+  if (request.params.logprobs) row.assign(logits.begin(), logits.end());
   Sampled sampled;
   sampled.request = request.id;
-  sampled.token = request.sampler.next(row);
+  sampled.token = request.sampler.next(logits);
   if (request.params.logprobs) {
-    row.assign(logits.begin(), logits.end());
     log_softmax(row.data(), static_cast<std::int64_t>(row.size()));
     sampled.logprobs = token_logprobs(row, sampled.token, *request.params.logprobs);
   }

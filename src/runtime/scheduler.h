@@ -73,7 +73,7 @@ class Scheduler {
   void end(std::int64_t request);  // its keys and values are kept
   SequenceStep next_step(Request& request, std::int64_t* room) const;
   void note_prompt(Request& request, const SequenceStep& step, std::span<const float> logits) const;
-  Sampled sample(Request& request, std::span<const float> logits) const;
+  Sampled sample(Request& request, std::span<float> logits) const;
   Finish ending(const Request& request, std::int32_t token, bool* in_answer) const;
 
   ModelRunner& runner_;

@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+#include "kernels/x86/transpose.h"
+
 namespace msmodelslim {
 namespace {
 
@@ -81,6 +83,30 @@ void vnni_tile_8bit(std::int64_t rows, const std::uint8_t* x, const std::int8_t*
 void vnni_tile_4bit(std::int64_t rows, const std::uint8_t* x, const std::int8_t* panel,
                     std::int64_t quads, const std::int32_t* start, std::int32_t* sums) {
   tile_of<4>(rows, x, panel, quads, start, sums);
+}
+
+void vnni_pack_rows(const std::int8_t* codes, std::int64_t rows, std::int64_t in, std::uint8_t* x) {
+  const __m512i shift = _mm512_set1_epi8(-128);
+  const std::int64_t quads = (in + 3) / 4;
+  for (std::int64_t q = 0; q < quads; q += 16) {
+    const std::int64_t bytes = in - 4 * q;
+    const __mmask64 mask = bytes >= 64 ? ~__mmask64{0} : (__mmask64{1} << bytes) - 1;
+    if (rows == 1) {
+      const __m512i line = _mm512_xor_si512(shift, _mm512_maskz_loadu_epi8(mask, codes + 4 * q));
+      _mm512_mask_storeu_epi32(x + 4 * q, first(quads - q), line);
+      continue;
+    }
+    __m512i square[16];
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r)
+      square[r] = _mm512_xor_si512(
+          shift,
+          _mm512_maskz_loadu_epi8(r < rows ? mask : 0, codes + (r < rows ? r : 0) * in + 4 * q));
+    transpose(square);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i)
+      if (q + i < quads) _mm512_mask_storeu_epi32(x + (q + i) * rows * 4, first(rows), square[i]);
+  }
 }
 
 }  // namespace msmodelslim
