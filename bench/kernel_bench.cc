@@ -1,5 +1,6 @@
 // Products and attention: GFLOP/s, to hold against the product of the same size that oneDNN runs on
-// all threads by itself (Roof).
+// all threads by itself (roof). What reads weights or rows once: bytes per second, to hold against
+// read_memory.
 #include <benchmark/benchmark.h>
 #include <dnnl.h>
 
@@ -10,9 +11,12 @@
 #include "base/huge_buffer.h"
 #include "base/threads.h"
 #include "kernels/attention.h"
+#include "kernels/code_sums.h"
+#include "kernels/decode_attention.h"
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
 #include "kernels/ops.h"
+#include "kernels/packed_bf16.h"
 #include "kernels/packed_codes.h"
 
 namespace {
@@ -115,6 +119,75 @@ void few_rows_bf16(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * n * k * 2);
 }
 
+// A head of 49152 x 576 (57 MB) as answers use it.
+void packed_bf16(benchmark::State& state) {
+  using msmodelslim::PackedBf16;
+  if (!PackedBf16::available()) {
+    state.SkipWithError("no bfloat16 products on this processor");
+    return;
+  }
+  const std::int64_t rows = state.range(0);
+  const std::int64_t n = 49152;
+  const std::int64_t k = 576;
+  const std::vector<float> x(static_cast<std::size_t>(rows * k), 0.5F);
+  const std::vector<std::uint16_t> w(static_cast<std::size_t>(n * k), 0x3E80);
+  std::vector<float> y(static_cast<std::size_t>(rows * n));
+  msmodelslim::HugeBuffer memory;
+  const PackedBf16 packed(w.data(), n, k, memory.take(PackedBf16::bytes(n, k)));
+  for (auto _ : state) packed.multiply(x.data(), rows, y.data());
+  report(state, 2.0 * static_cast<double>(rows) * n * k);
+  state.SetBytesProcessed(state.iterations() * n * k * 2);
+}
+
+// One new token of eight sequences over 1024 cached ones each, 9 heads that share 3 of keys.
+void decode_attention(benchmark::State& state) {
+  const std::int64_t count = 1024;
+  const std::int64_t width = 3 * 64;
+  msmodelslim::AttentionShape shape{1, count, 9, 3, 64, 0.125F, 0};
+  const std::vector<float> q(9 * 64, 0.1F);
+  const std::vector<std::uint16_t> cached(static_cast<std::size_t>(count * width), 0x3DCC);
+  std::vector<float> out(8 * q.size());
+  std::vector<msmodelslim::DecodeItem> items;
+  for (std::size_t i = 0; i < 8; ++i)
+    items.push_back({q.data(),
+                     {count, msmodelslim::DType::kBF16, cached.data(), cached.data(), {}, {}},
+                     out.data() + i * q.size()});
+  for (auto _ : state) msmodelslim::decode_attention(shape, items);
+  report(state, 2.0 * 8 * 9 * 64 * 2 * static_cast<double>(count));
+}
+
+// What surrounds the products of a prompt of 336 tokens, all in the cache: one thread.
+void rms_norm(benchmark::State& state) {
+  const std::int64_t width = 1536;
+  const std::vector<float> x(static_cast<std::size_t>(336 * width), 0.5F);
+  const std::vector<float> weight(static_cast<std::size_t>(width), 1.0F);
+  std::vector<float> out(x.size());
+  for (auto _ : state)
+    msmodelslim::rms_norm(x.data(), weight.data(), nullptr, 1e-6F, out.data(), 336, width);
+  state.SetBytesProcessed(state.iterations() * 336 * width * 8);
+}
+
+void silu_mul(benchmark::State& state) {
+  const std::int64_t count = 336 * 1536;
+  const std::vector<float> gate(static_cast<std::size_t>(count), 0.5F);
+  std::vector<float> out(gate.size());
+  for (auto _ : state) msmodelslim::silu_mul(gate.data(), gate.data(), out.data(), count);
+  state.SetBytesProcessed(state.iterations() * count * 12);
+}
+
+void scale_sums(benchmark::State& state) {
+  const std::int64_t width = 1536;
+  const std::vector<std::int32_t> sums(14 * 32, 7);
+  const std::vector<float> scales(static_cast<std::size_t>(width), 0.5F);
+  std::vector<float> y(static_cast<std::size_t>(336 * width));
+  for (auto _ : state)
+    for (std::int64_t col = 0; col < width; col += 32)
+      for (std::int64_t row = 0; row < 336; row += 14)
+        msmodelslim::scale_sums({sums.data(), 14, 32, 32}, scales.data(), scales.data(), nullptr,
+                                y.data() + row * width + col, width);
+  state.SetBytesProcessed(state.iterations() * 336 * width * 4);
+}
+
 // The roof of products with few rows: 1 GB is read by all threads.
 void read_memory(benchmark::State& state) {
   const std::int64_t count = 1 << 27;
@@ -155,6 +228,11 @@ BENCHMARK(product_s8)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(read_memory)->UseRealTime();
 BENCHMARK(packed_codes)->ArgsProduct({{1, 8, 336}, {8, 4}})->UseRealTime();
 BENCHMARK(few_rows_bf16)->Arg(1)->Arg(8)->UseRealTime();
+BENCHMARK(packed_bf16)->Arg(1)->Arg(8)->UseRealTime();
+BENCHMARK(decode_attention)->UseRealTime();
+BENCHMARK(rms_norm);
+BENCHMARK(silu_mul);
+BENCHMARK(scale_sums);
 BENCHMARK(causal_attention)->ArgsProduct({{700, 2048}, {0, 1}})->UseRealTime();
 BENCHMARK(weight_codes);
 

@@ -96,7 +96,7 @@ def run_vllm(args):
     prefill = 512 / min(seconds(512, 1) for _ in range(3))
     first = min(seconds(1, 1) for _ in range(3))
     decode = 64 / (min(seconds(1, 65) for _ in range(3)) - first)
-    print(f"| vLLM {vllm.__version__} {os.path.basename(args.folder.rstrip('/'))} | {prefill:.1f} | {decode:.1f} |")
+    print(f"| vLLM {vllm.__version__} {os.path.basename(args.folder.rstrip('/'))} | {prefill:.1f} | {decode:.1f} | |")
 
 
 def main():

@@ -109,7 +109,7 @@ void add_shared(Moe& moe, const float* x, float* out, std::int64_t rows, Context
   const std::int64_t width = moe.router.spec().in;
   const float* y = run_expert(*moe.spec, *moe.shared, x, rows, context, ws);
   if (!moe.shared_gate) {
-    add_rows(out, y, rows, width);
+    add_rows(out, y, rows, width, out);
     return;
   }
   float* gate = sized(ws.router, rows);

@@ -75,12 +75,12 @@ void apply_gate(const float* gate, float* x, std::int64_t rows, std::int64_t wid
   });
 }
 
-// What a part of the block adds to the stream.
+// to = from + what a part of the block gives.
 void add_part(const ModelSpec& model, const Norm* out_norm, float* part, std::int64_t rows,
-              float* hidden) {
+              const float* from, float* to) {
   if (out_norm != nullptr) normalize(*out_norm, part, part, rows);
   if (model.residual_scale != 1) scale_rows(part, rows, model.hidden, model.residual_scale);
-  add_rows(hidden, part, rows, model.hidden);
+  add_rows(from, part, rows, model.hidden, to);
 }
 
 // Cached keys or values as fp32, in `buffer` if they are not.
@@ -157,6 +157,11 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
     }
     shape.query_rows = s.rows;
     shape.key_rows = all.count;
+    if (shape.bf16 && all.dtype == DType::kBF16) {
+      attention_bf16(shape, query, static_cast<const std::uint16_t*>(all.k),
+                     static_cast<const std::uint16_t*>(all.v), to);
+      continue;
+    }
     attention(shape, query, floats_of(all.k, all.k_scales, all, kv_width, ws.cached_k),
               floats_of(all.v, all.v_scales, all, kv_width, ws.cached_v), to);
   }
@@ -181,9 +186,8 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   }
   float* hidden = sized(ws.hidden, rows * h);
   float* part = sized(ws.part, rows * h);
-  std::copy_n(in, rows * h, hidden);
   apply(context, block.o, ws.attention.data(), rows, part, ws);
-  add_part(model, block.attention_out_norm.get(), part, rows, hidden);
+  add_part(model, block.attention_out_norm.get(), part, rows, in, hidden);
   if (!block.spec->parallel)
     normalize(block.post_attention_norm, hidden, normed, rows);
   else if (block.post_attention_norm.exists())
@@ -207,9 +211,7 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
     return;
   }
   apply(context, block.down, gate, rows, part, ws);
-  if (out == nullptr) return;
-  add_part(model, block.mlp_out_norm.get(), part, rows, hidden);
-  std::copy_n(hidden, rows * h, out);
+  if (out != nullptr) add_part(model, block.mlp_out_norm.get(), part, rows, hidden, out);
 }
 
 void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,

@@ -168,9 +168,9 @@ void scale_rows(float* x, std::int64_t rows, std::int64_t width, double factor) 
   });
 }
 
-void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width) {
+void add_rows(const float* a, const float* b, std::int64_t rows, std::int64_t width, float* out) {
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-    add_to(accumulator + begin * width, x + begin * width, (end - begin) * width);
+    add(a + begin * width, b + begin * width, out + begin * width, (end - begin) * width);
   });
 }
 

@@ -28,6 +28,7 @@ float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t 
 void take_columns(const float* from, std::int64_t rows, std::int64_t stride, std::int64_t first,
                   std::int64_t width, float* to);
 void scale_rows(float* x, std::int64_t rows, std::int64_t width, double factor);
-void add_rows(float* accumulator, const float* x, std::int64_t rows, std::int64_t width);
+// out = a + b; out may be one of them.
+void add_rows(const float* a, const float* b, std::int64_t rows, std::int64_t width, float* out);
 
 }  // namespace msmodelslim

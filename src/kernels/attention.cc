@@ -17,6 +17,7 @@ namespace msmodelslim {
 namespace {
 
 constexpr std::int64_t kQueryTile = 128;
+constexpr std::int64_t kGrain = 1 << 14;  // values
 
 // softmax([scale * scores | sink]) without its last value.
 void softmax_with_sink(float scale, float sink, float* scores, std::int64_t count) {
@@ -104,17 +105,27 @@ void fp32_attention(const AttentionShape& shape, const float* q, const float* k,
   });
 }
 
+// Values of bfloat16 as fp32.
+std::vector<float> rounded(const float* values, std::int64_t count) {
+  std::vector<float> copy(static_cast<std::size_t>(count));
+  parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    round_bf16(values + begin, copy.data() + begin, end - begin);
+  });
+  return copy;
+}
+
+std::vector<float> rounded(const std::uint16_t* values, std::int64_t count) {
+  std::vector<float> copy(static_cast<std::size_t>(count));
+  parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    bf16_to_f32(values + begin, copy.data() + begin, end - begin);
+  });
+  return copy;
+}
+
 // Where the processor has no bfloat16 products: rounded values in fp32.
-void rounded_attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
+template <typename T>
+void rounded_attention(const AttentionShape& shape, const float* q, const T* k, const T* v,
                        float* out) {
-  const auto rounded = [](const float* values, std::int64_t count) {
-    std::vector<float> copy(static_cast<std::size_t>(count));
-    constexpr std::int64_t kGrain = 1 << 14;
-    parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      round_bf16(values + begin, copy.data() + begin, end - begin);
-    });
-    return copy;
-  };
   const std::int64_t value_dim = shape.value_dim > 0 ? shape.value_dim : shape.head_dim;
   const auto queries = rounded(q, shape.query_rows * shape.heads * shape.head_dim);
   const auto keys = rounded(k, shape.key_rows * shape.kv_heads * shape.head_dim);
@@ -127,6 +138,14 @@ void rounded_attention(const AttentionShape& shape, const float* q, const float*
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
                float* out) {
   if (!shape.bf16) return fp32_attention(shape, q, k, v, out);
+#ifdef __x86_64__
+  if (has_avx512_bf16()) return native_bf16_attention(shape, q, k, v, out);
+#endif
+  rounded_attention(shape, q, k, v, out);
+}
+
+void attention_bf16(const AttentionShape& shape, const float* q, const std::uint16_t* k,
+                    const std::uint16_t* v, float* out) {
 #ifdef __x86_64__
   if (has_avx512_bf16()) return native_bf16_attention(shape, q, k, v, out);
 #endif

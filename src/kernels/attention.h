@@ -33,5 +33,8 @@ void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores
 // on their number.
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
                float* out);
+// The same of keys and values in bfloat16 and a shape that says so.
+void attention_bf16(const AttentionShape& shape, const float* q, const std::uint16_t* k,
+                    const std::uint16_t* v, float* out);
 
 }  // namespace msmodelslim

@@ -64,13 +64,13 @@ void SiluMul(const float* gate, const float* up, float* out, std::int64_t count)
   for (; i < count; ++i) out[i] = gate[i] / (1.0F + std::exp(-gate[i])) * up[i];
 }
 
-void AddTo(float* accumulator, const float* x, std::int64_t count) {
+void Add(const float* a, const float* b, float* out, std::int64_t count) {
   const F d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes)
-    hn::StoreU(hn::Add(hn::LoadU(d, accumulator + i), hn::LoadU(d, x + i)), d, accumulator + i);
-  for (; i < count; ++i) accumulator[i] += x[i];
+    hn::StoreU(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
+  for (; i < count; ++i) out[i] = a[i] + b[i];
 }
 
 void Softmax(float* x, float scale, std::int64_t count) {
@@ -255,7 +255,7 @@ namespace msmodelslim {
 
 HWY_EXPORT(RmsNorm);
 HWY_EXPORT(SiluMul);
-HWY_EXPORT(AddTo);
+HWY_EXPORT(Add);
 HWY_EXPORT(Softmax);
 HWY_EXPORT(MinMaxOf);
 HWY_EXPORT(ColumnMinMax);
@@ -272,8 +272,11 @@ void rms_norm(const float* x, const float* weight, const float* bias, float eps,
 void silu_mul(const float* gate, const float* up, float* out, std::int64_t count) {
   HWY_DYNAMIC_DISPATCH(SiluMul)(gate, up, out, count);
 }
+void add(const float* a, const float* b, float* out, std::int64_t count) {
+  HWY_DYNAMIC_DISPATCH(Add)(a, b, out, count);
+}
 void add_to(float* accumulator, const float* x, std::int64_t count) {
-  HWY_DYNAMIC_DISPATCH(AddTo)(accumulator, x, count);
+  add(accumulator, x, accumulator, count);
 }
 void add_bias(float* y, const float* bias, std::int64_t rows, std::int64_t width) {
   for (std::int64_t r = 0; r < rows; ++r) add_to(y + r * width, bias, width);

@@ -16,6 +16,8 @@ void rms_norm(const float* x, const float* weight, const float* bias, float eps,
 // out = silu(gate) * up = gate / (1 + exp(-gate)) * up
 void silu_mul(const float* gate, const float* up, float* out, std::int64_t count);
 
+// out = a + b; out may be one of them.
+void add(const float* a, const float* b, float* out, std::int64_t count);
 void add_to(float* accumulator, const float* x, std::int64_t count);
 void add_bias(float* y, const float* bias, std::int64_t rows, std::int64_t width);
 

@@ -39,6 +39,11 @@ class Scratch {
 
 std::int64_t whole(std::int64_t count, std::int64_t unit) { return (count + unit - 1) / unit; }
 
+void take(const float* x, std::uint16_t* out, std::int64_t count) { bf16_round(x, out, count); }
+void take(const std::uint16_t* x, std::uint16_t* out, std::int64_t count) {
+  std::copy_n(x, count, out);
+}
+
 class Attention {
  public:
   Attention(const AttentionShape& shape, const float* q, float* out)
@@ -52,7 +57,8 @@ class Attention {
         plain_(shape.sinks == nullptr && shape.slopes == nullptr && shape.cap <= 0 &&
                shape.scale > 0) {}
 
-  void pack(const float* k, const float* v) {
+  template <typename T>
+  void pack(const T* k, const T* v) {
     thread_local Scratch<std::uint16_t> keys;
     thread_local Scratch<std::uint16_t> values;
     keys_ = keys.sized(shape_.kv_heads * key_panels_ * dim_pairs_ * kPanel);
@@ -80,7 +86,8 @@ class Attention {
  private:
   std::int64_t key_pairs() const { return key_panels_ * kBf16Cols / 2; }
 
-  void pack_keys(const float* k, std::int64_t head, std::int64_t panel) {
+  template <typename T>
+  void pack_keys(const T* k, std::int64_t head, std::int64_t panel) {
     const std::int64_t dim = shape_.head_dim;
     std::uint16_t* to = keys_ + (head * key_panels_ + panel) * dim_pairs_ * kPanel;
     thread_local Scratch<std::uint16_t> rounded;
@@ -89,7 +96,7 @@ class Attention {
     for (std::int64_t c = 0; c < kBf16Cols; ++c) {
       const std::int64_t key = panel * kBf16Cols + c;
       if (key < shape_.key_rows)
-        bf16_round(k + (key * shape_.kv_heads + head) * dim, row, dim);
+        take(k + (key * shape_.kv_heads + head) * dim, row, dim);
       else
         std::fill_n(row, dim, std::uint16_t{0});
       for (std::int64_t p = 0; p < dim_pairs_; ++p)
@@ -98,7 +105,8 @@ class Attention {
   }
 
   // Of the 32 keys of a panel of keys, all dimensions.
-  void pack_values(const float* v, std::int64_t head, std::int64_t panel) {
+  template <typename T>
+  void pack_values(const T* v, std::int64_t head, std::int64_t panel) {
     thread_local Scratch<std::uint16_t> rounded;
     const std::int64_t width = value_panels_ * kBf16Cols;
     std::uint16_t* rows = rounded.sized(2 * width);
@@ -108,7 +116,7 @@ class Attention {
       for (std::int64_t i = 0; i < 2; ++i) {
         const std::int64_t key = 2 * pair + i;
         if (key < shape_.key_rows)
-          bf16_round(v + (key * shape_.kv_heads + head) * value_dim_, rows + i * width, value_dim_);
+          take(v + (key * shape_.kv_heads + head) * value_dim_, rows + i * width, value_dim_);
         else
           std::fill_n(rows + i * width, value_dim_, std::uint16_t{0});
       }
@@ -222,6 +230,13 @@ class Attention {
 
 void native_bf16_attention(const AttentionShape& shape, const float* q, const float* k,
                            const float* v, float* out) {
+  Attention attention(shape, q, out);
+  attention.pack(k, v);
+  attention.run();
+}
+
+void native_bf16_attention(const AttentionShape& shape, const float* q, const std::uint16_t* k,
+                           const std::uint16_t* v, float* out) {
   Attention attention(shape, q, out);
   attention.pack(k, v);
   attention.run();
