@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Can the page of a run be read, on a phone and on a screen, light and dark?  (development only)
 
-  report_page_check.py FOLDER [--screenshots FOLDER]
+  report_page_check.py MODEL [--binary build/src/msmodelslim] [--screenshots FOLDER]
 
-FOLDER: what `msmodelslim quant` has made. Opens its quant_report.html, checks that all sections are
-drawn, that nothing is asked for, that nothing is wider than the window and that text in charts has its
-own size. Needs Chromium (Debian package chromium, or CHROMIUM=program). Exit 0: all good, 1: a problem,
-77: there is no Chromium.
+Quantizes the float folder MODEL, opens its quant_report.html, checks that all sections are drawn, that
+nothing is asked for, that nothing is wider than the window and that text in charts has its own size.
+Needs Chromium (Debian package chromium, or CHROMIUM=program). Exit 0: all good, 1: a problem, 77: there
+is no Chromium.
 """
 import argparse
 import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 import chromium
 
@@ -22,12 +24,15 @@ SMALLEST = """Math.min(...[...document.querySelectorAll('svg text')].map(text =>
   parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
 
 
+def quantize(binary, model, folder):
+    command = [binary, "quant", "--model_path", model, "--save_path", folder, "--quant_type", "w8a8", "--yes"]
+    command += ["--quiet", "--sha256", "--calib_tokens", "1000", "--max_kl", "100"]  # with a proof whatever it costs
+    subprocess.run(command, check=True)
+
+
 def expected_headings(report):
-    headings = ["Weight error by layer", "Weight scales", "Linears", "Recipe", "Files", "Run"]
-    if report["proof"] and report["proof"].get("worst"):
-        headings += ["Error behind each block", "Worst tokens"]
-    if report["inputs"]:
-        headings.append("Activations before and after smoothing")
+    headings = ["Error behind each block", "Worst tokens", "Weight error by layer"]
+    headings += ["Activations before and after smoothing", "Weight scales", "Linears", "Recipe", "Files", "Run"]
     if report["experts"]:
         headings.append("Calibration tokens of each expert")
     return headings
@@ -49,24 +54,27 @@ def check(page, report, width, colours):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("model")
+    parser.add_argument("--binary", default="build/src/msmodelslim")
     parser.add_argument("--screenshots", type=pathlib.Path)
     args = parser.parse_args()
     if not chromium.find():
         print("skipped: no Chromium (Debian package chromium)")
         return 77
-    report = json.loads((args.folder / "quant_report.json").read_text())
-    url = (args.folder / "quant_report.html").resolve().as_uri()
-    for width in WIDTHS:
-        for colours in COLOURS:
-            with chromium.page("about:blank", width, 860) as page:
-                scheme = [{"name": "prefers-color-scheme", "value": colours}]
-                page.call("Emulation.setEmulatedMedia", features=scheme)
-                page.call("Page.navigate", url=url)
-                check(page, report, width, colours)
-                if args.screenshots:
-                    args.screenshots.mkdir(parents=True, exist_ok=True)
-                    page.screenshot(args.screenshots / f"report_{width}_{colours}.png", whole=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch) / "quantized"
+        quantize(args.binary, args.model, str(folder))
+        report = json.loads((folder / "quant_report.json").read_text())
+        for width in WIDTHS:
+            for colours in COLOURS:
+                with chromium.page("about:blank", width, 860) as page:
+                    scheme = [{"name": "prefers-color-scheme", "value": colours}]
+                    page.call("Emulation.setEmulatedMedia", features=scheme)
+                    page.call("Page.navigate", url=(folder / "quant_report.html").as_uri())
+                    check(page, report, width, colours)
+                    if args.screenshots:
+                        args.screenshots.mkdir(parents=True, exist_ok=True)
+                        page.screenshot(args.screenshots / f"report_{width}_{colours}.png", whole=True)
     print("the report can be read at", " and ".join(map(str, WIDTHS)), "pixels, light and dark")
     return 0
 
