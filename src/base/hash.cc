@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace msmodelslim {
 namespace {
@@ -75,6 +76,7 @@ std::string sha256_of_file(const std::string& path) {
   bool good = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
   std::vector<char> piece(1 << 20);
   while (good) {
+    check_interrupted();
     const ssize_t got = ::read(file.fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_reading(path);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/threads.h"
 #include "checkpoint/safetensors.h"
 
@@ -30,6 +31,10 @@ Json header_hash(const std::string& path) {
 
 // Several files at a time.
 void add_sha256(const std::vector<std::string>& paths, Json& files) {
+  std::uint64_t bytes = 0;
+  for (const std::string& path : paths) bytes += fs::file_size(path);
+  log_info("quant", "SHA-256 of {} files, {:.1f} MB", paths.size(),
+           static_cast<double>(bytes) / 1e6);
   std::vector<std::string> digests(paths.size());
   parallel_for(static_cast<std::int64_t>(paths.size()), [&](std::int64_t i) {
     digests[static_cast<std::size_t>(i)] = sha256_of_file(paths[static_cast<std::size_t>(i)]);
