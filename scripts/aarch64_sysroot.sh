@@ -12,7 +12,7 @@ folder=${1:?usage: scripts/aarch64_sysroot.sh FOLDER}
 packages=(
   libc6-dev libstdc++-12-dev libopenblas-serial-dev
   libboost-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
-  libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
+  libicu-dev libpcre2-dev libspdlog-dev libssl-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
 )
 if [[ -f $folder/packages && $(<"$folder/packages") == "${packages[*]}" ]]; then
   echo "aarch64_sysroot: $folder is ready"

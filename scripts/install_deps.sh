@@ -12,7 +12,7 @@ set -euo pipefail
 packages=(
   ca-certificates ccache cmake g++ git ninja-build pkg-config
   libbenchmark-dev libboost-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
-  libicu-dev libpcre2-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
+  libicu-dev libpcre2-dev libspdlog-dev libssl-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
   python3 python3-pip unzip
 )
 if [[ $(uname -m) == aarch64 ]]; then

@@ -92,6 +92,7 @@ CheckpointReader::CheckpointReader(const std::string& folder) : folder_(folder) 
       throw DataError(fmt::format("{}: missing shard, named in {}", path,
                                   files.index_path.empty() ? folder : files.index_path),
                       "the download is incomplete; fetch this file");
+    weight_files_.push_back(path);
     if (torch) {
       const auto opened = std::make_shared<TorchFile>(path);
       files_.push_back(opened);

@@ -38,6 +38,7 @@ class CheckpointReader {
   explicit CheckpointReader(const std::string& folder);
 
   const std::string& folder() const { return folder_; }
+  const std::vector<std::string>& weight_files() const { return weight_files_; }  // paths
   const std::vector<std::string>& names() const { return names_; }  // sorted by file, then offset
   bool has(const std::string& name) const {
     return (tensors_.count(name) > 0 && hidden_.count(name) == 0) || coded_.count(name) > 0;
@@ -75,6 +76,7 @@ class CheckpointReader {
   void add(const MappedFile& file, const std::string& name, TensorView view);
 
   std::string folder_;
+  std::vector<std::string> weight_files_;
   std::vector<std::shared_ptr<const void>> files_;  // keeps what the views look at
   std::map<std::string, Place> tensors_;
   std::map<std::string, CodedTensor> coded_;

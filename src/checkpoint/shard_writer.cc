@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/hash.h"
 #include "base/output_folder.h"
 #include "checkpoint/safetensors.h"
 
@@ -169,7 +168,7 @@ std::uint64_t ShardWriter::place(const std::string& name, const TensorView& tens
   if (shard_ && limit_bytes_ > 0 && shard_->payload() + size >= limit_bytes_) close_shard();
   if (!shard_) shard_ = std::make_unique<Shard>(next_path());
   shard_of_[name] = shards_.size();
-  written_.push_back({name, tensor.dtype, tensor.shape, hash_bytes(tensor.bytes, size)});
+  written_.push_back({name, tensor.dtype, tensor.shape, hash128_bytes(tensor.bytes, size)});
   total_bytes_ += size;
   return shard_->place(name, tensor);
 }
@@ -199,7 +198,7 @@ Json ShardWriter::state() {
   sync();
   Json tensors = Json::array();
   for (const WrittenTensor& tensor : written_)
-    tensors.push_back({tensor.name, dtype_name(tensor.dtype), tensor.shape, tensor.hash,
+    tensors.push_back({tensor.name, dtype_name(tensor.dtype), tensor.shape, tensor.hash.text(),
                        shard_of_.at(tensor.name)});
   return {{"closed_shards", shards_.size()}, {"tensors", std::move(tensors)}};
 }
@@ -210,7 +209,7 @@ void ShardWriter::resume(const Json& state) {
   std::uint64_t end = 0;
   for (const Json& item : state.at("tensors")) {
     WrittenTensor tensor{item.at(0), dtype_from_name(item.at(1).get<std::string>()).value(),
-                         item.at(2).get<Shape>(), item.at(3)};
+                         item.at(2).get<Shape>(), hash128_from_text(item.at(3).get<std::string>())};
     const std::uint64_t size = TensorView{tensor.dtype, tensor.shape, nullptr}.byte_size();
     const auto shard = item.at(4).get<std::size_t>();
     total_bytes_ += size;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/background_queue.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "tensor/tensor.h"
 
@@ -24,7 +25,7 @@ struct WrittenTensor {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
-  std::uint64_t hash = 0;  // hash_bytes of its bytes as they were handed over
+  Hash128 hash;  // of its bytes as they were handed over
 };
 
 class ShardWriter {

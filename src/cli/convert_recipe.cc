@@ -19,6 +19,7 @@ void check_options(const QuantArgs& args) {
       {"--calib_tokens", args.calib_tokens.has_value()},
       {"--max_memory", args.max_memory.has_value()},
       {"--scratch_dir", !args.scratch_dir.empty()},
+      {"--sha256", args.sha256},
       {"--json", args.json},
       {"--debug", args.debug},
       {"--verify full", args.verify == Verify::kFull},

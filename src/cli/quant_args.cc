@@ -180,6 +180,9 @@ class Parser {
     add("--max_kl", args_.max_kl, "X",
         "exit code 1 when the mean KL to the float model is above X; the folder stays")
         ->check(CLI::Range(0.0, 1e6).description(""));
+    app_.add_flag("--sha256", args_.sha256,
+                  "with the SHA-256 of every weight file read and of every file written in\n"
+                  "quant_report.json");
     app_.add_flag("--dry_run", args_.dry_run,
                   "show what would be done to each tensor, what it needs, and what would stop it;\n"
                   "nothing is written");

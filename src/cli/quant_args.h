@@ -36,6 +36,7 @@ struct QuantArgs {
   std::int64_t expert_min_tokens = 1;
   std::vector<std::string> exclude;  // more patterns of modules that stay float
   Verify verify = Verify::kQuick;
+  bool sha256 = false;           // of the files read and written, in the report
   std::optional<double> max_kl;  // a worse result ends with exit code 1
   bool overwrite = false;
   bool dry_run = false;  // print the plan and what would stop the run; make nothing

@@ -15,6 +15,7 @@
 #include "cli/model_choice.h"
 #include "cli/proof.h"
 #include "cli/quant_report.h"
+#include "cli/run_files.h"
 #include "model/float_model.h"
 #include "pipeline/expert_fallback.h"
 #include "pipeline/read_samples.h"
@@ -111,7 +112,7 @@ void print_summary(const QuantSummary& summary) {
 
 // The exit code.
 int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& summary,
-             const ModelSpec& model) {
+             const ModelSpec& model, Json source) {
   std::optional<double> kl;
   if (summary.proof) {
     report_proof(*summary.proof, model, args.quiet);
@@ -128,7 +129,8 @@ int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& sum
     if (full) facts.float_perplexity = full->float_perplexity;
     advise(facts);
   }
-  write_quant_report(quant_report(job, summary, model, full), summary.folder);
+  const RunFiles files = {std::move(source), written_files(summary.folder, args.sha256)};
+  write_quant_report(quant_report(job, summary, model, full, files), summary.folder);
   if (!kl) return 0;
   if (!args.max_kl || *kl <= *args.max_kl) return 0;
   log_error(kLogger, "mean KL {:.5f} is above --max_kl {}; the folder {} stays for a look", *kl,
@@ -204,10 +206,11 @@ int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
   warn_before_work(args, job, model, checkpoint.total_bytes());
   job.read_back = args.verify != Verify::kNone;
   log_info(kLogger, "===========QUANTIZE MODEL===========");
+  Json files = source_files(checkpoint, args.sha256);
   const QuantSummary summary = quantize_model(job);
   log_info(kLogger, "===========SUCCESS===========");
   if (!args.quiet) print_summary(summary);
-  return conclude(args, job, summary, model);
+  return conclude(args, job, summary, model, std::move(files));
 }
 
 }  // namespace msmodelslim

@@ -1,45 +1,17 @@
 #include "cli/quant_report.h"
 
-#include <fmt/format.h>
-
 #include "base/files.h"
 #include "base/threads.h"
 #include "base/warnings.h"
+#include "cli/report_lists.h"
 #include "report/report_page.h"
 #include "report/run_facts.h"
 
 namespace msmodelslim {
 namespace {
 
-Json linears_json(const QuantSummary& summary) {
-  Json linears = Json::array();
-  for (const LinearNote& note : summary.notes) {
-    Json linear = {
-        {"name", note.name}, {"type", note.type}, {"snr_db", nullptr}, {"cosine", nullptr}};
-    if (note.error) {
-      linear["snr_db"] = note.error->snr_db;
-      linear["cosine"] = note.error->cosine;
-    }
-    linears.push_back(std::move(linear));
-  }
-  return linears;
-}
-
-// Tokens of all experts of all layers that saw data, one layer behind the other.
-Json experts_json(const QuantSummary& summary, const ModelSpec& model) {
-  Json experts = Json::array();
-  std::size_t at = 0;
-  for (const BlockSpec& block : model.blocks) {
-    if (!block.moe || at >= summary.expert_tokens.size()) continue;
-    Json tokens = Json::array();
-    for (std::size_t e = 0; e < block.moe->experts.size() && at < summary.expert_tokens.size(); ++e)
-      tokens.push_back(summary.expert_tokens[at++]);
-    experts.push_back({{"layer", block.moe->name}, {"tokens", std::move(tokens)}});
-  }
-  return experts;
-}
-
-Json proof_json(const QuantSummary& summary, const std::optional<Proof>& full) {
+Json proof_json(const QuantJob& job, const QuantSummary& summary,
+                const std::optional<Proof>& full) {
   if (!full && !summary.proof) return nullptr;
   Json json = Json::object();
   const auto fill = [&](const auto& proof) {
@@ -53,6 +25,7 @@ Json proof_json(const QuantSummary& summary, const std::optional<Proof>& full) {
     json["tokens"] = summary.proof->tokens;
     fill(*summary.proof);
     json["block_errors"] = summary.proof->block_errors;
+    json["worst"] = worst_json(*summary.proof, job);
   }
   if (full) fill(*full);
   return json;
@@ -61,7 +34,8 @@ Json proof_json(const QuantSummary& summary, const std::optional<Proof>& full) {
 }  // namespace
 
 Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelSpec& model,
-                  const std::optional<Proof>& full_proof) {
+                  const std::optional<Proof>& full_proof, const RunFiles& files) {
+  const Json details = summary.details.json();
   Json blocks = Json::array();
   for (const BlockTime& time : summary.timeline)
     blocks.push_back({{"seconds", time.seconds}, {"bytes", time.bytes}});
@@ -72,14 +46,16 @@ Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelS
             {"path", job.model_path},
             {"architecture", model.architecture},
             {"dtype", dtype_name(model.dtype)},
-            {"bytes", summary.bytes_before}}},
+            {"bytes", summary.bytes_before},
+            {"files", files.source}}},
           {"recipe",
            {{"config_id", job.plan.config_id},
             {"text", job.recipe_text.empty() ? job.request : job.recipe_text}}},
           {"output",
            {{"folder", summary.folder},
             {"bytes", summary.bytes_after},
-            {"tensors_xxh3", fmt::format("{:016x}", summary.tensors_hash)}}},
+            {"tensors_xxh3_128", summary.tensors_hash.text()},
+            {"files", files.written}}},
           {"environment",
            {{"cpu", cpu_name()}, {"threads", thread_count()}, {"peak_bytes", summary.peak_bytes}}},
           {"time",
@@ -92,9 +68,12 @@ Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelS
           {"resumed_blocks", summary.resumed_blocks},
           {"quantized", summary.quantized},
           {"linears_total", summary.linears},
-          {"linears", linears_json(summary)},
-          {"experts", experts_json(summary, model)},
-          {"proof", proof_json(summary, full_proof)},
+          {"linears", linears_json(summary.notes)},
+          {"inputs", details.at("inputs")},
+          {"static_inputs", details.at("static_inputs")},
+          {"scales", details.at("scales")},
+          {"experts", experts_json(summary.expert_tokens, model)},
+          {"proof", proof_json(job, summary, full_proof)},
           {"warnings", logged_warnings()}};
 }
 

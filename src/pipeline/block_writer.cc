@@ -75,6 +75,7 @@ class Writer {
     LinearNote note{
         linear.name(), linear_type_name(made == nullptr ? LinearType::kFloat : made->type), {}};
     if (made != nullptr && measure_) note.error = weight_error(linear, *made);
+    if (made != nullptr) summary_.details.add_quantized(*made);
     summary_.notes.push_back(std::move(note));
   }
 

@@ -107,6 +107,7 @@ class TensorRun {
     folder.publish();
     QuantSummary summary;
     summary.notes = std::move(notes_);
+    summary.details = std::move(details_);
     summary.tensors_hash = saver->tensors_hash();
     summary.folder = folder.final_path();
     summary.bytes_before = checkpoint_.total_bytes();
@@ -162,6 +163,7 @@ class TensorRun {
     QuantizedLinear made = LinearQuantizer(config, linear).finish();
     notes_.push_back({linear.name(), linear_type_name(made.type), {}});
     if (job_.read_back) notes_.back().error = weight_error(linear, made);
+    details_.add_quantized(made);
     saver.write(std::move(made));
     ++quantized_;
   }
@@ -179,6 +181,7 @@ class TensorRun {
   std::set<std::string> bias_;        // written with their linears
   std::int64_t quantized_ = 0;
   std::vector<LinearNote> notes_;
+  RunNotes details_;
 };
 
 }  // namespace

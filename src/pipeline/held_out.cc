@@ -52,6 +52,22 @@ class OriginalOp : public LinearOp {
   DType dtype_;
 };
 
+// `sequences`: the predictions of each follow each other, all but that of its first token.
+std::vector<WorstPrediction> worst_predictions(
+    const PredictionScores& scores, const std::vector<std::vector<std::int32_t>>& sequences) {
+  std::vector<WorstPrediction> all;
+  for (std::size_t s = 0; s < sequences.size(); ++s)
+    for (std::size_t position = 1; position < sequences[s].size(); ++position) {
+      const std::size_t i = all.size();
+      all.push_back({static_cast<std::int64_t>(s), static_cast<std::int64_t>(position),
+                     scores.kl[i], std::exp(-scores.reference_nll[i]), std::exp(-scores.nll[i])});
+    }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const WorstPrediction& a, const WorstPrediction& b) { return a.kl > b.kl; });
+  all.resize(std::min(all.size(), HeldOutStreams::kWorst));
+  return all;
+}
+
 }  // namespace
 
 HeldOutStreams::HeldOutStreams(const ModelSpec& model, const CheckpointReader& checkpoint,
@@ -127,6 +143,7 @@ HeldOutProof HeldOutStreams::finish(Head& quantized) {
   proof.kl = mean_error(scores.kl);
   proof.top1_agreement = static_cast<double>(scores.same) / static_cast<double>(scores.kl.size());
   proof.block_errors = errors_;
+  proof.worst = worst_predictions(scores, sequences_);
   return proof;
 }
 

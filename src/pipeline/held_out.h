@@ -18,19 +18,30 @@
 
 namespace msmodelslim {
 
+// A prediction that the quantized model makes quite otherwise.
+struct WorstPrediction {
+  std::int64_t sequence = 0;
+  std::int64_t position = 0;  // of the predicted token in it
+  double kl = 0;
+  double float_probability = 0;  // of the token that came
+  double probability = 0;
+};
+
 struct HeldOutProof {
   std::int64_t sequences = 0;
   std::int64_t tokens = 0;
   double float_perplexity = 0;
   double perplexity = 0;
   MeanError kl;
-  double top1_agreement = 0;         // 0..1
-  std::vector<double> block_errors;  // in the order of the blocks
+  double top1_agreement = 0;           // 0..1
+  std::vector<double> block_errors;    // in the order of the blocks
+  std::vector<WorstPrediction> worst;  // by falling KL, kWorst at most
 };
 
 class HeldOutStreams {
  public:
   static constexpr std::int64_t kLogitRows = 128;  // so many rows of logits are held at once
+  static constexpr std::size_t kWorst = 12;
 
   // Each of `sequences` has two tokens at least. `ends`: its rewrites of the embedding are those
   // of the quantized model. `scratch`: see FloatBuffer.

@@ -12,6 +12,7 @@
 #include "forward/run.h"
 #include "pipeline/debug_info.h"
 #include "pipeline/prior.h"
+#include "pipeline/run_notes.h"
 #include "quantize/kv_cache.h"
 #include "quantize/latent_cache.h"
 #include "quantize/linear_quantizer.h"
@@ -36,6 +37,7 @@ struct BlockState {
   bool attention_quantized = false;              // by fa3_quant
   std::optional<LatentScale> latent_cache;       // what attention reads of latent vectors
   std::vector<ModuleTensor> extras;              // what the entries leave besides linears and norms
+  RunNotes* notes = nullptr;                     // for the report
 };
 
 // What lies before and behind the blocks.

@@ -187,7 +187,8 @@ class Run {
             {"quantized", summary_.quantized},
             {"kv_caches", summary_.kv_caches},
             {"expert_tokens", summary_.expert_tokens},
-            {"notes", notes_json(summary_.notes)}};
+            {"notes", notes_json(summary_.notes)},
+            {"details", summary_.details.json()}};
   }
 
   void resume_or_explain(Journal& journal, Saver& saver) {
@@ -222,6 +223,7 @@ class Run {
     summary_.kv_caches = state.at("kv_caches");
     summary_.expert_tokens = state.at("expert_tokens").get<std::vector<std::int64_t>>();
     summary_.notes = notes_from_json(state.at("notes"));
+    summary_.details = RunNotes::from_json(state.at("details"));
     summary_.resumed_blocks = state.at("next_block");
     log_info("quant", "an earlier run of this command has done {} of {} blocks; going on there",
              summary_.resumed_blocks, model_.blocks.size());
@@ -240,6 +242,7 @@ class Run {
       BlockState state;
       state.block = &block;
       state.index = static_cast<std::int64_t>(i);
+      state.notes = &summary_.details;
       for (std::size_t p = 0; p < processors_.size(); ++p) {
         check_interrupted();
         progress.at(static_cast<std::int64_t>(i), processors_[p]->name());

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "base/glob.h"
+#include "base/hash.h"
 #include "checkpoint/reader.h"
 #include "model/build.h"
 #include "pipeline/held_out.h"
+#include "pipeline/run_notes.h"
 #include "pipeline/weight_error.h"
 #include "recipe/plan.h"
 
@@ -79,8 +81,9 @@ struct QuantSummary {
   std::optional<HeldOutProof> proof;
   std::uint64_t peak_bytes = 0;     // resident, less mapped file pages
   std::vector<LinearNote> notes;    // of every linear inside the blocks, in order of writing
+  RunNotes details;                 // inputs and scales
   std::vector<BlockTime> timeline;  // of the blocks of this run
-  std::uint64_t tensors_hash = 0;   // XXH3 over the hashes of all tensors written
+  Hash128 tensors_hash;             // over those of all tensors written, see Saver
 };
 
 // Checks the plan against the model before any work: patterns that match nothing, fused groups with

@@ -12,6 +12,7 @@ void report_smoothing(const char* processor, const SmoothResult& result, const B
                      "put the smoothing entry before linear_quant in the recipe");
   log_debug("suppress", "{}: {} alpha {:.2f} beta {:.2f}", result.target,
             subgraph_kind_name(result.kind), result.alpha, result.beta);
+  if (state.notes != nullptr) state.notes->add_change(processor, result.target, result.input);
   if (debug != nullptr)
     debug->add(processor,
                {{"target", result.target},

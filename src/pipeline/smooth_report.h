@@ -1,5 +1,5 @@
 #pragma once
-// What a smoothing entry of a recipe did, told to the log and to --debug.
+// What a smoothing entry of a recipe did, told to the log, to the report and to --debug.
 
 #include "pipeline/processor.h"
 #include "suppress/subgraph.h"

@@ -1,6 +1,5 @@
 #include "save/saver.h"
 
-#include "base/hash.h"
 #include "base/interrupt.h"
 
 namespace msmodelslim {
@@ -21,10 +20,10 @@ void Saver::put_unnamed(const std::string& name, const TensorView& view) {
   writer_.add(name, view);
 }
 
-std::uint64_t Saver::tensors_hash() const {
-  std::vector<std::uint64_t> hashes;
-  for (const WrittenTensor& tensor : written()) hashes.push_back(tensor.hash);
-  return hash_bytes(hashes.data(), hashes.size() * sizeof(std::uint64_t));
+Hash128 Saver::tensors_hash() const {
+  std::string texts;
+  for (const WrittenTensor& tensor : written()) texts += tensor.hash.text();
+  return hash128_bytes(texts.data(), texts.size());
 }
 
 Json Saver::state() {

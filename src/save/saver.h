@@ -69,7 +69,7 @@ class Saver {
   const std::vector<WrittenTensor>& written() const { return writer_.written(); }
   std::uint64_t total_bytes() const { return writer_.total_bytes(); }
   double write_wait_seconds() const { return writer_.waited_seconds(); }
-  std::uint64_t tensors_hash() const;  // over the hashes of all tensors, in order
+  Hash128 tensors_hash() const;  // over the texts of the hashes of all tensors, in order
 
  protected:
   virtual void put_linear(QuantizedLinear linear) = 0;

@@ -370,7 +370,7 @@ std::vector<std::string> find_changed_tensors(const CheckpointReader& reader,
     const auto view = reader.find(tensor.name);
     bad[static_cast<std::size_t>(i)] = !view || view->dtype != tensor.dtype ||
                                        view->shape != tensor.shape ||
-                                       hash_bytes(view->bytes, view->byte_size()) != tensor.hash;
+                                       hash128_bytes(view->bytes, view->byte_size()) != tensor.hash;
     if (view) reader.dont_need(tensor.name);
   });
   std::vector<std::string> problems;

@@ -231,8 +231,12 @@ std::vector<SmoothResult> Awq::finish() {
       continue;
     }
     results.push_back(search(graph));
-    rows_->drop(results.back().target);
-    move_scales(graph, results.back().scales, heads_of(model_));
+    SmoothResult& result = results.back();
+    rows_->drop(result.target);
+    const HeadShape heads = heads_of(model_);
+    result.input =
+        input_change(means_->mean(result.target), column_scales(graph, result.scales, heads));
+    move_scales(graph, result.scales, heads);
   }
   means_.reset();
   rows_.reset();

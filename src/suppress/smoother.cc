@@ -129,12 +129,21 @@ std::vector<float> Smoother::scales_of(const Subgraph& graph, const SmoothResult
   return scales;
 }
 
-void Smoother::shift(const Subgraph& graph) const {
-  if (config_.symmetric || graph.norm == nullptr) return;
+std::vector<float> Smoother::shift_of(const Subgraph& graph) const {
+  if (config_.symmetric || graph.norm == nullptr) return {};
   const ChannelTap::Stats& stats = channels_->stats(graph.targets.front()->name());
   std::vector<float> middle(stats.max.size());
   for (std::size_t j = 0; j < middle.size(); ++j) middle[j] = (stats.max[j] + stats.min[j]) / 2;
-  apply_shift(graph, middle);
+  return middle;
+}
+
+InputChange Smoother::input_change_of(const Subgraph& graph, const std::vector<float>& scales,
+                                      const std::vector<float>& shift) const {
+  const std::string& name = graph.targets.front()->name();
+  const std::vector<float> columns = column_scales(graph, scales, heads_of(model_));
+  if (means_) return input_change(means_->mean(name), columns);
+  const ChannelTap::Stats& stats = channels_->stats(name);
+  return input_change(stats.min, stats.max, columns, shift);
 }
 
 std::vector<SmoothResult> Smoother::finish() {
@@ -147,7 +156,9 @@ std::vector<SmoothResult> Smoother::finish() {
     result.kind = graph.kind;
     choose(graph, result);
     result.scales = scales_of(graph, result);
-    shift(graph);
+    const std::vector<float> shift = shift_of(graph);
+    result.input = input_change_of(graph, result.scales, shift);
+    if (!shift.empty()) apply_shift(graph, shift);
     // smooth_quant always leaves a norm with a bias, as its engines expect.
     if (config_.algorithm == SmoothAlgorithm::kSmoothQuant && graph.norm != nullptr &&
         graph.norm->bias.empty())

@@ -69,7 +69,10 @@ class Smoother {
   std::vector<float> activation_of(const Subgraph& graph) const;
   void choose(const Subgraph& graph, SmoothResult& result);
   std::vector<float> scales_of(const Subgraph& graph, const SmoothResult& result) const;
-  void shift(const Subgraph& graph) const;
+  // The middle of every channel where the algorithm moves it to zero; empty where it does not.
+  std::vector<float> shift_of(const Subgraph& graph) const;
+  InputChange input_change_of(const Subgraph& graph, const std::vector<float>& scales,
+                              const std::vector<float>& shift) const;
   SmoothConfig config_;
   const ModelSpec& model_;
   std::vector<Subgraph> graphs_;

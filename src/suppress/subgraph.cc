@@ -90,9 +90,13 @@ bool has_target(const Subgraph& graph, const std::vector<std::string>& names) {
 
 HeadShape heads_of(const ModelSpec& model) { return {model.heads, model.kv_heads, model.head_dim}; }
 
+std::vector<float> column_scales(const Subgraph& graph, const std::vector<float>& scales,
+                                 const HeadShape& heads) {
+  return graph.kind == SubgraphKind::kOv ? repeat_for_query_heads(scales, heads) : scales;
+}
+
 void move_scales(const Subgraph& graph, const std::vector<float>& scales, const HeadShape& heads) {
-  const std::vector<float> columns =
-      graph.kind == SubgraphKind::kOv ? repeat_for_query_heads(scales, heads) : scales;
+  const std::vector<float> columns = column_scales(graph, scales, heads);
   for (Linear* target : graph.targets) scale_columns(*target, columns);
   if (graph.norm != nullptr)
     divide_norm(*graph.norm, scales);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "observe/input_summary.h"
 #include "suppress/smooth_math.h"
 
 namespace msmodelslim {
@@ -33,7 +34,11 @@ bool has_target(const Subgraph& graph, const std::vector<std::string>& names);
 
 HeadShape heads_of(const ModelSpec& model);
 
-// Moves one scale per channel of the source (ov: per value channel) into the targets.
+// One scale per channel of the source (ov: per value channel) as those of the targets' columns.
+std::vector<float> column_scales(const Subgraph& graph, const std::vector<float>& scales,
+                                 const HeadShape& heads);
+
+// Moves the scales of the source's channels into the targets.
 void move_scales(const Subgraph& graph, const std::vector<float>& scales, const HeadShape& heads);
 
 // Throws DataError when a statistic of the graph's input is NaN or infinite.
@@ -46,6 +51,7 @@ struct SmoothResult {
   double alpha = 0;  // awq: the ratio
   double beta = 0;
   std::vector<float> scales;  // of the source's channels
+  InputChange input = {};     // of the targets
 };
 
 }  // namespace msmodelslim

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks of a running server with the programs that its users have: curl, the openai client, a browser.
+# Checks of a running server, and of the page of a run, with the programs that their users have: curl, the openai
+# client, a browser.
 #
 #   tests/interop/all.sh     after scripts/build.sh; ./test.sh --all does both
 #
@@ -44,6 +45,8 @@ check "openai client" "$python" tests/interop/openai_client_check.py "$quantized
 check "quick start's curl" "$python" tests/interop/quickstart_curl_check.py "$quantized" --binary "$binary"
 check "chat page" "$python" tests/interop/chat_page_check.py "$quantized" --float_path "$model" \
   --binary "$binary" --screenshot "$folder/chat_page.png"
+check "report page" "$python" tests/interop/report_page_check.py "$model" --binary "$binary" \
+  --screenshots "$folder"
 check "bad clients" "$python" tests/interop/server_robustness_check.py "$quantized" --binary "$binary"
 check "200 requests" "$python" bench/serve_soak.py "$quantized" --requests 200 --binary "$binary"
 

@@ -13,7 +13,7 @@ and the other way round; the message of raise_exception() must be the same.
 
 To build the tool:
     g++ -std=c++20 -O1 -Isrc tests/tools/render_chat.cc -o render_chat build/src/libmsms_text.a \
-        build/src/libmsms_base.a $(pkg-config --libs icu-uc libpcre2-8 libxxhash fmt spdlog)
+        build/src/libmsms_base.a $(pkg-config --libs icu-uc libpcre2-8 libcrypto libxxhash fmt spdlog)
 """
 import argparse
 import datetime

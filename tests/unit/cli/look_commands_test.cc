@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "cli/diff_attribution.h"
 #include "cli/diff_command.h"
@@ -24,7 +26,7 @@ class LookCommands : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = temp_path("look");
     quant("a", {"--quant_type", "w8a8", "--calib_dataset", "boolq.jsonl", "--calib_samples", "2",
-                "--max_kl", "100"});
+                "--max_kl", "100", "--sha256"});
     quant("b", {"--quant_type", "w8a8", "--calib_dataset", "boolq.jsonl", "--calib_samples", "2",
                 "--exclude", "*.0.mlp.down_proj", "--verify", "none"});
   }
@@ -163,6 +165,57 @@ TEST_F(LookCommands, ReportSaysHowGoodTheResultIs) {
   const Json other = read_json_file(b() + "/quant_report.json");
   EXPECT_TRUE(other["proof"].is_null());
   EXPECT_TRUE(other["linears"][0]["snr_db"].is_null());
+}
+
+TEST_F(LookCommands, ReportShowsInputsScalesAndWorstTokens) {
+  const Json report = read_json_file(a() + "/quant_report.json");
+  ASSERT_FALSE(report["inputs"].empty());
+  for (const Json& input : report["inputs"]) {
+    EXPECT_EQ(input["by"], "iter_smooth");
+    EXPECT_LT(input["before"]["min"].get<double>(), input["before"]["max"].get<double>());
+    EXPECT_NE(input["before"]["channels"], input["after"]["channels"]);
+  }
+  std::vector<std::string> kinds;
+  for (const Json& scales : report["scales"]) {
+    kinds.push_back(scales["kind"]);
+    EXPECT_EQ(scales["others"], 0);
+  }
+  EXPECT_THAT(kinds, testing::IsSupersetOf({"mlp.down_proj", "self_attn.q_proj"}));
+  const Json& worst = report["proof"]["worst"];
+  ASSERT_GT(worst.size(), 2U);
+  EXPECT_GE(worst[0]["kl"].get<double>(), worst[1]["kl"].get<double>());
+  EXPECT_GT(worst[0]["kl"].get<double>(), report["proof"]["kl"].get<double>());
+  EXPECT_TRUE(worst[0]["text"].is_string());
+}
+
+TEST_F(LookCommands, ReportNamesTheFiles) {
+  const Json report = read_json_file(a() + "/quant_report.json");
+  const Json other = read_json_file(b() + "/quant_report.json");
+  EXPECT_EQ(report["output"]["tensors_xxh3_128"].get<std::string>().size(), 32U);
+  EXPECT_NE(report["output"]["tensors_xxh3_128"], other["output"]["tensors_xxh3_128"]);
+  ASSERT_EQ(report["model"]["files"].size(), 1U);
+  const Json& weights = report["model"]["files"][0];
+  const std::string path = golden_dir() + "/models/qwen2/model.safetensors";
+  EXPECT_EQ(weights["name"], "model.safetensors");
+  EXPECT_EQ(weights["bytes"], fs::file_size(path));
+  EXPECT_EQ(weights["sha256"], sha256_of_file(path));
+  const std::string bytes = read_file(path);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  EXPECT_EQ(weights["header_xxh3_128"],
+            hash128_bytes(bytes.data(), static_cast<std::size_t>(8 + header)).text());
+  EXPECT_EQ(weights["header_xxh3_128"], other["model"]["files"][0]["header_xxh3_128"]);
+  EXPECT_TRUE(other["model"]["files"][0]["sha256"].is_null());
+  std::size_t found = 0;
+  for (const auto& item : fs::directory_iterator(a())) {
+    const std::string name = item.path().filename().string();
+    if (!name.starts_with("quant_report")) ++found;
+  }
+  EXPECT_EQ(report["output"]["files"].size(), found);
+  for (const Json& file : report["output"]["files"]) {
+    EXPECT_EQ(file["sha256"], sha256_of_file(a() + "/" + file["name"].get<std::string>()));
+  }
+  for (const Json& file : other["output"]["files"]) EXPECT_TRUE(file["sha256"].is_null());
 }
 
 TEST_F(LookCommands, ReportPageHoldsTheReportAndAsksForNothing) {

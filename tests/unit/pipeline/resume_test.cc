@@ -48,7 +48,7 @@ class Resume : public testing::TestWithParam<const char*> {
     QuantJob whole = job_;
     whole.save_path = root_ + "/whole";
     const auto start = std::chrono::steady_clock::now();
-    quantize_model(whole);
+    whole_ = quantize_model(whole);
     seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   void TearDown() override {
@@ -103,9 +103,17 @@ class Resume : public testing::TestWithParam<const char*> {
     EXPECT_EQ(left, 2U) << "something is left beside q and whole";
   }
 
+  // The report of a run that went on says the same.
+  void expect_notes(const QuantSummary& summary) const {
+    EXPECT_EQ(summary.details.json(), whole_.details.json());
+    EXPECT_EQ(summary.tensors_hash, whole_.tensors_hash);
+    EXPECT_EQ(summary.notes.size(), whole_.notes.size());
+  }
+
   std::string root_;
   QuantJob job_;
   double seconds_ = 0;  // of a whole run
+  QuantSummary whole_;  // its own
 };
 
 INSTANTIATE_TEST_SUITE_P(Recipes, Resume,
@@ -137,7 +145,11 @@ TEST_P(Resume, GoesOnAfterTheDiskWasFull) {
     ASSERT_EQ(outcome, kFull) << i;
     ASSERT_FALSE(fs::exists(root_ + "/q"));
   }
-  if (!fs::exists(root_ + "/q")) gone_on = quantize_model(job_).resumed_blocks > 0;
+  if (!fs::exists(root_ + "/q")) {
+    const QuantSummary summary = quantize_model(job_);
+    gone_on = summary.resumed_blocks > 0;
+    expect_notes(summary);
+  }
   EXPECT_TRUE(gone_on || fs::exists(root_ + "/q"));
   expect_whole();
 }
@@ -159,7 +171,9 @@ TEST_P(ResumeOther, RefusesAnotherCommandsRunUntilRestart) {
     EXPECT_THAT(error.what(), HasSubstr("options differ"));
     EXPECT_THAT(error.remedy(), HasSubstr("--restart"));
   }
-  EXPECT_GT(quantize_model(job_).resumed_blocks, 0);
+  const QuantSummary summary = quantize_model(job_);
+  EXPECT_GT(summary.resumed_blocks, 0);
+  expect_notes(summary);
   expect_whole();
   fs::remove_all(root_ + "/q");
   other.restart = true;

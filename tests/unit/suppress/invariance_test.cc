@@ -116,6 +116,26 @@ void round_rows(float* values, std::int64_t rows, std::int64_t width) {
 const std::set<SubgraphKind> kAll = {SubgraphKind::kUpDown, SubgraphKind::kOv,
                                      SubgraphKind::kLinearLinear, SubgraphKind::kNormLinear};
 
+void expect_near(const InputSummary& told, const InputSummary& seen) {
+  ASSERT_EQ(told.range.has_value(), seen.range.has_value());
+  const float largest = seen.channels.back();
+  EXPECT_GT(largest, 0);
+  for (std::size_t i = 0; i < seen.channels.size(); ++i)
+    EXPECT_NEAR(told.channels[i], seen.channels[i], 1e-4 * largest);
+  if (!seen.range) return;
+  EXPECT_NEAR(told.range->min, seen.range->min, 1e-4 * largest);
+  EXPECT_NEAR(told.range->max, seen.range->max, 1e-4 * largest);
+}
+
+// What is told about the input behind smoothing, without a pass, is what a pass shows.
+void expect_seen(const SmoothResult& result, const ChannelTap& channels, const MeanTap& means) {
+  const ChannelTap::Stats& stats = channels.stats(result.target);
+  const std::vector<float> ones(stats.min.size(), 1.0F);
+  const InputChange seen = result.input.means ? input_change(means.mean(result.target), ones)
+                                              : input_change(stats.min, stats.max, ones, {});
+  expect_near(result.input.after, seen.before);
+}
+
 template <typename Algorithm>
 void expect_unchanged(const Shape& shape, const ModelSpec& model,
                       const CheckpointReader& checkpoint, Algorithm& algorithm,
@@ -145,8 +165,13 @@ void expect_unchanged(const Shape& shape, const ModelSpec& model,
     for (float scale : result.scales) moved = moved || std::fabs(scale - 1) > 1e-3F;
   EXPECT_TRUE(moved);
   EXPECT_TRUE(block.q.changed());
+  std::vector<std::string> targets;
+  for (const SmoothResult& result : results) targets.push_back(result.target);
+  ChannelTap channels(targets);
+  MeanTap means(targets);
   PackedStates after = input;
-  run_block_on(model, block, after, true, rope, op, {}, workspace);
+  run_block_on(model, block, after, true, rope, op, {&channels, &means}, workspace);
+  for (const SmoothResult& result : results) expect_seen(result, channels, means);
   double largest = 0;
   double worst = 0;
   for (std::size_t i = 0; i < after.values.size(); ++i) {
