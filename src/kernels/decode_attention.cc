@@ -49,6 +49,25 @@ HWY_INLINE void SumsOf(hn::Vec<F> a0, hn::Vec<F> a1, hn::Vec<F> a2, hn::Vec<F> a
 
 #else
 
+// sums[i] of lanes i, i + 4, i + 8 ...
+template <class D>
+HWY_INLINE void AddQuarters(D d, hn::Vec<D> v, float* sums) {
+#if HWY_HAVE_SCALABLE
+  HWY_ALIGN float parts[hn::MaxLanes(d)];
+  hn::Store(v, d, parts);
+  for (int r = 0; r < 4; ++r) sums[r] = parts[r];
+  for (std::size_t block = 4; block < hn::Lanes(d); block += 4)
+    for (std::size_t r = 0; r < 4; ++r) sums[r] += parts[block + r];
+#else
+  if constexpr (hn::MaxLanes(d) > 4) {
+    const hn::Half<D> half;
+    AddQuarters(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)), sums);
+  } else {
+    hn::StoreU(v, d, sums);
+  }
+#endif
+}
+
 // The sums of the lanes of four vectors.
 HWY_INLINE void SumsOf(hn::Vec<F> a0, hn::Vec<F> a1, hn::Vec<F> a2, hn::Vec<F> a3, float* sums) {
   const F d;
@@ -57,11 +76,7 @@ HWY_INLINE void SumsOf(hn::Vec<F> a0, hn::Vec<F> a1, hn::Vec<F> a2, hn::Vec<F> a
   const auto a23 = hn::Add(hn::InterleaveLower(d, a2, a3), hn::InterleaveUpper(d, a2, a3));
   const auto low = hn::InterleaveLower(pairs, hn::BitCast(pairs, a01), hn::BitCast(pairs, a23));
   const auto high = hn::InterleaveUpper(pairs, hn::BitCast(pairs, a01), hn::BitCast(pairs, a23));
-  HWY_ALIGN float parts[hn::MaxLanes(d)];
-  hn::Store(hn::Add(hn::BitCast(d, low), hn::BitCast(d, high)), d, parts);
-  for (int r = 0; r < 4; ++r) sums[r] = parts[r];
-  for (std::size_t block = 4; block < hn::Lanes(d); block += 4)
-    for (std::size_t r = 0; r < 4; ++r) sums[r] += parts[block + r];
+  AddQuarters(d, hn::Add(hn::BitCast(d, low), hn::BitCast(d, high)), sums);
 }
 
 #endif

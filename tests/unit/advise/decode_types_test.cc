@@ -11,14 +11,16 @@
 namespace msmodelslim {
 namespace {
 
-class DecodeTypes : public testing::TestWithParam<const char*> {
+class DecodeTypes : public testing::Test {
  protected:
   void SetUp() override { fs::remove_all(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
   const std::string folder_ = temp_path("decode_types");
 };
 
-TEST_P(DecodeTypes, TokenByTokenAndAtOnce) {
+class DecodeRecipes : public DecodeTypes, public testing::WithParamInterface<const char*> {};
+
+TEST_P(DecodeRecipes, TokenByTokenAndAtOnce) {
   QuantJob job = small_job(kRecipe, {20});
   job.plan = make_plan(
       read_recipe(std::string(MSMODELSLIM_SOURCE_DIR) + "/bench/recipes/" + GetParam() + ".yaml"));
@@ -46,10 +48,63 @@ TEST_P(DecodeTypes, TokenByTokenAndAtOnce) {
   EXPECT_LT(std::sqrt(error / size), 2e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Recipes, DecodeTypes,
+INSTANTIATE_TEST_SUITE_P(Recipes, DecodeRecipes,
                          testing::Values("fp8", "mxfp8", "mxfp4", "w4a8-mx", "w4a16-minmax",
                                          "w8a16", "w4a8-minmax", "w8a8-dynamic",
                                          "w8a8-dynamic-c8"));
+
+std::vector<float> last_logits(const std::string& folder, const std::vector<std::int32_t>& ids) {
+  ModelRunner runner(folder);
+  SequenceCache cache = runner.new_cache();
+  const SequenceStep step{&cache, ids};
+  const float* logits = runner.run({&step, 1});
+  return {logits, logits + runner.spec().vocab};
+}
+
+// [out / 2, in], even rows in the low halves of the bytes -> [out, in]
+Tensor one_code_a_byte(const TensorView& packed) {
+  const std::int64_t in = packed.shape[1];
+  Tensor codes(DType::kI8, {2 * packed.shape[0], in});
+  for (std::int64_t i = 0; i < packed.count(); ++i) {
+    const int byte = packed.as<std::int8_t>()[i];
+    const int low = ((byte & 15) ^ 8) - 8;
+    const std::int64_t at = i / in * 2 * in + i % in;
+    codes.as<std::int8_t>()[at] = static_cast<std::int8_t>(low);
+    codes.as<std::int8_t>()[at + in] = static_cast<std::int8_t>((byte - low) / 16);
+  }
+  return codes;
+}
+
+// As MindIE's folders of V0 have them.
+TEST_F(DecodeTypes, W4A8WithOneCodeAByteIsTheSame) {
+  QuantJob job = small_job(kRecipe, {20});
+  job.plan = make_plan(
+      read_recipe(std::string(MSMODELSLIM_SOURCE_DIR) + "/bench/recipes/w4a8-minmax.yaml"));
+  job.save_path = folder_;
+  quantize_model(job);
+  const std::vector<float> want = last_logits(folder_, job.samples[0]);
+  const std::string file = folder_ + "/quant_model_weights.safetensors";
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  int unpacked = 0;
+  {
+    const CheckpointReader packed(folder_);
+    for (const std::string& name : packed.names()) {
+      const TensorView view = packed.at(name);
+      const bool codes = view.dtype == DType::kI8 && name.ends_with(".weight");
+      unpacked += codes ? 1 : 0;
+      tensors.emplace_back(name, codes ? one_code_a_byte(view) : Tensor::copy_of(view));
+    }
+  }
+  EXPECT_GT(unpacked, 0);
+  std::vector<NamedTensor> views;
+  for (const auto& [name, tensor] : tensors) views.push_back({name, tensor.view()});
+  for (const auto& entry : fs::directory_iterator(folder_))
+    if (entry.path().extension() == ".safetensors" ||
+        entry.path().string().ends_with(".index.json"))
+      fs::remove(entry.path());
+  write_safetensors(file, views);
+  EXPECT_EQ(last_logits(folder_, job.samples[0]), want);
+}
 
 TEST(Int8Cache, TakesOneByteAValue) {
   const std::string folder = temp_path("int8_cache");
