@@ -17,6 +17,7 @@ struct Subgraph {
   std::vector<Linear*> targets;  // share one input
   // Latent attention's ov: of each head's rows of `from` so many in front are keys and stay.
   std::int64_t key_rows = 0;
+  std::int64_t query_heads = 0;  // of the block
 };
 
 // In the order in which they are handled: up-down, ov, linear-linear, norm-linear. No block has two
@@ -31,7 +32,7 @@ bool rotated_between(const Subgraph& graph);
 // True when one of the targets is named.
 bool has_target(const Subgraph& graph, const std::vector<std::string>& names);
 
-HeadShape heads_of(const ModelSpec& model);
+HeadShape heads_of(const ModelSpec& model, const Subgraph& graph);
 
 // Moves one scale per channel of the source (ov: per value channel) into the targets.
 void move_scales(const Subgraph& graph, const std::vector<float>& scales, const HeadShape& heads);
