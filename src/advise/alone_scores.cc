@@ -46,7 +46,9 @@ std::vector<LayerScore> score_layers_alone(const LayerOptions& options, Loss los
       if (options.probe.filter.selects(linear->name)) part.candidate.linears.insert(linear->name);
     if (!part.candidate.linears.empty()) parts.push_back(std::move(part));
   }
-  return score(walk, options, parts, loss);
+  std::vector<LayerScore> scores = score(walk, options, parts, loss);
+  join_names(&scores);
+  return scores;
 }
 
 std::vector<LayerScore> score_linears_alone(const LayerOptions& options,

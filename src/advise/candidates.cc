@@ -62,6 +62,7 @@ class PortionRun {
     Block block(model_.blocks[index], walk_.checkpoint());
     walk_.prepare(block, index);
     std::vector<float> made;
+    std::vector<ChosenTokens> chosen;
     for (; begun_ < count_ && candidates_[begun_].block == index; ++begun_) {
       const Candidate& candidate = candidates_[begun_];
       ProbeOp op(
@@ -71,11 +72,13 @@ class PortionRun {
       PackedStates own = float_states();
       walk_.run(block, op, own);
       made.insert(made.end(), own.values.begin(), own.values.end());
+      chosen.insert(chosen.end(), own.chosen.begin(), own.chosen.end());
     }
     FloatLinearOp op(model_.dtype);
     walk_.run(block, op, states_);
     walk_.end_block(block);
     states_.values.append(made.data(), made.size());
+    states_.chosen.insert(states_.chosen.end(), chosen.begin(), chosen.end());
     for (; states_.rows < rows_ * static_cast<std::int64_t>(begun_ + 1); states_.rows += rows_)
       for (Sequence sequence : sequences_) {
         sequence.begin += states_.rows;
@@ -84,7 +87,7 @@ class PortionRun {
   }
 
   double mse(std::size_t candidate) const {
-    return mean_squared_error(sequences_, model_.hidden, states_.values.data(),
+    return mean_squared_error(sequences_, model_.stream, states_.values.data(),
                               values_of(candidate + 1));
   }
 
@@ -97,9 +100,9 @@ class PortionRun {
       for (std::int64_t at = 0; at + 1 < sequences_[s].rows; at += most) {
         const std::int64_t rows = std::min(most, sequences_[s].rows - 1 - at);
         const std::int64_t begin = sequences_[s].begin + at;
-        log_probabilities(head, values_of(0) + begin * model_.hidden, rows, float_logits);
+        log_probabilities(head, values_of(0) + begin * model_.stream, rows, float_logits);
         for (std::size_t c = 0; c < count_; ++c) {
-          log_probabilities(head, values_of(c + 1) + begin * model_.hidden, rows, logits);
+          log_probabilities(head, values_of(c + 1) + begin * model_.stream, rows, logits);
           scores[c].add(logits.data(), float_logits.data(), samples_[s].data() + at + 1, rows,
                         model_.vocab);
         }
@@ -108,13 +111,14 @@ class PortionRun {
 
  private:
   PackedStates float_states() const {
-    PackedStates states{sequences_, rows_, states_.width, {}};
+    PackedStates states{sequences_, rows_, states_.width, {}, states_.chosen};
+    if (!states.chosen.empty()) states.chosen.resize(sequences_.size());
     states.values.append(states_.values.data(), static_cast<std::size_t>(rows_ * states_.width));
     return states;
   }
 
   const float* values_of(std::size_t place) const {
-    return states_.values.data() + static_cast<std::int64_t>(place) * rows_ * model_.hidden;
+    return states_.values.data() + static_cast<std::int64_t>(place) * rows_ * model_.stream;
   }
 
   void log_probabilities(Head& head, const float* hidden, std::int64_t rows,
@@ -149,7 +153,7 @@ std::vector<CandidateLoss> measure_candidates(ModelWalk& walk, const Samples& sa
                                               const std::vector<Candidate>& candidates,
                                               bool with_kl, bool quiet) {
   const ModelSpec& model = walk.model();
-  const std::vector<Portion> portions = portions_of(samples, candidates.size(), model.hidden);
+  const std::vector<Portion> portions = portions_of(samples, candidates.size(), model.stream);
   const std::size_t blocks = model.decoders();
   std::vector<CandidateLoss> losses(candidates.size());
   std::vector<std::vector<double>> kl(candidates.size());

@@ -61,6 +61,7 @@ std::vector<LayerScore> score_layers_by_output(const LayerOptions& options) {
     throw UsageError(fmt::format("no linear of the model matches {}",
                                  python_list(options.probe.filter.include())),
                      fmt::format("names look like {}", model.blocks[0].linears()[0]->name));
+  join_names(&scores);
   return scores;
 }
 

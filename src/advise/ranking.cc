@@ -3,8 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace msmodelslim {
+
+void join_names(std::vector<LayerScore>* scores) {
+  std::vector<LayerScore> joined;
+  for (LayerScore& score : *scores) {
+    if (joined.empty() || joined.back().name != score.name) {
+      joined.push_back(std::move(score));
+      continue;
+    }
+    joined.back().score += score.score;
+    joined.back().error = std::hypot(joined.back().error, score.error);
+  }
+  *scores = std::move(joined);
+}
 
 void sort_scores(std::vector<LayerScore>* scores) {
   std::stable_sort(scores->begin(), scores->end(),

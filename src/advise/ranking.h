@@ -15,6 +15,9 @@ struct LayerScore {
   double error = 0;  // standard error, where there is one
 };
 
+// Neighbours of one name, the two blocks of a layer, become their sum.
+void join_names(std::vector<LayerScore>* scores);
+
 // By falling score; equal ones keep their order.
 void sort_scores(std::vector<LayerScore>* scores);
 

@@ -14,6 +14,8 @@ constexpr std::int64_t kMostExperts = 1 << 16;
 
 bool is_gpt_oss(const std::string& model_type) { return model_type == "gpt_oss"; }
 bool is_qwen3_vl(const std::string& model_type) { return model_type.rfind("qwen3_vl_moe", 0) == 0; }
+bool is_step(const std::string& model_type) { return model_type == "step3p5"; }
+constexpr const char* kStepParts[] = {"gate_proj", "up_proj", "down_proj"};
 bool is_qwen3_5(const std::string& model_type) { return model_type.rfind("qwen3_5_moe", 0) == 0; }
 
 // Rows first, first + step, ... of a matrix are one projection.
@@ -35,6 +37,9 @@ class FusedFinder {
         found_(found) {}
 
   void add(const std::string& name) {
+    for (const char* part : kStepParts)
+      if (const std::string suffix = fmt::format(".moe.{}.weight", part); name.ends_with(suffix))
+        add_stack(name.substr(0, name.size() - suffix.size()) + ".moe.experts.", name, part);
     for (const bool both : {true, false}) {
       const std::string suffix = both ? ".experts.gate_up_proj" : ".experts.down_proj";
       const auto ends = [&](const char* more) { return name.ends_with(suffix + more); };
@@ -122,6 +127,17 @@ class FusedFinder {
       }
   }
 
+  void add_stack(const std::string& owner, const std::string& name, const char* part) {
+    const TensorView view = experts(name, 3);
+    if (view.dtype == DType::kF8E4M3) return;
+    if (!is_float(view.dtype))
+      fail(name, fmt::format("is {}, expected F16, BF16 or F32", dtype_name(view.dtype)));
+    const Shape shape = {view.shape[1], view.shape[2]};
+    for (std::int64_t e = 0; e < view.shape[0]; ++e)
+      put(owner, e, {part, 0, 1, shape[0]}, ".weight", slice(view, e * shape[0] * shape[1], shape),
+          {name}, e + 1 == view.shape[0]);
+  }
+
   void add_bias(const std::string& owner, const std::string& name, bool both) {
     const TensorView view = experts(name, 2);
     const std::int64_t rows = view.shape[1];
@@ -179,11 +195,20 @@ class FusedFinder {
 }  // namespace
 
 bool is_fused_expert(const std::string& name, const std::string& model_type) {
+  if (is_step(model_type))
+    return std::any_of(std::begin(kStepParts), std::end(kStepParts), [&](const char* part) {
+      return name.ends_with(fmt::format(".moe.{}.weight", part));
+    });
   if (!is_gpt_oss(model_type) && !is_qwen3_vl(model_type) && !is_qwen3_5(model_type)) return false;
   for (const char* projection : {".experts.gate_up_proj", ".experts.down_proj"})
     for (const char* more : {"", "_bias", "_blocks"})
       if (name.ends_with(std::string(projection) + more)) return true;
   return false;
+}
+
+std::string stacked_expert(const std::string& linear, std::int64_t expert) {
+  const std::size_t dot = linear.rfind('.');
+  return fmt::format("{}.experts.{}{}.weight", linear.substr(0, dot), expert, linear.substr(dot));
 }
 
 void find_fused_experts(const CheckpointReader& reader, const std::string& model_type,

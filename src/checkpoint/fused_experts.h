@@ -13,6 +13,10 @@
 //   GPT-OSS, mxfp4 X_blocks U8 [E, rows, columns / 32, 16], X_scales U8 [E, rows, columns / 32];
 //                  rows are outputs, of gate_up_proj gate, up, gate ...
 
+//   Step-3.5       X.moe.{gate,up,down}_proj.weight [E, out, in]
+//                  ->   X.moe.experts.E.{gate,up,down}_proj.weight
+
+#include <cstdint>
 #include <string>
 
 #include "checkpoint/reader.h"
@@ -23,9 +27,12 @@ namespace msmodelslim {
 // the text model.
 bool is_fused_expert(const std::string& name, const std::string& model_type);
 
-// Adds the linears to `found`. `hidden`: of the text model, 0 when it is not known; it tells the
-// two orders of rows and columns apart, else the family does, and families that are not named above
-// need it. Throws DataError for shapes that do not fit.
+// "X.moe.up_proj" of Step-3.5, expert 3 -> "X.moe.experts.3.up_proj.weight".
+std::string stacked_expert(const std::string& linear, std::int64_t expert);
+
+// Adds the linears to `found`; those of Step-3.5 in FP8 are not among them. `hidden`: of the text
+// model, 0 when it is not known; it tells the two orders of rows and columns apart, else the family
+// does, and families that are not named above need it. Throws DataError for shapes that do not fit.
 void find_fused_experts(const CheckpointReader& reader, const std::string& model_type,
                         std::int64_t hidden, CodedTensors& found);
 

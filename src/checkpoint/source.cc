@@ -156,6 +156,10 @@ class Finder {
     if (scale.empty())
       fail(name, fmt::format("is {}, but there is no {}.weight_scale_inv or weight_scale",
                              dtype_name(view.dtype), linear));
+    if (view.shape.size() == 3 && !bytes && is_fused_expert(name, model_type_)) {
+      add_stack(linear, name, scale);
+      return;
+    }
     if (view.shape.size() != 2 || view.count() == 0) fail(name, "is no matrix");
     CodedWeight weight;
     weight.data = view;
@@ -171,6 +175,35 @@ class Finder {
       if (view.dtype == DType::kU8) fail(name, "is U8 without scales that are exponents");
     }
     finish(linear, name, scale, std::move(weight));
+  }
+
+  // E4M3 of all experts of a projection [experts, rows, columns], with scales for each.
+  void add_stack(const std::string& linear, const std::string& name, const std::string& scale) {
+    const TensorView view = reader_.at(name);
+    const TensorView scales = reader_.at(scale);
+    if (view.count() == 0 || scales.shape.size() != 3 || scales.shape[0] != view.shape[0] ||
+        !is_float(scales.dtype))
+      fail(scale, fmt::format("is {} {}, which does not fit {}", dtype_name(scales.dtype),
+                              shape_text(scales.shape), shape_text(view.shape)));
+    const auto matrix = [](const TensorView& all, std::int64_t e) {
+      TensorView one{all.dtype, {all.shape[1], all.shape[2]}, all.bytes};
+      one.bytes += static_cast<std::size_t>(e * one.count()) * dtype_size(all.dtype);
+      return one;
+    };
+    for (std::int64_t e = 0; e < view.shape[0]; ++e) {
+      CodedWeight weight;
+      weight.data = matrix(view, e);
+      weight.scale = matrix(scales, e);
+      weight.rows = view.shape[1];
+      weight.columns = view.shape[2];
+      weight.dtype = dtype_;
+      set_blocks(scale, weight);
+      CodedTensor tensor;
+      tensor.parts = {name, scale};
+      tensor.drops = e + 1 == view.shape[0];
+      tensor.source = WeightSource(std::move(weight), {view.shape[1], view.shape[2]});
+      found_.tensors[stacked_expert(linear, e)] = std::move(tensor);
+    }
   }
 
   void add_packed(const std::string& linear) {

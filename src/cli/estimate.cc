@@ -34,7 +34,7 @@ double weights_per_token(const ModelSpec& model) {
     double experts = 0;
     for (const MlpSpec& expert : block.moe->experts) experts += size(expert.linears());
     const double share =
-        static_cast<double>(block.moe->per_token) / static_cast<double>(block.moe->experts.size());
+        static_cast<double>(block.moe->per_token) / static_cast<double>(block.moe->choices());
     weights -= experts * (1 - share);
   }
   return weights;

@@ -16,6 +16,7 @@ const std::map<std::string, std::string>& config_types() {
                                                            {"qwen3_5_moe", "qwen3_5_moe_text"},
                                                            {"deepseek_v3_2", "deepseek_v32"},
                                                            {"glm_5", "glm_moe_dsa"},
+                                                           {"step_3_5_flash", "step3p5"},
                                                            {"qwen3_vl_moe", "qwen3_moe"},
                                                            {"qwen1_5", "qwen2"},
                                                            {"qwen2", "qwen2"},

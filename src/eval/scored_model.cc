@@ -55,7 +55,7 @@ void ScoredModel::log_probabilities(std::int64_t begin, std::int64_t rows,
                                     std::vector<float>& out) {
   const std::int64_t vocab = spec().vocab;
   out.resize(static_cast<std::size_t>(rows * vocab));
-  model_.logits(states_.values.data() + begin * spec().hidden, rows, out.data());
+  model_.logits(states_.values.data() + begin * spec().stream, rows, out.data());
   parallel_for(rows, [&](std::int64_t r) { log_softmax(out.data() + r * vocab, vocab); });
 }
 

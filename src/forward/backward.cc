@@ -134,12 +134,13 @@ class Backward {
     weight(block_.v, trace_.normed, dv);
   }
 
-  // body(begin, rows, position) for pieces of every sample.
+  // body(begin, rows, position, rope) for pieces of every sample.
   template <typename Body>
   void for_each_piece(const Body& body) const {
     for (const Sequence& s : context_.sequences)
       parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-        body(s.begin + begin, end - begin, s.position + begin);
+        body(s.begin + begin, end - begin, s.position + begin,
+             context_.rope->of_length(s.reached()));
       });
   }
 
@@ -147,9 +148,9 @@ class Backward {
   const float* turned(const std::vector<float>& raw, const Norm* norm, std::int64_t heads,
                       std::vector<float>& buffer) const {
     const std::int64_t width = heads * model_.head_dim;
-    const RopeTable& rope = *context_.rope;
     float* out = sized(buffer, rows_ * width);
-    for_each_piece([&](std::int64_t row, std::int64_t rows, std::int64_t position) {
+    for_each_piece([&](std::int64_t row, std::int64_t rows, std::int64_t position,
+                       const RopeTable& rope) {
       const float* from = raw.data() + row * width;
       float* to = out + row * width;
       if (norm == nullptr)
@@ -166,8 +167,8 @@ class Backward {
   void turn_back(const std::vector<float>& raw, const Norm* norm, std::int64_t heads,
                  float* d) const {
     const std::int64_t width = heads * model_.head_dim;
-    const RopeTable& rope = *context_.rope;
-    for_each_piece([&](std::int64_t row, std::int64_t rows, std::int64_t position) {
+    for_each_piece([&](std::int64_t row, std::int64_t rows, std::int64_t position,
+                       const RopeTable& rope) {
       float* at = d + row * width;
       rotate_half_grad(at, rows, heads, model_.head_dim, rope.half(), rope.cos(), rope.sin(),
                        position);

@@ -177,6 +177,7 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     k = Linear(block_spec.k, checkpoint);
     v = Linear(block_spec.v, checkpoint);
   }
+  if (block_spec.head_gate) head_gate = std::make_unique<Linear>(*block_spec.head_gate, checkpoint);
   if (!block_spec.sinks.empty()) sinks = read_vector(checkpoint, block_spec.sinks);
   if (block_spec.mtp) mtp = std::make_unique<Mtp>(*block_spec.mtp, checkpoint);
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
@@ -186,16 +187,14 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
   };
   out_norm(block_spec.attention_out_norm, attention_out_norm);
   out_norm(block_spec.mlp_out_norm, mlp_out_norm);
-  if (block_spec.moe) {
-    moe = std::make_unique<Moe>(*block_spec.moe, checkpoint);
-    return;
-  }
+  if (block_spec.moe) moe = std::make_unique<Moe>(*block_spec.moe, checkpoint);
+  if (!block_spec.is_dense()) return;
   down = Linear(block_spec.down, checkpoint);
   if (block_spec.gate_up) {
     gate_up = std::make_unique<Linear>(*block_spec.gate_up, checkpoint);
     return;
   }
-  if (block_spec.is_gated()) gate = Linear(block_spec.gate, checkpoint);
+  if (!block_spec.gate.name.empty()) gate = Linear(block_spec.gate, checkpoint);
   up = Linear(block_spec.up, checkpoint);
 }
 
@@ -211,19 +210,22 @@ std::vector<Linear*> Block::attention_inputs() {
 std::vector<Linear*> Block::attention_linears() {
   std::vector<Linear*> all = attention_inputs();
   all.push_back(&o);
+  if (head_gate) all.push_back(head_gate.get());
   return all;
 }
 
 std::vector<Linear*> Block::mlp_inputs() {
+  if (!spec->is_dense()) return {};
   if (gate_up) return {gate_up.get()};
   if (!spec->is_gated()) return {&up};
   return {&gate, &up};
 }
 
 std::vector<Linear*> Block::mlp_linears() {
-  if (moe) return moe->linears();
-  std::vector<Linear*> all = mlp_inputs();
-  all.push_back(&down);
+  std::vector<Linear*> all;
+  if (moe) all = moe->linears();
+  for (Linear* linear : mlp_inputs()) all.push_back(linear);
+  if (spec->is_dense()) all.push_back(&down);
   return all;
 }
 

@@ -74,7 +74,7 @@ struct Moe {
   Moe(const MoeSpec& moe_spec, const CheckpointReader& checkpoint);
   const MoeSpec* spec;
   Linear router;
-  std::vector<float> correction_bias;  // [experts] or empty
+  std::vector<float> correction_bias;  // [choices] or empty
   TensorView bias_source;              // the checkpoint's
   std::vector<Mlp> experts;
   std::unique_ptr<Mlp> shared;
@@ -136,7 +136,8 @@ struct Block {
   std::unique_ptr<Linear> qkv;
   std::vector<float> sinks;  // [heads] or empty
   Linear o;
-  Linear gate, up, down;  // unused where there are experts
+  std::unique_ptr<Linear> head_gate;
+  Linear gate, up, down;  // unused where experts are in their place
   std::unique_ptr<Linear> gate_up;
   std::unique_ptr<Moe> moe;
   std::unique_ptr<Mla> mla;
@@ -145,8 +146,8 @@ struct Block {
 
   std::vector<Linear*> attention_inputs();  // those that read what input_norm gives; MLA: all
   std::vector<Linear*> attention_linears();
-  std::vector<Linear*> mlp_inputs();  // of a block without experts
-  std::vector<Linear*> mlp_linears();
+  std::vector<Linear*> mlp_inputs();   // of the dense MLP
+  std::vector<Linear*> mlp_linears();  // experts', then the dense MLP's
   std::vector<Linear*> linears();
 };
 

@@ -49,10 +49,12 @@ RopeTable::RopeTable(const RopeSpec& rope, std::int64_t length)
       sin_(static_cast<std::size_t>(half_ * length)) {
   if (rope.local_theta) {
     RopeSpec local;
-    local.dim = rope.dim;
+    local.dim = rope.dim_of(true);
     local.theta = *rope.local_theta;
     local_ = std::make_shared<const RopeTable>(local, length);
   }
+  if (rope.kind == RopeKind::kLongRope && length > rope.original_max_position)
+    short_ = std::make_shared<const RopeTable>(rope, rope.original_max_position);
   const RopeFrequencies frequencies = rope_frequencies(rope, length);
   for (std::int64_t p = 0; p < length; ++p) {
     for (std::int64_t i = 0; i < half_; ++i) {

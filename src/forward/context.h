@@ -2,6 +2,7 @@
 // What a run of the decoder block needs besides weights: which rows belong together, how a linear
 // is computed, and who looks on.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -21,7 +22,13 @@ struct Sequence {
   std::int64_t begin = 0;
   std::int64_t rows = 0;
   std::int64_t position = 0;
+  std::int64_t length = 0;  // that it is known to reach; 0: position + rows
+
+  std::int64_t reached() const { return std::max(length, position + rows); }
 };
+
+// Which tokens the rows of a sequence look at, [rows, position + rows]; empty: all that they see.
+using ChosenTokens = std::vector<bool>;
 
 // Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in
 // order; an expert's linears only see the rows that go to it, and no call when there are none.
@@ -116,6 +123,10 @@ class RopeTable {
   const float* sin() const { return sin_.data(); }
   // That of layers with a window, which may have frequencies of their own.
   const RopeTable& local() const { return local_ ? *local_ : *this; }
+  // That of sequences of so many tokens; longrope has two.
+  const RopeTable& of_length(std::int64_t tokens) const {
+    return short_ && tokens <= short_->length() ? *short_ : *this;
+  }
 
  private:
   std::int64_t half_;
@@ -123,6 +134,7 @@ class RopeTable {
   std::vector<float> cos_;
   std::vector<float> sin_;
   std::shared_ptr<const RopeTable> local_;
+  std::shared_ptr<const RopeTable> short_;
 };
 
 // A pass for observers only: of a layer's experts just these run, and on more rows than those that
@@ -140,6 +152,9 @@ struct Context {
   KvOp* kv_op = nullptr;  // null: the cache keeps them as they are
   const ExpertCompletion* completion = nullptr;
   KvCache* cache = nullptr;  // null: every sequence begins with its first row
+  // By sequence; blocks with an indexer write it, those that share a choice read it. Null: nobody
+  // shares, or there is no choice to share.
+  ChosenTokens* chosen = nullptr;
   std::vector<Tap*> taps;
 };
 

@@ -13,13 +13,14 @@
 namespace msmodelslim {
 
 void IndexerRun::rotate(float* x, std::int64_t heads) {
-  const RopeTable& rope = *context_.rope;
   const auto turn = spec_.rope_pairs ? rotate_pairs : rotate_half;
-  for (const Sequence& s : context_.sequences)
+  for (const Sequence& s : context_.sequences) {
+    const RopeTable& rope = context_.rope->of_length(s.reached());
     parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
       turn(x + (s.begin + begin) * heads * spec_.dim, end - begin, heads, spec_.dim, rope.half(),
            rope.cos(), rope.sin(), s.position + begin);
     });
+  }
 }
 
 void IndexerRun::project(const float* normed, const float* latent, std::int64_t rows) {

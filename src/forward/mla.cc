@@ -40,11 +40,10 @@ class LatentAttention {
       return;
     }
     expand(joined, rows_, true);
-    for (const Sequence& s : context_.sequences) {
-      if (indexer_ && indexer_->chooses(s))
-        allowed_ = indexer_->choose(s, indexer_->keys() + s.begin * mla_.indexer->spec->dim);
+    for (std::size_t i = 0; i < context_.sequences.size(); ++i) {
+      const Sequence& s = context_.sequences[i];
+      choose(i, s, [&] { return indexer_->keys() + s.begin * mla_.indexer->spec->dim; });
       attend(q, s, s.begin, s.rows, out + s.begin * out_width());
-      allowed_.clear();
     }
   }
 
@@ -62,30 +61,43 @@ class LatentAttention {
       CachedRows all =
           context_.cache->add(block_, i, joined + s.begin * joined_width(), index_keys, s.rows);
       float* to = out + s.begin * out_width();
-      if (indexer_ && indexer_->chooses(s)) choose_cached(s, all);
+      choose(i, s, [&] { return index_keys_of(all); });
+      if (!allowed_.empty() && s.rows == 1) gather_allowed(all);
       if (s.rows == 1 && is_float(mla_.kv_b.source().dtype())) {
         absorbed(q + s.begin * q_width(), all, to);
       } else {
         expand(floats_of(all), all.count, false);
         attend(q, s, 0, all.count, to);
       }
-      allowed_.clear();
     }
   }
 
-  // One new token: `all` becomes the rows that it looks at. Several: allowed_.
-  void choose_cached(const Sequence& s, CachedRows& all) {
-    const std::int64_t dim = mla_.indexer->spec->dim;
-    const float* keys = static_cast<const float*>(all.v);
-    if (all.dtype != DType::kF32) {
-      float* widened = sized(ws_.cached_v, all.count * dim);
-      bf16_to_f32(static_cast<const std::uint16_t*>(all.v), widened, all.count * dim);
-      keys = widened;
-    }
-    allowed_ = indexer_->choose(s, keys);
-    if (s.rows > 1) return;
+  // Which tokens sequence `index` looks at: allowed_. `keys`: gives the indexer's, if asked.
+  template <typename Keys>
+  void choose(std::size_t index, const Sequence& s, const Keys& keys) {
+    allowed_.clear();
+    ChosenTokens* shared = context_.chosen == nullptr ? nullptr : context_.chosen + index;
+    if (indexer_ && indexer_->chooses(s)) allowed_ = indexer_->choose(s, keys());
+    if (shared == nullptr) return;
+    if (indexer_)
+      shared->assign(allowed_.begin(), allowed_.end());
+    else if (spec_.shares_choice)
+      allowed_.assign(shared->begin(), shared->end());
+  }
+
+  const float* index_keys_of(const CachedRows& rows) {
+    if (rows.dtype == DType::kF32) return static_cast<const float*>(rows.v);
+    const std::int64_t count = rows.count * mla_.indexer->spec->dim;
+    float* out = sized(ws_.cached_v, count);
+    bf16_to_f32(static_cast<const std::uint16_t*>(rows.v), out, count);
+    return out;
+  }
+
+  // Of one new token: `all` becomes the rows that it looks at.
+  void gather_allowed(CachedRows& all) {
     const float* rows = floats_of(all);
-    float* chosen = sized(ws_.chosen, mla_.indexer->spec->most * joined_width());
+    const auto most = std::count(allowed_.begin(), allowed_.end(), std::uint8_t{1});
+    float* chosen = sized(ws_.chosen, most * joined_width());
     std::int64_t count = 0;
     for (std::int64_t j = 0; j < all.count; ++j)
       if (allowed_[static_cast<std::size_t>(j)] != 0)
@@ -96,13 +108,14 @@ class LatentAttention {
 
   // x [rows * heads, stride], of which the first `rope` values of a row are rotated.
   void rotate(float* x, std::int64_t heads, std::int64_t stride) {
-    const RopeTable& rope = *context_.rope;
     const auto turn = spec_.rope_pairs ? rotate_pairs : rotate_half;
-    for (const Sequence& s : context_.sequences)
+    for (const Sequence& s : context_.sequences) {
+      const RopeTable& rope = context_.rope->of_length(s.reached());
       parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
         turn(x + (s.begin + begin) * heads * stride, end - begin, heads, stride, rope.half(),
              rope.cos(), rope.sin(), s.position + begin);
       });
+    }
   }
 
   // [rows, heads * (nope + rope)], rotated.
@@ -117,6 +130,7 @@ class LatentAttention {
     }
     if (indexer_) indexer_->project(input, normed, rows_);
     apply(context_, mla_.q_b, normed, rows_, q, ws_);
+    if (spec_.query_factor != 1) scale_rows(q, rows_, q_width(), spec_.query_factor);
     rotate(q + spec_.nope, heads_, key_dim());
     return q;
   }
@@ -127,10 +141,14 @@ class LatentAttention {
     apply(context_, mla_.kv_a, normed, rows_, joined, ws_);
     const Norm& norm = mla_.kv_a_norm;
     parallel_ranges(rows_, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+      const auto factor = static_cast<float>(spec_.latent_factor);
       for (float* row = joined + begin * joined_width(); row != joined + end * joined_width();
-           row += joined_width())
+           row += joined_width()) {
         rms_norm(row, norm.weight.data(), norm.bias_or_null(), static_cast<float>(norm.spec.eps),
                  row, 1, spec_.latent);
+        if (factor == 1) continue;
+        for (std::int64_t j = 0; j < spec_.latent; ++j) row[j] *= factor;
+      }
     });
     rotate(joined + spec_.latent, 1, joined_width());
     return joined;

@@ -43,7 +43,7 @@ std::vector<Sequence> gathered_sequences(const std::vector<Sequence>& sequences,
 // The rows that a completion shows to an expert.
 std::vector<Place> completed_places(const MoeSpec& moe, const ExpertCompletion& completion,
                                     const float* scores, std::size_t expert, std::int64_t rows) {
-  const std::size_t experts = moe.experts.size();
+  const auto experts = static_cast<std::size_t>(moe.choices());
   std::vector<Place> places;
   for (std::int64_t r = 0; r < rows; ++r)
     places.push_back({r, scores[static_cast<std::size_t>(r) * experts + expert]});
@@ -72,10 +72,10 @@ Routing choose(Moe& moe, const float* x, std::int64_t rows, Context& context, Wo
 }
 
 // workspace.expert [rows, hidden]
-const float* run_expert(const MoeSpec& moe, Mlp& mlp, const float* x, std::int64_t rows,
-                        Context& context, Workspace& ws) {
+const float* run_expert(const MoeSpec& moe, double limit, Mlp& mlp, const float* x,
+                        std::int64_t rows, Context& context, Workspace& ws) {
   float* out = sized(ws.expert, rows * mlp.down.spec().out);
-  const float* inner = gated(moe.activation, mlp.gate, mlp.up, x, rows, context, ws);
+  const float* inner = gated(moe.activation, limit, mlp.gate, mlp.up, x, rows, context, ws);
   apply(context, mlp.down, inner, rows, out, ws);
   // An operation that gathers data may have borrowed the weight.
   for (Linear* linear : mlp.linears())
@@ -95,7 +95,7 @@ void add_expert(const MoeSpec& moe, Mlp& expert, const std::vector<Place>& place
   });
   Context part = context;
   part.sequences = gathered_sequences(context.sequences, places);
-  const float* y = run_expert(moe, expert, gathered, rows, part, ws);
+  const float* y = run_expert(moe, moe.limit, expert, gathered, rows, part, ws);
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       float* to = out + place(i).row * width;
@@ -104,10 +104,17 @@ void add_expert(const MoeSpec& moe, Mlp& expert, const std::vector<Place>& place
   });
 }
 
+// What an expert without weights adds.
+void add_input(const std::vector<Place>& places, const float* x, std::int64_t width, float* out) {
+  for (const Place& place : places)
+    for (std::int64_t j = place.row * width; j < (place.row + 1) * width; ++j)
+      out[j] += place.weight * x[j];
+}
+
 void add_shared(Moe& moe, const float* x, float* out, std::int64_t rows, Context& context,
                 Workspace& ws) {
   const std::int64_t width = moe.router.spec().in;
-  const float* y = run_expert(*moe.spec, *moe.shared, x, rows, context, ws);
+  const float* y = run_expert(*moe.spec, moe.spec->shared_limit, *moe.shared, x, rows, context, ws);
   if (!moe.shared_gate) {
     add_rows(out, y, rows, width, out);
     return;
@@ -137,9 +144,11 @@ void run_moe(Moe& moe, const Block& block, const float* x, float* out, std::int6
     return;
   }
   for (Tap* tap : context.taps) tap->see_routing(block, routing);
-  const auto places = places_of(routing, moe.experts.size());
-  for (std::size_t e = 0; e < places.size(); ++e)
+  const auto places = places_of(routing, static_cast<std::size_t>(moe.spec->choices()));
+  for (std::size_t e = 0; e < moe.experts.size(); ++e)
     if (!places[e].empty()) add_expert(*moe.spec, moe.experts[e], places[e], x, out, context, ws);
+  for (std::size_t e = moe.experts.size(); e < places.size(); ++e)
+    add_input(places[e], x, moe.router.spec().in, out);
   if (moe.shared) add_shared(moe, x, out, rows, context, ws);
 }
 

@@ -48,7 +48,7 @@ void keep_best_groups(const MoeSpec& moe, std::vector<float>& choice) {
 
 void route_row(const MoeSpec& moe, float* scores, const float* bias, std::int32_t* experts,
                float* weights) {
-  const std::size_t count = moe.experts.size();
+  const auto count = static_cast<std::size_t>(moe.choices());
   if (moe.score == RouterScore::kSoftmax)
     softmax(scores, 1.0F, static_cast<std::int64_t>(count));
   else
@@ -71,7 +71,7 @@ void route_row(const MoeSpec& moe, float* scores, const float* bias, std::int32_
 }  // namespace
 
 Routing route(const MoeSpec& moe, float* logits, const float* bias, std::int64_t rows) {
-  const auto experts = static_cast<std::int64_t>(moe.experts.size());
+  const std::int64_t experts = moe.choices();
   const auto places = static_cast<std::size_t>(rows * moe.per_token);
   Routing routing{rows, moe.per_token, std::vector<std::int32_t>(places),
                   std::vector<float>(places)};

@@ -20,8 +20,9 @@ namespace {
 void rotate(const ModelSpec& model, const Block& block, const Context& context, float* x,
             std::int64_t heads) {
   if (!block.spec->rope) return;
-  const RopeTable& rope = block.spec->window > 0 ? context.rope->local() : *context.rope;
   for (const Sequence& s : context.sequences) {
+    const RopeTable& all = context.rope->of_length(s.reached());
+    const RopeTable& rope = block.spec->window > 0 ? all.local() : all;
     parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
       const auto turn = model.rope_pairs ? rotate_pairs : rotate_half;
       turn(x + (s.begin + begin) * heads * model.head_dim, end - begin, heads, model.head_dim,
@@ -30,11 +31,23 @@ void rotate(const ModelSpec& model, const Block& block, const Context& context, 
   }
 }
 
+// See RopeSpec::query_beta.
+void scale_queries(const RopeSpec& rope, const Context& context, float* q, std::int64_t width) {
+  for (const Sequence& s : context.sequences)
+    for (std::int64_t r = 0; r < s.rows; ++r) {
+      const auto periods = static_cast<double>((s.position + r) / rope.original_max_position);
+      if (periods == 0) continue;
+      const auto factor = static_cast<float>(1 + rope.query_beta * std::log1p(periods));
+      float* row = q + (s.begin + r) * width;
+      for (std::int64_t j = 0; j < width; ++j) row[j] *= factor;
+    }
+}
+
 // Queries, keys and values as the linears give them, in the workspace; query_gate: the gates are
 // in workspace.latent.
 void project(const ModelSpec& model, Block& block, const float* normed, std::int64_t rows,
              Context& context, Workspace& ws) {
-  const std::int64_t q_width = model.heads * model.head_dim;
+  const std::int64_t q_width = block.spec->heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
   float* q = sized(ws.q, rows * q_width);
   float* k = sized(ws.k, rows * kv_width);
@@ -60,8 +73,8 @@ void project(const ModelSpec& model, Block& block, const float* normed, std::int
   if (block.spec->query_gate) {
     float* both = sized(ws.joined, rows * 2 * q_width);
     apply(context, block.q, normed, rows, both, ws);
-    take_columns(both, rows * model.heads, 2 * model.head_dim, 0, model.head_dim, q);
-    take_columns(both, rows * model.heads, 2 * model.head_dim, model.head_dim, model.head_dim,
+    take_columns(both, rows * block.spec->heads, 2 * model.head_dim, 0, model.head_dim, q);
+    take_columns(both, rows * block.spec->heads, 2 * model.head_dim, model.head_dim, model.head_dim,
                  sized(ws.latent, rows * q_width));
     apply_each(context, {{&block.k, k}, {&block.v, v}}, normed, rows, ws);
     return;
@@ -72,6 +85,16 @@ void project(const ModelSpec& model, Block& block, const float* normed, std::int
 void apply_gate(const float* gate, float* x, std::int64_t rows, std::int64_t width) {
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin * width; i < end * width; ++i) x[i] /= 1 + std::exp(-gate[i]);
+  });
+}
+
+// One gate for each row.
+void apply_head_gate(const float* gate, float* x, std::int64_t rows, std::int64_t width) {
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float share = 1 / (1 + std::exp(-gate[r]));
+      for (std::int64_t j = r * width; j < (r + 1) * width; ++j) x[j] *= share;
+    }
   });
 }
 
@@ -116,7 +139,7 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
     run_delta_net(block, normed, rows, context, ws);
     return;
   }
-  const std::int64_t q_width = model.heads * model.head_dim;
+  const std::int64_t q_width = block.spec->heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
   project(model, block, normed, rows, context, ws);
   float* q = ws.q.data();
@@ -127,14 +150,15 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
     if (block.k_norm) normalize(*block.k_norm, k, k, rows * kv_width / block.k_norm->spec.size);
   };
   if (!block.spec->late_qk_norm) normalize_keys();
-  rotate(model, block, context, q, model.heads);
+  rotate(model, block, context, q, block.spec->heads);
   rotate(model, block, context, k, model.kv_heads);
+  if (model.rope.query_beta != 0) scale_queries(model.rope, context, q, q_width);
   if (block.spec->late_qk_norm) normalize_keys();
   for (Tap* tap : context.taps) tap->see_kv(block, k, v, rows, context.sequences);
   if (context.kv_op != nullptr) context.kv_op->apply(block, k, v, rows);
   float* out = sized(ws.attention, rows * q_width);
   AttentionShape shape;
-  shape.heads = model.heads;
+  shape.heads = block.spec->heads;
   shape.kv_heads = model.kv_heads;
   shape.head_dim = model.head_dim;
   shape.scale = static_cast<float>(model.score_scale);
@@ -167,11 +191,15 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
   }
   decode_attention(shape, single);
   if (block.spec->query_gate) apply_gate(ws.latent.data(), out, rows, q_width);
+  if (block.head_gate) {
+    float* gate = sized(ws.latent, rows * block.spec->heads);
+    apply(context, *block.head_gate, normed, rows, gate, ws);
+    apply_head_gate(gate, out, rows * block.spec->heads, model.head_dim);
+  }
 }
 
-}  // namespace
-
-void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
+// `in` and `out` [rows, hidden]; a shortcut's part of the stream is in workspace.carried.
+void run_parts(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
                Context& context, Workspace& ws) {
   const std::int64_t h = model.hidden;
   float* normed = sized(ws.normed, rows * h);
@@ -193,7 +221,10 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   else if (block.post_attention_norm.exists())
     normalize(block.post_attention_norm, in, normed, rows);
   if (block.moe) {
-    run_moe(*block.moe, block, normed, hidden, rows, context, ws);
+    float* to = block.spec->shortcut == Shortcut::kOpens ? ws.carried.data() : hidden;
+    run_moe(*block.moe, block, normed, to, rows, context, ws);
+  }
+  if (!block.spec->is_dense()) {
     if (out != nullptr) std::copy_n(hidden, rows * h, out);
     return;
   }
@@ -212,6 +243,37 @@ void run_block(const ModelSpec& model, Block& block, const float* in, float* out
   }
   apply(context, block.down, gate, rows, part, ws);
   if (out != nullptr) add_part(model, block.mlp_out_norm.get(), part, rows, hidden, out);
+}
+
+}  // namespace
+
+void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
+               Context& context, Workspace& ws) {
+  const Shortcut shortcut = block.spec->shortcut;
+  if (shortcut == Shortcut::kNone) {
+    run_parts(model, block, in, out, rows, context, ws);
+    return;
+  }
+  const std::int64_t h = model.hidden;
+  float* x = sized(ws.stream, rows * h);
+  float* carried = sized(ws.carried, rows * h);
+  take_columns(in, rows, model.stream, 0, h, x);
+  if (shortcut == Shortcut::kCloses)
+    take_columns(in, rows, model.stream, h, h, carried);
+  else
+    std::fill_n(carried, rows * h, 0.0F);
+  run_parts(model, block, x, out == nullptr ? nullptr : x, rows, context, ws);
+  if (out == nullptr) return;
+  if (shortcut == Shortcut::kCloses) {
+    add_rows(x, carried, rows, h, x);
+    std::fill_n(carried, rows * h, 0.0F);
+  }
+  parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      std::copy_n(x + r * h, h, out + r * model.stream);
+      std::copy_n(carried + r * h, h, out + r * model.stream + h);
+    }
+  });
 }
 
 void run_attention(const ModelSpec& model, Block& block, const float* normed, float* out,
@@ -241,10 +303,22 @@ void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
     scale_rows(out, static_cast<std::int64_t>(ids.size()), model.hidden, model.embedding_scale);
 }
 
+void embed_stream(const ModelSpec& model, const CheckpointReader& checkpoint,
+                  std::span<const std::int32_t> ids, float* out) {
+  embed(model, checkpoint, ids, out);
+  if (model.stream == model.hidden) return;
+  for (auto r = static_cast<std::int64_t>(ids.size()) - 1; r >= 0; --r) {
+    float* row = out + r * model.stream;
+    std::copy_backward(out + r * model.hidden, out + (r + 1) * model.hidden, row + model.hidden);
+    std::fill(row + model.hidden, row + model.stream, 0.0F);
+  }
+}
+
 Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
     : norm_(model.final_norm, checkpoint),
       linear_(model.tied ? Linear(model.head, checkpoint.source(model.embedding + ".weight"))
                          : Linear(model.head, checkpoint)),
+      stream_(model.stream),
       scale_(model.logit_scale),
       cap_(model.logit_cap) {
   if (!model.unit_head) return;
@@ -258,16 +332,24 @@ Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
   }
 }
 
-void Head::run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits) {
-  normalize(norm_, hidden, normed, rows);
+void Head::normalize(const float* states, std::int64_t rows, float* normed) const {
+  if (stream_ != norm_.spec.size) {
+    take_columns(states, rows, stream_, 0, norm_.spec.size, normed);
+    states = normed;
+  }
+  msmodelslim::normalize(norm_, states, normed, rows);
+}
+
+void Head::run(const float* states, std::int64_t rows, LinearOp& op, float* normed, float* logits) {
+  normalize(states, rows, normed);
   op.apply(linear_, normed, rows, {{0, rows, 0}}, logits);
   shape_logits(logits, rows);
 }
 
-void Head::run_in_tiles(const float* hidden, std::int64_t rows, DType compute, float* normed,
+void Head::run_in_tiles(const float* states, std::int64_t rows, DType compute, float* normed,
                         float* logits) {
   constexpr std::int64_t kTile = 4096;
-  normalize(norm_, hidden, normed, rows);
+  normalize(states, rows, normed);
   const std::int64_t vocab = linear_.spec().out;
   std::vector<float> part;
   for (std::int64_t begin = 0; begin < vocab; begin += kTile) {
@@ -300,16 +382,17 @@ PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& check
                            const std::string& scratch) {
   PackedStates states;
   states.values = FloatBuffer(scratch);
-  states.width = model.hidden;
+  states.width = model.stream;
   for (const auto& ids : samples) {
     const auto rows = static_cast<std::int64_t>(ids.size());
     states.sequences.push_back({states.rows, rows, 0});
     states.rows += rows;
   }
+  if (model.shares_choices()) states.chosen.resize(samples.size());
   states.values.reset(static_cast<std::size_t>(states.rows * states.width));
   for (std::size_t i = 0; i < samples.size(); ++i)
-    embed(model, checkpoint, samples[i],
-          states.values.data() + states.sequences[i].begin * states.width);
+    embed_stream(model, checkpoint, samples[i],
+                 states.values.data() + states.sequences[i].begin * states.width);
   return states;
 }
 
@@ -334,7 +417,10 @@ void for_each_chunk(const std::vector<Sequence>& samples,
 void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bool update,
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
                   Workspace& workspace, KvOp* kv_op, const ExpertCompletion* completion) {
+  std::size_t first = 0;  // sequence of the chunk
   for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
+    if (!states.chosen.empty()) context.chosen = states.chosen.data() + first;
+    first += context.sequences.size();
     context.rope = &rope;
     context.linear_op = &op;
     context.kv_op = kv_op;

@@ -18,11 +18,12 @@ struct Workspace {
   std::vector<float> router, gathered, expert;           // of the experts
   std::vector<float> latent, joined, expanded, keys;     // of latent attention, fused linears
   std::vector<float> index_q, index_k, index_w, chosen;  // of indexers
+  std::vector<float> stream, carried;                    // of shortcuts
   std::vector<float> delta_in, delta_mixed, delta_z, delta_ba;  // of delta nets
 };
 
-// One pass of `in` [rows, hidden] through the block; `in` may equal `out`. `out` null: nobody needs
-// the result, only taps look; what no tap wants is not computed.
+// One pass of `in` [rows, model.stream] through the block; `in` may equal `out`. `out` null: nobody
+// needs the result, only taps look; what no tap wants is not computed.
 void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
                Context& context, Workspace& workspace);
 
@@ -37,16 +38,21 @@ void run_mlp(const ModelSpec& model, Block& block, const float* normed, float* o
 // Rows of the embedding, fp32 [ids, hidden]. Throws DataError for an id outside the vocabulary.
 void embed(const ModelSpec& model, const CheckpointReader& checkpoint,
            std::span<const std::int32_t> ids, float* out);
+// The same as the first block reads them, [ids, model.stream].
+void embed_stream(const ModelSpec& model, const CheckpointReader& checkpoint,
+                  std::span<const std::int32_t> ids, float* out);
 
 // Final norm and head: logits [rows, vocab].
 class Head {
  public:
   Head(const ModelSpec& model, const CheckpointReader& checkpoint);
-  // `normed` [rows, hidden] receives the final norm's output.
-  void run(const float* hidden, std::int64_t rows, LinearOp& op, float* normed, float* logits);
+  // `states` [rows, model.stream]; `normed` [rows, hidden] receives the final norm's output.
+  void run(const float* states, std::int64_t rows, LinearOp& op, float* normed, float* logits);
   // The same as a float product, without an fp32 copy of the whole weight.
-  void run_in_tiles(const float* hidden, std::int64_t rows, DType compute, float* normed,
+  void run_in_tiles(const float* states, std::int64_t rows, DType compute, float* normed,
                     float* logits);
+  // The final norm alone.
+  void normalize(const float* states, std::int64_t rows, float* normed) const;
   Linear& linear() { return linear_; }
   Norm& norm() { return norm_; }
 
@@ -54,6 +60,7 @@ class Head {
   Norm norm_;
   Linear linear_;
   void shape_logits(float* logits, std::int64_t rows) const;
+  std::int64_t stream_;
   double scale_;  // of the logits
   double cap_;
 };
@@ -62,8 +69,9 @@ class Head {
 struct PackedStates {
   std::vector<Sequence> sequences;  // in the matrix
   std::int64_t rows = 0;
-  std::int64_t width = 0;
-  FloatBuffer values;  // [rows, width]
+  std::int64_t width = 0;            // the model's stream
+  FloatBuffer values;                // [rows, width]
+  std::vector<ChosenTokens> chosen;  // by sequence, of models where blocks share a choice
 };
 
 // `scratch`: see FloatBuffer.

@@ -45,11 +45,22 @@ void clamped_swish_mul(const float* gate, const float* up, float* out, std::int6
   }
 }
 
-void activate(Activation activation, float* gate, const float* up, std::int64_t rows,
+void limit_silu_mul(const float* gate, const float* up, float* out, std::int64_t count,
+                    float limit) {
+  for (std::int64_t i = 0; i < count; ++i)
+    out[i] = std::min(gate[i] / (1 + std::exp(-gate[i])), limit) * std::clamp(up[i], -limit, limit);
+}
+
+// `limit`: of kSilu, see BlockSpec.
+void activate(Activation activation, double limit, float* gate, const float* up, std::int64_t rows,
               std::int64_t inner) {
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     float* at = gate + begin * inner;
     const std::int64_t count = (end - begin) * inner;
+    if (limit > 0) {
+      limit_silu_mul(at, up + begin * inner, at, count, static_cast<float>(limit));
+      return;
+    }
     const auto make = activation == Activation::kSilu       ? silu_mul
                       : activation == Activation::kGelu     ? gelu_erf_mul
                       : activation == Activation::kGeluTanh ? gelu_mul
@@ -123,13 +134,13 @@ void apply_each(Context& context, const std::vector<LinearOp::Part>& parts, cons
   context.linear_op->apply_each(parts, x, rows, context.sequences);
 }
 
-float* gated(Activation activation, Linear& gate_proj, Linear& up_proj, const float* x,
-             std::int64_t rows, Context& context, Workspace& ws) {
+float* gated(Activation activation, double limit, Linear& gate_proj, Linear& up_proj,
+             const float* x, std::int64_t rows, Context& context, Workspace& ws) {
   const std::int64_t inner = gate_proj.spec().out;
   float* gate = sized(ws.gate, rows * inner);
   float* up = sized(ws.up, rows * inner);
   apply_each(context, {{&gate_proj, gate}, {&up_proj, up}}, x, rows, ws);
-  activate(activation, gate, up, rows, inner);
+  activate(activation, limit, gate, up, rows, inner);
   return gate;
 }
 
@@ -149,7 +160,7 @@ float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t 
   } else {
     apply_each(context, {{&block.gate, gate}, {&block.up, up}}, x, rows, ws);
   }
-  activate(model.activation, gate, up, rows, inner);
+  activate(model.activation, block.spec->limit, gate, up, rows, inner);
   return gate;
 }
 

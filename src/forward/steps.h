@@ -18,9 +18,9 @@ void apply(Context& context, Linear& linear, const float* x, std::int64_t rows, 
 // The same of several linears with one input.
 void apply_each(Context& context, const std::vector<LinearOp::Part>& parts, const float* x,
                 std::int64_t rows, Workspace& ws);
-// The activation of gate(x) and up(x): workspace.gate [rows, intermediate].
-float* gated(Activation activation, Linear& gate, Linear& up, const float* x, std::int64_t rows,
-             Context& context, Workspace& ws);
+// The activation of gate(x) and up(x): workspace.gate [rows, intermediate]. `limit`: see BlockSpec.
+float* gated(Activation activation, double limit, Linear& gate, Linear& up, const float* x,
+             std::int64_t rows, Context& context, Workspace& ws);
 // The same of a dense block; gate and up may be one linear.
 float* gated(const ModelSpec& model, Block& block, const float* x, std::int64_t rows,
              Context& context, Workspace& ws);

@@ -30,13 +30,8 @@ bool holds(Rule rule, const ModelConfig& config, const char* key, const char* ow
 
 std::int64_t window_of(const FamilyRow& family, const ModelConfig& config, std::int64_t layer) {
   if (!config.has("sliding_window")) return 0;
-  if (config.has("layer_types")) {
-    const Json& types = config.json().at("layer_types");
-    if (types.is_array() && static_cast<std::size_t>(layer) < types.size())
-      return types[static_cast<std::size_t>(layer)] == "sliding_attention"
-                 ? config.size("sliding_window")
-                 : 0;
-  }
+  if (const std::string type = config.text_of_layer("layer_types", layer); !type.empty())
+    return type == "sliding_attention" ? config.size("sliding_window") : 0;
   bool windowed = false;
   switch (family.window) {
     case WindowRule::kNever:
@@ -76,7 +71,7 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
   const FamilyTraits& traits = family.traits;
   const std::string attention = block.attention_name();
   const std::int64_t h = spec.hidden;
-  const std::int64_t q_width = spec.heads * spec.head_dim;
+  const std::int64_t q_width = block.heads * spec.head_dim;
   const std::int64_t kv_width = spec.kv_heads * spec.head_dim;
   const bool bias = holds(family.qkv_bias, config, "attention_bias", traits.qkv_bias_key);
   const std::string qkv = fmt::format("{}.{}", attention, traits.names->qkv);
@@ -105,11 +100,12 @@ void add_qkv(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& 
     block.qkv = LinearSpec{qkv, h, q_width + 2 * kv_width, bias, Role::kQueryKeyValue, ""};
 }
 
+// `suffix`: of the names of a half of a layer.
 void add_norms(const FamilyRow& family, const ModelConfig& config, std::int64_t hidden, double eps,
-               BlockSpec& block) {
+               const std::string& suffix, BlockSpec& block) {
   const FamilyTraits& traits = family.traits;
   const auto norm = [&](const char* name) {
-    return NormSpec{fmt::format("{}.{}", block.name, name), hidden, eps, traits.one_plus,
+    return NormSpec{fmt::format("{}.{}{}", block.name, name, suffix), hidden, eps, traits.one_plus,
                     traits.centered};
   };
   const NormSpec none{"", hidden, eps};
@@ -146,7 +142,7 @@ void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hi
   const std::int64_t inner =
       config.size("intermediate_size") / (family.model_type == std::string("qwen") ? 2 : 1);
   const bool bias = holds(family.mlp_bias, config, "mlp_bias", family.traits.mlp_bias_key);
-  const std::string name = fmt::format("{}.{}", block.name, names.mlp);
+  const std::string name = fmt::format("{}.{}", block.name, block.mlp);
   MlpSpec mlp = mlp_spec(name, {names.gate, names.up, names.down}, hidden, inner, bias);
   if (family.traits.fused_gate_up)
     block.gate_up = LinearSpec{
@@ -159,25 +155,47 @@ void add_mlp(const FamilyRow& family, const ModelConfig& config, std::int64_t hi
   block.down = std::move(mlp.down);
 }
 
+// Layers with a window may have other heads.
+std::int64_t heads_of_layer(const ModelSpec& spec, const ModelConfig& config, std::int64_t layer) {
+  if (!config.has("num_sliding_attention_heads") ||
+      config.text_of_layer("layer_types", layer) != "sliding_attention")
+    return spec.heads;
+  const std::int64_t heads = config.size("num_sliding_attention_heads");
+  if (heads % spec.kv_heads != 0)
+    throw DataError(fmt::format("{}: {} heads of layer {} cannot share {} key/value heads",
+                                config.path(), heads, layer, spec.kv_heads),
+                    kConfigRemedy);
+  return heads;
+}
+
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
-                      const TensorNames& names, std::int64_t layer, double eps) {
+                      const TensorNames& names, std::int64_t layer, double eps,
+                      Shortcut shortcut = Shortcut::kNone) {
   BlockSpec block;
   const ModuleNames& modules = *family.traits.names;
   block.name = fmt::format("{}{}.{}", names.prefix, modules.layers, layer);
-  block.attention = modules.attention;
-  block.mlp = modules.mlp;
+  const std::string suffix = shortcut == Shortcut::kNone    ? ""
+                             : shortcut == Shortcut::kOpens ? ".0"
+                                                            : ".1";
+  block.shortcut = shortcut;
+  block.attention = modules.attention + suffix;
+  block.mlp = modules.mlp + suffix;
   const std::int64_t h = spec.hidden;
-  add_norms(family, config, h, eps, block);
+  add_norms(family, config, h, eps, suffix, block);
+  block.heads = heads_of_layer(spec, config, layer);
+  if (family.traits.head_gate && config.flag_or("use_head_wise_attn_gate", true))
+    block.head_gate = LinearSpec{
+        block.name + "." + block.attention + ".g_proj", h, block.heads, false, Role::kHeadGate, ""};
   block.delta = build_delta(config, block.name, layer, h, eps);
   const std::string attention = block.attention_name();
   if (family.mla)
     block.mla =
-        build_mla(config, spec, attention, holds(family.qkv_bias, config, "attention_bias"));
+        build_mla(config, spec, layer, attention, holds(family.qkv_bias, config, "attention_bias"));
   else if (!block.delta)
     add_qkv(spec, family, config, eps, block);
   const char* bias_key = family.traits.out_bias_key;
   block.o = {fmt::format("{}.{}", attention, modules.out),
-             spec.heads * spec.head_dim,
+             block.heads * spec.head_dim,
              h,
              holds(family.out_bias, config, "attention_bias", bias_key),
              Role::kAttentionOut,
@@ -185,8 +203,10 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   if (block.delta)
     block.o = {
         attention + ".out_proj", block.delta->value_width(), h, false, Role::kAttentionOut, ""};
-  block.moe = build_moe(config, block.name, layer, h);
-  if (!block.moe) add_mlp(family, config, h, block);
+  if (shortcut != Shortcut::kCloses) block.moe = build_moe(config, block.name, layer, h);
+  if (!block.moe || shortcut != Shortcut::kNone) add_mlp(family, config, h, block);
+  // The dense MLP has the limit of a shared expert.
+  if (!block.moe) block.limit = config.number_of_layer("swiglu_limits_shared", layer);
   block.window = block.delta ? 0 : window_of(family, config, layer);
   block.rope = spec.alibi.empty() && has_rope(config, layer) &&
                (!family.traits.window_rope || block.window > 0);
@@ -361,8 +381,13 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   const double eps = config.number_or(family->traits.centered ? "layer_norm_eps" : "rms_norm_eps",
                                       family->traits.centered ? 1e-5 : 1e-6);
   const std::int64_t layers = config.size("num_hidden_layers");
+  const std::vector<Shortcut> parts = family->traits.two_halves
+                                          ? std::vector{Shortcut::kOpens, Shortcut::kCloses}
+                                          : std::vector{Shortcut::kNone};
   for (std::int64_t layer = 0; layer < layers; ++layer)
-    spec.blocks.push_back(build_block(spec, *family, config, names, layer, eps));
+    for (const Shortcut part : parts)
+      spec.blocks.push_back(build_block(spec, *family, config, names, layer, eps, part));
+  spec.stream = (family->traits.two_halves ? 2 : 1) * spec.hidden;
   if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
   spec.embedding = names.prefix + modules.embedding;
   spec.final_norm = {names.prefix + modules.final_norm, spec.hidden, eps, family->traits.one_plus,
@@ -423,10 +448,9 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
            {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})
         norm(*n);
     if (!block.moe) continue;
-    const auto experts = static_cast<std::int64_t>(block.moe->experts.size());
     if (!block.moe->router_is_linear) linear(block.moe->router);
     if (!block.moe->correction_bias.empty())
-      check_tensor(checkpoint, block.moe->correction_bias, {experts}, problems);
+      check_tensor(checkpoint, block.moe->correction_bias, {block.moe->choices()}, problems);
   }
   norm(spec.final_norm);
   if (!spec.tied) linear(spec.head);

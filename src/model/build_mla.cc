@@ -1,5 +1,6 @@
 #include "model/build_mla.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -20,18 +21,35 @@ double score_scale(const RopeSpec& rope, std::int64_t width) {
   return scale;
 }
 
+// Whether a layer has no indexer of its own: by a list, by a text of a letter for each layer
+// ("FSS"), or by every how many-th layer has one.
+bool shares_choice(const ModelConfig& config, std::int64_t layer) {
+  if (!config.has("index_topk")) return false;
+  bool shares = false;
+  if (config.has("indexer_types")) {
+    shares = config.text_of_layer("indexer_types", layer) == "shared";
+  } else if (config.has("index_topk_pattern")) {
+    const Json& pattern = config.json().at("index_topk_pattern");
+    const auto at = static_cast<std::size_t>(layer);
+    if (pattern.is_string())
+      shares = at < pattern.get<std::string>().size() && pattern.get<std::string>()[at] == 'S';
+    else
+      shares = config.text_of_layer("index_topk_pattern", layer) == "shared";
+  } else if (layer < config.size("num_hidden_layers")) {
+    const auto behind =
+        layer - static_cast<std::int64_t>(config.number_or("index_skip_topk_offset", 2)) + 1;
+    shares = std::max(behind, std::int64_t{0}) % config.size_or("index_topk_freq", 1) != 0;
+  }
+  if (shares && layer == 0)
+    throw DataError(config.path() + ": the first layer shares the choice of an indexer in front",
+                    "check that config.json is the one that came with the weights");
+  return shares;
+}
+
 // Nothing for models without one.
 std::optional<IndexerSpec> build_indexer(const ModelConfig& config, const MlaSpec& mla,
                                          std::int64_t hidden, const std::string& attention) {
-  if (!config.has("index_topk") || !mla.q_a) return std::nullopt;
-  if (config.has("indexer_types") && config.json().at("indexer_types").is_array())
-    for (const Json& type : config.json().at("indexer_types"))
-      if (type != "full")
-        throw DataError(
-            fmt::format("{}: layers that share the choice of another (\"indexer_types\") "
-                        "are not supported",
-                        config.path()),
-            "models where every layer chooses for itself are");
+  if (!config.has("index_topk") || !mla.q_a || mla.shares_choice) return std::nullopt;
   IndexerSpec indexer;
   indexer.name = attention + ".indexer";
   indexer.heads = config.size("index_n_heads");
@@ -53,8 +71,8 @@ std::optional<IndexerSpec> build_indexer(const ModelConfig& config, const MlaSpe
 
 }  // namespace
 
-MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, const std::string& attention,
-                  bool bias) {
+MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, std::int64_t layer,
+                  const std::string& attention, bool bias) {
   MlaSpec mla;
   mla.nope = config.size("qk_nope_head_dim");
   mla.rope = config.size("qk_rope_head_dim");
@@ -83,6 +101,12 @@ MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, const std::
   mla.kv_a_norm = {attention + ".kv_a_layernorm", mla.latent, kLatentEps};
   mla.kv_b = {attention + ".kv_b_proj", mla.latent, model.heads * (mla.nope + mla.value), false,
               Role::kKeyValueUp,        ""};
+  const auto root = [&](std::int64_t rank) {
+    return std::sqrt(static_cast<double>(model.hidden) / static_cast<double>(rank));
+  };
+  if (mla.q_a && config.flag_or("mla_scale_q_lora", false)) mla.query_factor = root(q_in);
+  if (config.flag_or("mla_scale_kv_lora", false)) mla.latent_factor = root(mla.latent);
+  mla.shares_choice = mla.q_a && shares_choice(config, layer);
   mla.indexer = build_indexer(config, mla, model.hidden, attention);
   return mla;
 }

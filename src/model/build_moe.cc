@@ -40,7 +40,7 @@ void check(const MoeSpec& moe, const ModelConfig& config) {
       (config.number_or("swiglu_limit", 7) != 7 ||
        config.number_or("swiglu_alpha", 1.702) != 1.702))
     throw DataError(config.path() + ": swiglu_limit must be 7 and swiglu_alpha 1.702", kRemedy);
-  const auto experts = static_cast<std::int64_t>(moe.experts.size());
+  const std::int64_t experts = moe.choices();
   const bool groups_fit = moe.top_groups <= moe.groups && experts % moe.groups == 0 &&
                           moe.per_token <= experts / moe.groups * moe.top_groups;
   if (moe.per_token <= experts && groups_fit) return;
@@ -51,13 +51,24 @@ void check(const MoeSpec& moe, const ModelConfig& config) {
       kRemedy);
 }
 
-void add_shared(MoeSpec& moe, const MoeRow& row, const ModelConfig& config, std::int64_t hidden,
-                std::int64_t inner) {
+// LongCat's.
+std::int64_t zero_experts(const ModelConfig& config) {
+  const auto count = static_cast<std::int64_t>(config.number_or("zero_expert_num", 0));
+  const std::string type = config.text_or("zero_expert_type", "identity");
+  if (count > 0 && type != "identity")
+    throw DataError(
+        fmt::format("{}: zero_expert_type \"{}\" is not supported", config.path(), type),
+        "experts of the type \"identity\" are");
+  return count;
+}
+
+void add_shared(MoeSpec& moe, const MoeRow& row, const ModelConfig& config,
+                const std::string& block, std::int64_t hidden, std::int64_t inner) {
   if (row.shared == nullptr) return;
   if (row.shared_count != nullptr && !config.has(row.shared_count)) return;
   const std::int64_t width = row.shared_count == nullptr ? config.size(row.shared_width)
                                                          : inner * config.size(row.shared_count);
-  const std::string name = moe.name + "." + row.shared;
+  const std::string name = (row.shared_beside ? block : moe.name) + "." + row.shared;
   moe.shared = mlp_spec(name, kLlamaMlp, hidden, width, false);
   if (row.shared_gate)
     moe.shared_gate = LinearSpec{name + "_gate", hidden, 1, false, Role::kSharedGate, ""};
@@ -91,10 +102,18 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
                     kRemedy);
   const std::int64_t inner = config.size(row->inner);
   const std::string router = fmt::format("{}.{}", moe.name, row->router);
-  moe.router = {router, hidden, experts, row->bias, Role::kRouter, ""};
+  moe.zero_experts = zero_experts(config);
+  moe.router = {router,
+                hidden,
+                experts + moe.zero_experts,
+                row->bias || config.flag_or("router_bias", false),
+                Role::kRouter,
+                ""};
   moe.activation = row->activation;
+  moe.limit = config.number_of_layer("swiglu_limits", layer);
+  moe.shared_limit = config.number_of_layer("swiglu_limits_shared", layer);
   moe.router_is_linear = row->router_is_linear;
-  if (row->correction_bias != nullptr)
+  if (row->correction_bias != nullptr && config.flag_or("use_moe_router_bias", true))
     moe.correction_bias = fmt::format("{}.{}", moe.name, row->correction_bias);
   moe.score = row->score;
   moe.per_token = config.size("num_experts_per_tok");
@@ -111,7 +130,7 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
   for (std::int64_t e = 0; e < experts; ++e)
     moe.experts.push_back(
         mlp_spec(fmt::format("{}.experts.{}", moe.name, e), row->expert, hidden, inner, row->bias));
-  add_shared(moe, *row, config, hidden, inner);
+  add_shared(moe, *row, config, block, hidden, inner);
   check(moe, config);
   return moe;
 }

@@ -104,6 +104,28 @@ std::string ModelConfig::text_or(const std::string& key, const std::string& fall
   return json_.at(key).get<std::string>();
 }
 
+// Null where there is none, or null itself.
+const Json* ModelConfig::of_layer(const std::string& key, std::int64_t layer) const {
+  if (!has(key) || !json_.at(key).is_array()) return nullptr;
+  const Json& list = json_.at(key);
+  const auto at = static_cast<std::size_t>(layer);
+  return at < list.size() && !list[at].is_null() ? &list[at] : nullptr;
+}
+
+double ModelConfig::number_of_layer(const std::string& key, std::int64_t layer) const {
+  const Json* value = of_layer(key, layer);
+  if (value == nullptr) return 0;
+  if (!value->is_number()) fail(key, "a list of numbers");
+  return value->get<double>();
+}
+
+std::string ModelConfig::text_of_layer(const std::string& key, std::int64_t layer) const {
+  const Json* value = of_layer(key, layer);
+  if (value == nullptr) return "";
+  if (!value->is_string()) fail(key, "a list of strings");
+  return value->get<std::string>();
+}
+
 std::string ModelConfig::architecture() const {
   if (!has("architectures")) return "";
   const Json& list = json_.at("architectures");

@@ -23,9 +23,13 @@ class ModelConfig {
   double number_or(const std::string& key, double fallback) const;
   bool flag_or(const std::string& key, bool fallback) const;
   std::string text_or(const std::string& key, const std::string& fallback) const;
+  // Of a list with an entry for each layer; 0 and "" where it has none.
+  double number_of_layer(const std::string& key, std::int64_t layer) const;
+  std::string text_of_layer(const std::string& key, std::int64_t layer) const;
   std::string architecture() const;  // architectures[0], or ""
 
  private:
+  const Json* of_layer(const std::string& key, std::int64_t layer) const;
   [[noreturn]] void fail(const std::string& key, const std::string& expected) const;
   Json json_;
   std::string path_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "model/step_keys.h"
+
 namespace msmodelslim {
 namespace {
 
@@ -73,6 +75,14 @@ void hunyuan_moe(Json& config) {
       static_cast<std::int64_t>(width * number(config, "num_shared_expert", 1)));
 }
 
+// num_hidden_layers, where files have it, counts blocks or layers.
+void longcat(Json& config) {
+  if (has(config, "num_layers")) config["num_hidden_layers"] = config.at("num_layers");
+  copy(config, "intermediate_size", "ffn_hidden_size");
+  copy(config, "moe_intermediate_size", "expert_ffn_hidden_size");
+  copy(config, "num_experts_per_tok", "moe_topk");
+}
+
 void gpt_neox(Json& config) {
   copy(config, "partial_rotary_factor", "rotary_pct");
   copy(config, "rope_theta", "rotary_emb_base");
@@ -92,6 +102,8 @@ void add_usual_keys(Json& config) {
   }
   if (type == "baichuan") baichuan(config);
   if (type == "hunyuan_v1_moe") hunyuan_moe(config);
+  if (type == "longcat_flash") longcat(config);
+  if (type == "step3p5") add_step_keys(config);
   if (type == "gpt_neox") gpt_neox(config);
   if (type == "starcoder2") copy(config, "layer_norm_eps", "norm_epsilon");
   if (type == "olmo3") copy(config, "rope_local_base_freq", "rope_theta");

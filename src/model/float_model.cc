@@ -30,6 +30,7 @@ void keep_first_layers(Json& config, int layers) {
         (key.find("layer") != std::string::npos || key.ends_with("_types")))
       value.erase(value.begin() + layers, value.end());
   config[kLayers] = layers;
+  if (config.contains("num_layers")) config["num_layers"] = layers;
   constexpr const char* kNextToken = "num_nextn_predict_layers";
   if (config.contains(kNextToken)) config[kNextToken] = 0;
 }

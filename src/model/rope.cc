@@ -42,6 +42,20 @@ ModelConfig of_layers(const ModelConfig& parameters, const char* kind) {
   return {parameters.json().at(kind), fmt::format("{}.{}", parameters.path(), kind)};
 }
 
+// Of layers with a window, which may be rotated over another part of their heads.
+std::int64_t local_dim(const ModelConfig& config, const ModelConfig& all, std::int64_t head_dim,
+                       std::int64_t dim) {
+  const ModelConfig local = of_layers(all, "sliding_attention");
+  if (!all.has("sliding_attention") || !local.has("partial_rotary_factor")) return 0;
+  const double part = local.number_or("partial_rotary_factor", 1);
+  const auto own = static_cast<std::int64_t>(static_cast<double>(head_dim) * part) / 2 * 2;
+  if (own < 2 || own > head_dim)
+    throw DataError(fmt::format("{}: rope over {} of {} dimensions is impossible", config.path(),
+                                own, head_dim),
+                    kRemedy);
+  return own == dim ? 0 : own;
+}
+
 void apply_llama3(const RopeSpec& rope, std::vector<double>& inverse) {
   const auto original = static_cast<double>(rope.original_max_position);
   for (double& f : inverse) {
@@ -117,6 +131,7 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
       config.number_or("partial_rotary_factor", scaling.number_or("partial_rotary_factor", 1));
   rope.dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial) / 2 * 2;
   rope.dim = config.size_or("rotary_dim", rope.dim);
+  rope.local_dim = local_dim(config, all, head_dim, rope.dim);
   if (rope.dim < 2 || rope.dim > head_dim || rope.theta <= 1)
     throw DataError(fmt::format("{}: rope over {} of {} dimensions with theta {} is impossible",
                                 config.path(), rope.dim, head_dim, rope.theta),
@@ -144,6 +159,7 @@ RopeSpec read_rope(const ModelConfig& config, std::int64_t head_dim) {
   rope.truncate = scaling.flag_or("truncate", true);
   if (scaling.has("attention_factor"))
     rope.attention_factor = scaling.number_or("attention_factor", 1);
+  rope.query_beta = scaling.number_or("llama_4_scaling_beta", 0);
   rope.short_factor = numbers(scaling, "short_factor");
   rope.long_factor = numbers(scaling, "long_factor");
   const auto half = static_cast<std::size_t>(rope.dim / 2);

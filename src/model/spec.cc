@@ -1,5 +1,6 @@
 #include "model/spec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -33,12 +34,14 @@ bool BlockSpec::smooths_keys() const {
 }
 
 bool BlockSpec::is_plain() const {
-  return smooths_keys() && can_rotate() && !moe && !parallel && !late_qk_norm && is_gated();
+  return smooths_keys() && can_rotate() && !moe && !parallel && !late_qk_norm && is_gated() &&
+         !head_gate && limit == 0;
 }
 
 bool BlockSpec::can_rotate() const {
   return !input_norm.name.empty() && !post_attention_norm.name.empty() && !input_norm.centered &&
-         !attention_out_norm && !mlp_out_norm && !delta && !query_gate && !qkv && !gate_up;
+         !attention_out_norm && !mlp_out_norm && !delta && !query_gate && !qkv && !gate_up &&
+         !(moe && moe->zero_experts > 0);
 }
 
 std::vector<const NormSpec*> BlockSpec::norms() const {
@@ -60,13 +63,13 @@ std::vector<const LinearSpec*> BlockSpec::linears() const {
   else
     append(all, {&q, &k, &v});
   all.push_back(&o);
-  if (moe)
-    append(all, moe->linears());
-  else if (gate_up)
+  if (head_gate) all.push_back(&*head_gate);
+  if (moe) append(all, moe->linears());
+  if (gate_up)
     append(all, {&*gate_up, &down});
-  else if (is_gated())
+  else if (!gate.name.empty())
     append(all, {&gate, &up, &down});
-  else
+  else if (is_dense())
     append(all, {&up, &down});
   if (mtp) all.push_back(&mtp->projection);
   return all;
@@ -119,9 +122,14 @@ std::size_t ModelSpec::decoders() const {
   return count;
 }
 
+bool ModelSpec::shares_choices() const {
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [](const BlockSpec& block) { return block.mla && block.mla->shares_choice; });
+}
+
 bool ModelSpec::has_plain_math() const {
-  return !rope_pairs && !rope.local_theta && score_cap == 0 && residual_scale == 1 &&
-         activation == Activation::kSilu &&
+  return !rope_pairs && !rope.local_theta && rope.query_beta == 0 && score_cap == 0 &&
+         residual_scale == 1 && activation == Activation::kSilu &&
          score_scale == 1 / std::sqrt(static_cast<double>(head_dim));
 }
 
@@ -133,8 +141,8 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
   for (const BlockSpec& block : spec.blocks) {
     names.push_back(block.name);
     names.push_back(block.attention_name());
-    names.push_back(block.moe ? block.moe->name : block.name + "." + block.mlp);
-    if (block.moe) names.push_back(block.moe->name + ".experts");
+    if (block.moe) names.insert(names.end(), {block.moe->name, block.moe->name + ".experts"});
+    if (block.is_dense()) names.push_back(block.name + "." + block.mlp);
     if (block.moe && !block.moe->router_is_linear) names.push_back(block.moe->router.name);
     for (const LinearSpec* l : block.linears()) names.push_back(l->name);
     for (const NormSpec* norm : block.norms()) names.push_back(norm->name);

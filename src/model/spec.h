@@ -31,6 +31,7 @@ enum class Role {
   kQueryKeyValue,  // fused: rows of queries, keys and values below each other
   kGateUp,         // fused: rows of gate, then of up
   kDeltaIn,        // inputs of a gated delta net
+  kHeadGate,       // how much each head counts
   kUnknown,        // of an architecture that is known by its tensors alone
   kIndexQuery,     // of an indexer of sparse attention
   kIndexKey,
@@ -85,6 +86,12 @@ struct RopeSpec {
   std::vector<double> short_factor;  // longrope
   std::vector<double> long_factor;
   std::optional<double> local_theta;  // of layers with a window, which then have no scaling
+  std::int64_t local_dim = 0;         // of those layers; 0: dim
+  // Queries at position p are multiplied by 1 + query_beta ln(1 + floor(p /
+  // original_max_position)).
+  double query_beta = 0;
+
+  std::int64_t dim_of(bool windowed) const { return windowed && local_dim > 0 ? local_dim : dim; }
 };
 
 // silu(gate(x)) * up(x) -> down
@@ -98,22 +105,27 @@ enum class RouterScore { kSoftmax, kSigmoid };
 // Mixture of experts in the place of the MLP (reference: models 2.9).
 struct MoeSpec {
   std::string name;   // "model.layers.0.mlp"
-  LinearSpec router;  // [experts, hidden]
+  LinearSpec router;  // [choices, hidden]
   // True: a linear like the others, in front of the experts, which a recipe may quantize. False:
   // parameters behind the experts, always fp32 products.
   bool router_is_linear = true;
-  std::string correction_bias;  // tensor [experts] that only steers the choice; "" for none
+  std::string correction_bias;  // tensor [choices] that only steers the choice; "" for none
   RouterScore score = RouterScore::kSoftmax;
   std::int64_t per_token = 0;  // experts that a token goes to
   std::int64_t groups = 1;     // of experts, of which only `top_groups` are looked at
   std::int64_t top_groups = 1;
   Activation activation = Activation::kSilu;
-  bool normalize = false;  // the weights of a token's experts sum to 1, before `scale`
+  double limit = 0;         // > 0: of kSilu in the experts, see BlockSpec::limit
+  double shared_limit = 0;  // the same of the shared expert
+  bool normalize = false;   // the weights of a token's experts sum to 1, before `scale`
   double scale = 1;
   std::vector<MlpSpec> experts;
+  std::int64_t zero_experts = 0;  // behind those: they give back what they read
   std::optional<MlpSpec> shared;
   std::optional<LinearSpec> shared_gate;  // [1, hidden]: sigmoid(gate x) times the shared part
 
+  // What the router chooses from.
+  std::int64_t choices() const { return static_cast<std::int64_t>(experts.size()) + zero_experts; }
   std::vector<const LinearSpec*> linears() const;
 };
 
@@ -145,7 +157,10 @@ struct MlaSpec {
   std::int64_t value = 0;
   std::int64_t latent = 0;
   double scale = 1;                    // of the scores
+  double query_factor = 1;             // of what q_b gives
+  double latent_factor = 1;            // of what kv_a_norm gives
   std::optional<IndexerSpec> indexer;  // only with q_a
+  bool shares_choice = false;          // looks at what the last block with an indexer chose
 
   std::vector<const LinearSpec*> linears() const;
 };
@@ -184,6 +199,11 @@ struct MtpSpec {
 // Which weights a smoothing scale can move between.
 enum class SubgraphKind { kUpDown, kOv, kLinearLinear, kNormLinear };  // in processing order
 
+// LongCat's layers are two blocks. The experts stand beside the MLP of the first one, read what it
+// reads, and what they give is added to the stream behind the second one. Between the two it
+// travels beside the stream (ModelSpec::stream).
+enum class Shortcut { kNone, kOpens, kCloses };
+
 struct BlockSpec {
   std::string name;                     // "model.layers.0"
   std::string attention = "self_attn";  // modules in it
@@ -194,12 +214,17 @@ struct BlockSpec {
   std::optional<NormSpec> k_norm;
   std::optional<NormSpec> attention_out_norm;  // of what is added to the residual stream
   std::optional<NormSpec> mlp_out_norm;
+  std::int64_t heads = 0;  // of queries
   LinearSpec q, k, v, o;
-  std::optional<LinearSpec> qkv;      // in the place of q, k and v, which keep their names
-  bool grouped_qkv = false;           // its rows: queries, key and value of each key head
-  std::string sinks;                  // tensor [heads]: scores that no value goes with; "" for none
-  LinearSpec gate, up, down;          // without names where `moe` is in their place; gate without
-                                      // a name: down reads what the activation makes of up
+  std::optional<LinearSpec> head_gate;  // [heads, hidden]: what a head gives is multiplied by the
+                                        // sigmoid
+  std::optional<LinearSpec> qkv;        // in the place of q, k and v, which keep their names
+  bool grouped_qkv = false;             // its rows: queries, key and value of each key head
+  std::string sinks;          // tensor [heads]: scores that no value goes with; "" for none
+  LinearSpec gate, up, down;  // without names where `moe` is in their place; gate without
+                              // a name: down reads what the activation makes of up
+  double limit = 0;           // > 0: kSilu becomes min(silu(g), limit) * clamp(u, -limit, limit)
+  Shortcut shortcut = Shortcut::kNone;
   std::optional<LinearSpec> gate_up;  // in the place of gate and up
   std::optional<MoeSpec> moe;
   std::optional<MlaSpec> mla;      // then q, k and v have no names
@@ -213,8 +238,9 @@ struct BlockSpec {
 
   std::string attention_name() const { return delta ? delta->name : name + "." + attention; }
   bool is_gated() const { return moe || gate_up || !gate.name.empty(); }
-  bool has_keys() const { return !mla && !delta; }  // keys and values of heads
-  bool smooths_keys() const;                        // by scales of k and q, or of their norms
+  bool is_dense() const { return !down.name.empty(); }  // has an MLP, maybe beside experts
+  bool has_keys() const { return !mla && !delta; }      // keys and values of heads
+  bool smooths_keys() const;                            // by scales of k and q, or of their norms
   // The block that most models have: what learns by a backward pass knows no other.
   bool is_plain() const;
   // Its norms stand in front of linears only and have no mean, so that the stream can be rotated.
@@ -236,7 +262,7 @@ struct ModelSpec {
   DType dtype = DType::kF32;  // the checkpoint's: products take their inputs in it
   std::int64_t hidden = 0;
   std::int64_t vocab = 0;
-  std::int64_t heads = 0;
+  std::int64_t heads = 0;        // of most blocks, see BlockSpec
   std::int64_t kv_heads = 0;     // MLA: as many as heads
   std::int64_t head_dim = 0;     // MLA: of the values
   std::int64_t key_width = 0;    // of what the cache keeps of a token; MLA: latent and rotated part
@@ -253,6 +279,9 @@ struct ModelSpec {
   double residual_scale = 1;  // of what a block adds
   double logit_scale = 1;
   double logit_cap = 0;  // as score_cap
+  // Width of a row that goes from block to block: hidden, or the stream and behind it what a
+  // shortcut carries.
+  std::int64_t stream = 0;
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
   LinearSpec head;                // lm_head
@@ -260,6 +289,7 @@ struct ModelSpec {
   bool tied = false;              // the head uses the embedding's weight
   std::vector<BlockSpec> blocks;  // those with `mtp` are the last
   std::size_t decoders() const;   // blocks that every token goes through
+  bool shares_choices() const;    // some of the blocks, see MlaSpec
   bool has_plain_math() const;    // what all blocks share is as is_plain() blocks need it
 
   // Of an architecture that has no forward pass here: why, and its linears in file order. Nothing

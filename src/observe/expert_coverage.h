@@ -14,7 +14,8 @@ class ExpertCoverage : public Tap {
   void see(const Linear&, const float*, std::int64_t, const std::vector<Sequence>&) override {}
   void see_routing(const Block& block, const Routing& routing) override {
     tokens_.resize(block.moe->experts.size());
-    for (std::int32_t expert : routing.experts) ++tokens_[static_cast<std::size_t>(expert)];
+    for (std::int32_t expert : routing.experts)
+      if (const auto at = static_cast<std::size_t>(expert); at < tokens_.size()) ++tokens_[at];
   }
   const std::vector<std::int64_t>& tokens() const { return tokens_; }  // empty: no pass
 

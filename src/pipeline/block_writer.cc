@@ -32,15 +32,15 @@ class Writer {
     else
       for (Linear* linear : block.attention_inputs()) write(*linear);
     write(block.o);
+    if (block.head_gate) write(*block.head_gate);
     if (!block.spec->sinks.empty()) copy(block.spec->sinks);
     if (block.q_norm) saver_.write(*block.q_norm, dtype_);
     if (block.k_norm) saver_.write(*block.k_norm, dtype_);
     if (block.mla && block.mla->indexer) write(*block.mla->indexer);
     extras(block.spec->attention_name());
-    if (block.moe)
-      write(*block.moe);
-    else
-      for (Linear* linear : block.mlp_linears()) write(*linear);
+    if (block.moe) write(*block.moe);
+    for (Linear* linear : block.mlp_inputs()) write(*linear);
+    if (block.spec->is_dense()) write(block.down);
     for (const Norm* norm : {&block.input_norm, block.attention_out_norm.get(),
                              &block.post_attention_norm, block.mlp_out_norm.get()})
       if (norm != nullptr && norm->exists()) saver_.write(*norm, dtype_);

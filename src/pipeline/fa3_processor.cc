@@ -64,7 +64,8 @@ class Fa3Processor : public Processor {
   std::vector<Tap*> prepare(BlockState& state) override {
     tap_.reset();
     const std::string attention = state.block->spec->attention_name();
-    selected_ = !state.attention_quantized && !context_.excludes(attention) &&
+    const bool has_points = !indexer_ || state.block->mla->indexer != nullptr;
+    selected_ = has_points && !state.attention_quantized && !context_.excludes(attention) &&
                 step_.filter.selects(attention);
     if (!selected_ || !needs_data()) return {};
     const bool queries = step_.q && step_.q->scope == "per_head";

@@ -35,8 +35,7 @@ QuantizedLinear quantize_head(const LinearQuantStep& step, const Plan& plan, con
   std::vector<float> normed;
   for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
     normed.resize(static_cast<std::size_t>(rows * model.hidden));
-    rms_norm(states.values.data() + begin * model.hidden, head.norm().weight.data(),
-             head.norm().bias_or_null(), head.norm().spec.eps, normed.data(), rows, model.hidden);
+    head.normalize(states.values.data() + begin * states.width, rows, normed.data());
     if (gptq) hessian->add(normed.data(), rows);
     if (config.has_range()) quantizer.observe(normed.data(), context.sequences);
   });

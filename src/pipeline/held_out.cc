@@ -120,7 +120,7 @@ HeldOutProof HeldOutStreams::finish(Head& quantized) {
   std::vector<float> theirs(mine.size());
   const auto predict = [&](Head& head, const PackedStates& states, std::int64_t begin,
                            std::int64_t rows, std::vector<float>& out) {
-    head.run_in_tiles(states.values.data() + begin * model_.hidden, rows, model_.dtype,
+    head.run_in_tiles(states.values.data() + begin * model_.stream, rows, model_.dtype,
                       normed.data(), out.data());
     parallel_for(rows,
                  [&](std::int64_t r) { log_softmax(out.data() + r * model_.vocab, model_.vocab); });

@@ -9,11 +9,7 @@ namespace {
 class KvSmoothProcessor : public Processor {
  public:
   KvSmoothProcessor(const KvSmoothStep& step, const ProcessorContext& context)
-      : filter_(step.filter),
-        factor_(step.factor),
-        shape_{context.model->heads, context.model->kv_heads, context.model->head_dim,
-               context.model->rope.dim / 2},
-        debug_(context.debug) {}
+      : filter_(step.filter), factor_(step.factor), model_(*context.model), debug_(context.debug) {}
   const char* name() const override { return "kv_smooth"; }
   bool needs_data() const override { return true; }
 
@@ -35,9 +31,12 @@ class KvSmoothProcessor : public Processor {
       throw DataError(fmt::format("{}: its keys have NaN or infinite values", attention),
                       "a weight before it is damaged, or the model overflows; check the "
                       "checkpoint");
+    const BlockSpec& spec = *state.block->spec;
+    const KeyShape shape = {spec.heads, model_.kv_heads, model_.head_dim,
+                            model_.rope.dim_of(spec.window > 0) / 2};
     const std::vector<float> scales =
-        key_scales(tap_->keys(), shape_, factor_, state.block->k_norm != nullptr);
-    smooth_keys(*state.block, shape_, scales);
+        key_scales(tap_->keys(), shape, factor_, state.block->k_norm != nullptr);
+    smooth_keys(*state.block, shape, scales);
     if (debug_ != nullptr)
       debug_->add(name(), {{"target", attention}, {"smooth_factor", factor_}}, "scales", scales);
     tap_.reset();
@@ -46,7 +45,7 @@ class KvSmoothProcessor : public Processor {
  private:
   NameFilter filter_;
   double factor_;
-  KeyShape shape_;
+  const ModelSpec& model_;
   DebugInfo* debug_;
   std::unique_ptr<KvTap> tap_;
 };

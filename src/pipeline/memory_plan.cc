@@ -131,7 +131,8 @@ BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
   }
   // norm, residual, part; attention; gate, up and what the router gathers of one expert.
   size.row = 4 * static_cast<double>(model.hidden) +
-             static_cast<double>(model.heads * std::max(model.head_dim, std::int64_t{1})) +
+             2 * static_cast<double>(model.stream - model.hidden) +
+             static_cast<double>(block.heads * std::max(model.head_dim, std::int64_t{1})) +
              outputs + (block.moe ? 3 * expert_outputs + 2 * static_cast<double>(model.hidden) : 0);
   if (block.mla)
     size.row += static_cast<double>(model.heads * (block.mla->nope + block.mla->rope) * 2 +
@@ -254,7 +255,7 @@ class Planner {
   }
 
   double states() const {
-    const auto width = static_cast<double>(model_.hidden);
+    const auto width = static_cast<double>(model_.stream);
     const double samples = wishes_.forward ? tokens_of(job_.samples) : 0;
     double copies = 1;
     if (wishes_.learns) copies += 1;

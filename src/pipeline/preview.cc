@@ -31,6 +31,8 @@ const char* role_text(Role role) {
       return "router";
     case Role::kSharedGate:
       return "shared gate";
+    case Role::kHeadGate:
+      return "head gate";
     case Role::kQueryDown:
     case Role::kQueryUp:
       return "q latent";

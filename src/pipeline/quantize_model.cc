@@ -252,7 +252,10 @@ class Run {
       if (held_out_ && !block.mtp) held_out_->run(state);
       write_block(state, checkpoint_, ends_, model_.dtype, saver, job_.read_back, summary_);
       summary_.timeline.push_back({seconds(), private_bytes()});
-      if (!job_.debug && journal.due())
+      // What blocks share is not in the journal.
+      const bool shared = i + 1 < model_.blocks.size() && model_.blocks[i + 1].mla &&
+                          model_.blocks[i + 1].mla->shares_choice;
+      if (!job_.debug && !shared && journal.due())
         journal.save(state.index, this->state(i + 1, saver), live_values());
     }
     if (head_ != nullptr)

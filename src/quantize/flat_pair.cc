@@ -153,7 +153,7 @@ std::vector<FlatPair> flat_pairs(const ModelSpec& model, const BlockSpec& block,
                      [&](const LinearSpec* target) { return selects(target->name); }))
       return;
     const LinearSpec& first = *targets.front();
-    const auto sides = kind == FlatKind::kAttentionOut ? FlatSides{model.heads, model.head_dim}
+    const auto sides = kind == FlatKind::kAttentionOut ? FlatSides{block.heads, model.head_dim}
                                                        : flat_sides(first.in);
     if (!sides)
       throw UsageError(fmt::format("flatquant: {} has {} inputs, which have no two sides with an "

@@ -53,26 +53,28 @@ EngineKvOp::EngineKvOp(const ModelSpec& model, const CheckpointReader& checkpoin
   if (description.value(kFaQuantKey, Json()) == kFaQuantType)
     for (const BlockSpec& block : model.blocks)
       if (block.mla && checkpoint.has(block.attention_name() + ".fa_k.scale"))
-        latents_[block.name] = read_latent_scale(checkpoint, block.attention_name() + ".fa_k.");
+        latents_[block.attention_name()] =
+            read_latent_scale(checkpoint, block.attention_name() + ".fa_k.");
   if (description.value(kKvCacheKeys[0], Json()) != kKvCacheType) return;
   for (const BlockSpec& block : model.blocks)
     if (block.has_keys() && checkpoint.has(block.k.name + ".kv_cache_scale"))
-      caches_[block.name] = {read_params(checkpoint, block.k), read_params(checkpoint, block.v)};
+      caches_[block.attention_name()] = {read_params(checkpoint, block.k),
+                                         read_params(checkpoint, block.v)};
 }
 
 std::vector<const KvCacheParams*> EngineKvOp::by_block(const ModelSpec& model) const {
   std::vector<const KvCacheParams*> params;
   for (const BlockSpec& block : model.blocks) {
-    const auto it = caches_.find(block.name);
+    const auto it = caches_.find(block.attention_name());
     params.push_back(it == caches_.end() ? nullptr : &it->second);
   }
   return params;
 }
 
 void EngineKvOp::apply(const Block& block, float* k, float* v, std::int64_t rows) {
-  const auto latent = latents_.find(block.spec->name);
+  const auto latent = latents_.find(block.spec->attention_name());
   if (latent != latents_.end()) LatentKvOp(latent->second).apply(block, k, v, rows);
-  const auto it = caches_.find(block.spec->name);
+  const auto it = caches_.find(block.spec->attention_name());
   if (it != caches_.end()) Int8KvOp(it->second).apply(block, k, v, rows);
 }
 

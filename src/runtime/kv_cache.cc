@@ -57,7 +57,10 @@ CachedRows SequenceCache::add(std::int64_t block, const float* k, const float* v
     return {length_ + rows, DType::kI8, keys, values, scales(params->key), scales(params->value)};
   }
   const void* keys = keys_[at].put(dtype_, k, length_ * key_width_, rows * key_width_);
-  const void* values = values_[at].put(dtype_, v, length_ * value_width_, rows * value_width_);
+  // Latent attention that shares the choice of another block has no keys of an indexer.
+  const void* values =
+      v == nullptr ? nullptr
+                   : values_[at].put(dtype_, v, length_ * value_width_, rows * value_width_);
   return {length_ + rows, dtype_, keys, values, {}, {}};
 }
 

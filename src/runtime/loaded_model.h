@@ -30,7 +30,7 @@ class LoadedModel {
   KvOp* kv_op() { return kv_op_.get(); }  // null for float folders
   // For one sequence, empty; must not outlive the model.
   SequenceCache new_cache() const;
-  // Final norm and head: `hidden` [rows, spec().hidden] -> `logits` [rows, spec().vocab].
+  // Final norm and head: `hidden` [rows, spec().stream] -> `logits` [rows, spec().vocab].
   void logits(const float* hidden, std::int64_t rows, float* logits);
 
  private:

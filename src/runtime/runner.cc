@@ -30,7 +30,7 @@ ModelRunner::ModelRunner(const std::string& folder, std::int64_t max_length,
 }
 
 float* ModelRunner::run(std::span<const SequenceStep> steps) {
-  const std::int64_t width = spec().hidden;
+  const std::int64_t width = spec().stream;
   Context context;
   context.rope = &rope_;
   context.linear_op = &model_.op();
@@ -39,15 +39,18 @@ float* ModelRunner::run(std::span<const SequenceStep> steps) {
   std::int64_t rows = 0;
   for (const SequenceStep& step : steps) {
     const auto count = static_cast<std::int64_t>(step.ids.size());
-    context.sequences.push_back({rows, count, step.cache->length()});
+    context.sequences.push_back({rows, count, step.cache->length(), step.prompt});
     caches.push_back(step.cache);
     rows += count;
   }
   BatchCache cache(spec(), caches);
   context.cache = &cache;
+  std::vector<ChosenTokens> chosen(spec().shares_choices() ? steps.size() : 0);
+  if (!chosen.empty()) context.chosen = chosen.data();
   float* hidden = sized(hidden_, rows * width);
   for (std::size_t i = 0; i < steps.size(); ++i)
-    embed(spec(), model_.checkpoint(), steps[i].ids, hidden + context.sequences[i].begin * width);
+    embed_stream(spec(), model_.checkpoint(), steps[i].ids,
+                 hidden + context.sequences[i].begin * width);
   for (Block& block : blocks_) {
     run_block(spec(), block, hidden, hidden, rows, context, workspace_);
     for (Linear* linear : block.linears()) linear->release();

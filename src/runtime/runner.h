@@ -16,6 +16,7 @@ struct SequenceStep {
   SequenceCache* cache = nullptr;
   std::span<const std::int32_t> ids;
   std::int64_t logits = 1;  // of so many last tokens are asked for
+  std::int64_t prompt = 0;  // length of the whole prompt, where `ids` is a piece of it
 };
 
 class ModelRunner {

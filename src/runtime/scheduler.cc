@@ -77,6 +77,10 @@ void Scheduler::end(std::int64_t request) {
 
 std::int64_t Scheduler::take_over(Request& request) {
   if (request.cache.length() > 0 || request.params.prompt_logprobs) return 0;
+  // Keys of short texts are of no use in long ones there.
+  const RopeSpec& rope = runner_.spec().rope;
+  if (rope.kind == RopeKind::kLongRope && runner_.max_length() > rope.original_max_position)
+    return 0;
   PrefixStore::Match best = kept_.find(request.ids);
   for (const auto& other : requests_) {
     const std::int64_t common =
@@ -117,7 +121,8 @@ SequenceStep Scheduler::next_step(Request& request, std::int64_t* room) const {
   }
   const auto ids = std::span<const std::int32_t>(request.ids)
                        .subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(rows));
-  return {&request.cache, ids, all_logits ? rows : static_cast<std::int64_t>(rows == left)};
+  return {&request.cache, ids, all_logits ? rows : static_cast<std::int64_t>(rows == left),
+          request.prompt};
 }
 
 // Log-probabilities of the tokens behind those of a piece of the prompt; `logits` [rows, vocab].

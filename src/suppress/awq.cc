@@ -196,7 +196,7 @@ SmoothResult Awq::search(const Subgraph& graph) {
   std::vector<float> mean = config_.v0 ? mean_size(rows_->rows(first.name()), first.spec().in)
                                        : means_->mean(first.name());
   check_statistic(graph, mean);
-  if (is_ov) mean = mean_over_query_heads(mean, heads_of(model_));
+  if (is_ov) mean = mean_over_query_heads(mean, heads_of(model_, graph));
   const bool alone = graph.targets.size() == 1 || config_.v0;
   if (!alone) {
     FloatLinearOp op(DType::kF32);
@@ -209,7 +209,7 @@ SmoothResult Awq::search(const Subgraph& graph) {
     const double ratio = static_cast<double>(i) / config_.n_grid;
     std::vector<float> scales = awq_scales(mean, ratio);
     const std::vector<float> columns =
-        is_ov ? repeat_for_query_heads(scales, heads_of(model_)) : scales;
+        is_ov ? repeat_for_query_heads(scales, heads_of(model_, graph)) : scales;
     const double loss = alone ? linear_losses(graph, columns) : module_loss(graph, columns);
     if (!(loss < least)) continue;
     least = loss;
@@ -233,7 +233,7 @@ std::vector<SmoothResult> Awq::finish() {
     results.push_back(search(graph));
     SmoothResult& result = results.back();
     rows_->drop(result.target);
-    const HeadShape heads = heads_of(model_);
+    const HeadShape heads = heads_of(model_, graph);
     result.input =
         input_change(means_->mean(result.target), column_scales(graph, result.scales, heads));
     move_scales(graph, result.scales, heads);

@@ -29,6 +29,13 @@ void fold_halves(Mtp& mtp) {
     std::fill(norm->weight.begin(), norm->weight.end(), 1.0F);
 }
 
+// The linears that read what the first norm gives, of a block without latent attention.
+std::vector<Linear*> input_readers(Block& block) {
+  std::vector<Linear*> readers = {&block.q, &block.k, &block.v};
+  if (block.head_gate) readers.push_back(block.head_gate.get());
+  return readers;
+}
+
 // The linears that read what the second norm gives.
 std::vector<Linear*> mlp_readers(Block& block) {
   std::vector<Linear*> readers;
@@ -112,7 +119,8 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
   for (const BlockSpec& block : model.blocks)
     if (!block.can_rotate())
       throw UsageError(fmt::format("the stream of {} cannot be rotated: {} has norms behind its "
-                                   "parts, norms with a mean, gates or fused linears",
+                                   "parts, norms with a mean, gates, fused linears or "
+                                   "experts that give back what they read",
                                    model.architecture, block.name),
                        "drop quarot or adapt_rotation from the recipe");
   if (const auto& mla = model.blocks.front().mla) {
@@ -123,6 +131,11 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
                        "set online: false");
   }
   if (!config.online) return;
+  for (const BlockSpec& block : model.blocks)
+    if (block.heads != model.heads)
+      throw UsageError(fmt::format("online rotations turn {} heads, {} has {}", model.heads,
+                                   block.name, block.heads),
+                       "set online: false");
   heads_ = InputRotation{model.heads,
                          model.head_dim,
                          Rotation::hadamard(model.heads, config.max_tp_size).matrix(),
@@ -150,7 +163,7 @@ void fold_norms(Block& block) {
     if (mla.q_a) fold_norm(*mla.q_a_norm, mla.query_readers());
     fold_norm(mla.kv_a_norm, {&mla.kv_b});
   } else {
-    fold_norm(block.input_norm, {&block.q, &block.k, &block.v});
+    fold_norm(block.input_norm, input_readers(block));
   }
   fold_norm(block.post_attention_norm, mlp_readers(block));
 }
@@ -171,7 +184,7 @@ void QuaRot::rotate_attention(Block& block) const {
     rotate_latent(*block.mla);
     return;
   }
-  for (Linear* linear : {&block.q, &block.k, &block.v}) rotate_input(*linear, residual_);
+  for (Linear* linear : input_readers(block)) rotate_input(*linear, residual_);
   rotate_output(block.v, value_);
 }
 

@@ -120,12 +120,12 @@ std::vector<float> Smoother::scales_of(const Subgraph& graph, const SmoothResult
       column_max(graph.targets, !flex() && !config_.v0 && graph.norm == nullptr);
   const bool is_ov = graph.kind == SubgraphKind::kOv;
   if (is_ov && flex()) {
-    act = max_over_query_heads(act, heads_of(model_));
-    weight = max_over_query_heads(weight, heads_of(model_));
+    act = max_over_query_heads(act, heads_of(model_, graph));
+    weight = max_over_query_heads(weight, heads_of(model_, graph));
   }
   const double floor = flex() ? 1e-5 : config_.scale_min;
   std::vector<float> scales = smooth_scales(act, weight, result.alpha, result.beta, floor);
-  if (is_ov && !flex()) scales = mean_over_query_heads(scales, heads_of(model_));
+  if (is_ov && !flex()) scales = mean_over_query_heads(scales, heads_of(model_, graph));
   return scales;
 }
 
@@ -163,7 +163,7 @@ std::vector<SmoothResult> Smoother::finish() {
     if (config_.algorithm == SmoothAlgorithm::kSmoothQuant && graph.norm != nullptr &&
         graph.norm->bias.empty())
       graph.norm->bias.assign(result.scales.size(), 0.0F);
-    move_scales(graph, result.scales, heads_of(model_));
+    move_scales(graph, result.scales, heads_of(model_, graph));
     results.push_back(std::move(result));
   }
   channels_.reset();

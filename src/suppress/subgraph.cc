@@ -37,11 +37,13 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
   if (block.moe && block.moe->spec->activation != Activation::kSilu) {
     // What clamps its inputs does not pass scales on.
   } else if (block.moe) {
-    for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
-    if (block.moe->shared) up_down(block.moe->shared->up, block.moe->shared->down);
-  } else if (!block.gate_up && block.spec->is_gated()) {
-    up_down(block.up, block.down);
+    if (block.moe->spec->limit == 0)
+      for (Mlp& expert : block.moe->experts) up_down(expert.up, expert.down);
+    if (block.moe->shared && block.moe->spec->shared_limit == 0)
+      up_down(block.moe->shared->up, block.moe->shared->down);
   }
+  if (!block.gate_up && !block.spec->gate.name.empty() && block.spec->limit == 0)
+    up_down(block.up, block.down);
   if (block.mla) {
     Mla& mla = *block.mla;
     graphs.push_back(
@@ -53,11 +55,13 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
       graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});
     std::vector<Linear*> targets = {block.qkv.get()};
     if (!block.qkv) targets = {&block.k, &block.q, &block.v};
+    if (block.head_gate) targets.push_back(block.head_gate.get());
     if (block.spec->parallel && !block.post_attention_norm.exists())
       for (Linear* linear : block.mlp_inputs()) targets.push_back(linear);
     norm_linear(block.input_norm, targets);
   }
   if (!block.moe) norm_linear(block.post_attention_norm, block.mlp_inputs());
+  for (Subgraph& graph : graphs) graph.query_heads = block.spec->heads;
   return graphs;
 }
 
@@ -88,7 +92,9 @@ bool has_target(const Subgraph& graph, const std::vector<std::string>& names) {
   });
 }
 
-HeadShape heads_of(const ModelSpec& model) { return {model.heads, model.kv_heads, model.head_dim}; }
+HeadShape heads_of(const ModelSpec& model, const Subgraph& graph) {
+  return {graph.query_heads, model.kv_heads, model.head_dim};
+}
 
 std::vector<float> column_scales(const Subgraph& graph, const std::vector<float>& scales,
                                  const HeadShape& heads) {

@@ -18,6 +18,7 @@ struct Subgraph {
   std::vector<Linear*> targets;  // share one input
   // Latent attention's ov: of each head's rows of `from` so many in front are keys and stay.
   std::int64_t key_rows = 0;
+  std::int64_t query_heads = 0;  // of the block
 };
 
 // In the order in which they are handled: up-down, ov, linear-linear, norm-linear. No block has two
@@ -32,7 +33,7 @@ bool rotated_between(const Subgraph& graph);
 // True when one of the targets is named.
 bool has_target(const Subgraph& graph, const std::vector<std::string>& names);
 
-HeadShape heads_of(const ModelSpec& model);
+HeadShape heads_of(const ModelSpec& model, const Subgraph& graph);
 
 // One scale per channel of the source (ov: per value channel) as those of the targets' columns.
 std::vector<float> column_scales(const Subgraph& graph, const std::vector<float>& scales,

@@ -57,6 +57,12 @@ constexpr ModuleNames kChatGlm = {"transformer.",
                                   "dense_4h_to_h",
                                   "dense_h_to_4h"};
 
+constexpr ModuleNames with_mlp(ModuleNames names, const char* mlp) {
+  names.mlp = mlp;
+  return names;
+}
+constexpr ModuleNames kLongCat = with_mlp(kLlamaNames, "mlps");
+
 constexpr FamilyTraits kHunYuan = {
     .late_qk_norm = true, .q_norm = "query_layernorm", .k_norm = "key_layernorm"};
 
@@ -70,6 +76,8 @@ const std::vector<FamilyRow>& families() {
       // model_type architecture         qkv bias    o bias      mlp bias    qk     d    window
       {"llama", "LlamaForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kNever, 0, W::kNever},
       {"mistral", "MistralForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 0,
+       W::kAllLayers},
+      {"ministral3", "Ministral3ForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 0,
        W::kAllLayers},
       {"qwen2", "Qwen2ForCausalLM", B::kAlways, B::kNever, B::kNever, B::kNever, 0,
        W::kUseSlidingWindow},
@@ -95,6 +103,10 @@ const std::vector<FamilyRow>& families() {
        W::kNever, true, true},
       {"glm_moe_dsa", "GlmMoeDsaForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
        W::kNever, true, true},
+      {"longcat_flash", "LongcatFlashForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
+       W::kNever, true, false, T{.two_halves = true, .names = &kLongCat}},
+      {"step3p5", "Step3p5ForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kConfig, 128,
+       W::kNever, false, false, T{.one_plus = true, .head_gate = true}},
       {"minimax_m2", "MiniMaxM2ForCausalLM", B::kNever, B::kNever, B::kNever, B::kAlways, 128,
        W::kNever, false, false, T{.whole_norm = true}},
       {"qwen3_next", "Qwen3NextForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kAlways, 256,

@@ -80,6 +80,8 @@ struct FamilyTraits {
   bool root_embedding = false;  // embeddings times sqrt(hidden), rounded to the weights' dtype
   bool query_scalar = false;    // scores times query_pre_attn_scalar^-1/2
   bool query_gate = false;
+  bool head_gate = false;   // see BlockSpec; unless `use_head_wise_attn_gate` is false
+  bool two_halves = false;  // a layer is two blocks, see Shortcut
   // The family's own names of the keys.
   const char* qkv_bias_key = nullptr;
   const char* out_bias_key = nullptr;

@@ -42,6 +42,7 @@ struct MoeRow {
   const char* router = "gate";
   bool bias = false;  // of the router and of the experts
   Activation activation = Activation::kSilu;
+  bool shared_beside = false;  // the shared expert's module is in the block
 };
 
 // nullptr for families without experts.

@@ -168,6 +168,31 @@ MODELS.update({
         **{**SMALLER, "tie_word_embeddings": True}, intermediate_size=24, head_dim=8),
 })
 
+MODELS["longcat_flash"] = lambda: transformers.LongcatFlashConfig(
+    **{k: v for k, v in SMALLER.items() if k not in ("num_hidden_layers", "num_key_value_heads")},
+    num_layers=2, ffn_hidden_size=24, expert_ffn_hidden_size=12, n_routed_experts=4,
+    zero_expert_num=2, moe_topk=3, q_lora_rank=8, kv_lora_rank=8, qk_nope_head_dim=8,
+    qk_rope_head_dim=4, v_head_dim=8, head_dim=4, routed_scaling_factor=2.0,
+    rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+
+# Positions behind the first 8 scale the queries; texts of more than 20 tokens have the long factors;
+# layers 1 and 2 look at what layer 0 chose, layer 4 at what layer 3 did.
+MODELS["ministral3"] = lambda: transformers.Ministral3Config(
+    **SMALLER, intermediate_size=24, head_dim=8,
+    rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 16.0,
+                     "original_max_position_embeddings": 8, "beta_fast": 32.0, "beta_slow": 1.0,
+                     "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1})
+MODELS["phi3_longrope"] = lambda: transformers.Phi3Config(
+    **SMALLER, intermediate_size=24, original_max_position_embeddings=20,
+    rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.2],
+                     "long_factor": [1.5, 3.0], "original_max_position_embeddings": 20})
+MODELS["glm_moe_dsa_shared"] = lambda: transformers.GlmMoeDsaConfig(
+    **{**SMALLER, "num_hidden_layers": 5, "num_key_value_heads": 4}, intermediate_size=16,
+    moe_intermediate_size=8, n_routed_experts=2, num_experts_per_tok=1, n_shared_experts=1,
+    q_lora_rank=8, kv_lora_rank=8, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, n_group=1,
+    topk_group=1, mlp_layer_types=["dense", "dense", "dense", "sparse", "dense"], index_n_heads=16,
+    index_head_dim=8, index_topk=6, index_topk_freq=3, index_skip_topk_offset=1)
+
 # Files of these hold the norms' weights less 1.
 ONE_PLUS = ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "gemma", "gemma2", "gemma3_text")
 
@@ -225,6 +250,20 @@ def fuse_experts(folder):
     save_file(tensors, path, {"format": "pt"})
 
 
+def finish_longcat(folder):
+    """As the published files are: no weights of experts that have none, and a next-token module."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    downs = {n.rsplit(".", 2)[0] for n in tensors if ".experts." in n and "down_proj" in n}
+    tensors = {n: t for n, t in tensors.items()
+               if ".experts." not in n or n.rsplit(".", 2)[0] in downs}
+    generator = torch.Generator().manual_seed(11)
+    h = tensors["model.norm.weight"].shape[0]
+    tensors["model.mtp.norm.weight"] = 1 + torch.randn(h, generator=generator) * 0.2
+    tensors["model.mtp.layers.0.eh_proj.weight"] = torch.randn(h, 2 * h, generator=generator)
+    save_file(tensors, path, {"format": "pt"})
+
+
 def forward(model, ids):
     inner = model.gpt_neox if hasattr(model, "gpt_neox") else model.model
     embed = inner.get_input_embeddings()(ids)[0] * getattr(model.config, "embedding_multiplier", 1)
@@ -256,6 +295,8 @@ def make(name, folder):
         add_next_token_layer(folder, config)
     if name == "qwen3_5_moe_text":
         fuse_experts(folder)
+    if name == "longcat_flash":
+        finish_longcat(folder)
     generator = torch.Generator().manual_seed(3)
     tensors = {}
     with torch.no_grad():

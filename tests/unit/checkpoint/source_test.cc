@@ -89,6 +89,29 @@ TEST_F(Source, ReadsFp8InBlocks) {
     }
 }
 
+// Step-3.5: the experts of a projection are one tensor.
+TEST_F(Source, ReadsStacksOfExperts) {
+  const std::string step = R"({"model_type":"step3p5","torch_dtype":"bfloat16"})";
+  add("l.moe.up_proj.weight", filled<std::uint8_t>(DType::kF8E4M3, {3, 130, 4}, any_byte));
+  add("l.moe.up_proj.weight_scale_inv", filled<float>(DType::kF32, {3, 2, 1}, any_scale));
+  add("l.moe.gate_proj.weight", filled<float>(DType::kF32, {2, 3, 4}, any_scale));
+  const CheckpointReader reader = open(step);
+  EXPECT_EQ(reader.names(),
+            (std::vector<std::string>{
+                "l.moe.experts.0.gate_proj.weight", "l.moe.experts.0.up_proj.weight",
+                "l.moe.experts.1.gate_proj.weight", "l.moe.experts.1.up_proj.weight",
+                "l.moe.experts.2.up_proj.weight"}));
+  const std::vector<float> coded = values_of(reader, "l.moe.experts.1.up_proj.weight");
+  const std::vector<float> plain = values_of(reader, "l.moe.experts.1.gate_proj.weight");
+  for (std::int64_t i = 0; i < 520; ++i)
+    ASSERT_EQ(coded[static_cast<std::size_t>(i)],
+              round_to_bf16(e4m3_to_f32(any_byte(520 + i)) * any_scale(2 + i / 512)));
+  for (std::int64_t i = 0; i < 12; ++i)
+    EXPECT_EQ(plain[static_cast<std::size_t>(i)], any_scale(12 + i));
+  add("l.moe.up_proj.weight_scale_inv", filled<float>(DType::kF32, {2, 2, 1}, any_scale));
+  EXPECT_THAT(error_of(step), HasSubstr("l.moe.up_proj.weight_scale_inv"));
+}
+
 TEST_F(Source, ReadsScalesOfRowsAndTensors) {
   add("rows.weight", filled<std::uint8_t>(DType::kF8E4M3, {3, 20}, any_byte));
   add("rows.weight_scale", filled<float>(DType::kF32, {3, 1}, any_scale));

@@ -24,6 +24,8 @@ TEST(ModelsCommand, ListsFamiliesModelsAndRecipes) {
   EXPECT_EQ(models["QwQ-32B"]["family"], "qwen2");
   EXPECT_EQ(models["DeepSeek-V3.2"]["family"], "deepseek_v32");
   EXPECT_EQ(models["GLM-5"]["family"], "glm_moe_dsa");
+  EXPECT_EQ(models["LongCat-Flash-Chat"]["family"], "longcat_flash");
+  EXPECT_EQ(models["Step-3.5-Flash"]["family"], "step3p5");
   EXPECT_EQ(models["Qwen3.5-27B"]["family"], "qwen3_5_text");
   EXPECT_EQ(models["Qwen3.5-35B-A3B"]["family"], "qwen3_5_moe_text");
   EXPECT_TRUE(models["FLUX.1-dev"]["family"].is_null());

@@ -28,8 +28,9 @@ void PrintTo(const LibraryRecipe& recipe, std::ostream* out) { *out << recipe.fi
 
 std::vector<LibraryRecipe> recipes() {
   std::vector<LibraryRecipe> found;
-  for (const char* pedigree : {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite",
-                               "minimax_m2", "qwen3_next", "deepseek_v3_2", "glm_5"})
+  for (const char* pedigree :
+       {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite", "minimax_m2",
+        "qwen3_next", "deepseek_v3_2", "glm_5", "longcat_flash", "step_3_5_flash"})
     for (const auto& item : fs::directory_iterator(kSource + "/recipes/" + pedigree))
       found.push_back({pedigree, item.path().filename().string()});
   std::sort(found.begin(), found.end(),
@@ -58,6 +59,7 @@ std::string model_of(const std::string& pedigree) {
   const std::string tiny = kSource + "/tests/golden/data/tiny/";
   if (pedigree == "deepseek_v3_2") return tiny + "deepseek_v32";
   if (pedigree == "glm_5") return tiny + "glm_moe_dsa";
+  if (pedigree == "step_3_5_flash") return tiny + "step3p5";
   if (pedigree != "kimi_k2") return tiny + pedigree;
   const std::string copy = temp_path("kimi");
   fs::create_directories(copy);
@@ -83,10 +85,12 @@ TEST_P(LibraryRecipes, RunsAndGenerates) {
   job.pedigree = pedigree;
   job.overwrite = job.quiet = true;
   std::mt19937 generator(5);
+  const auto vocab =
+      static_cast<std::uint32_t>(ModelConfig::read(job.model_path).size("vocab_size"));
   for (int s = 0; s < 4; ++s) {
     job.samples.emplace_back();
     for (int t = 0; t < 40; ++t)
-      job.samples.back().push_back(static_cast<std::int32_t>(generator() % 96));
+      job.samples.back().push_back(static_cast<std::int32_t>(generator() % vocab));
   }
   check_job(job);
   quantize_model(job);  // reads the folder back and checks the contract

@@ -48,6 +48,15 @@ TEST(Routing, TheBiasChoosesButDoesNotWeigh) {
   EXPECT_THAT(routing.weights, ElementsAre(FloatNear(0.5F, 1e-6F)));
 }
 
+TEST(Routing, ExpertsWithoutWeightsAreChoicesToo) {
+  MoeSpec moe = moe_of(2, 2, RouterScore::kSoftmax);
+  moe.zero_experts = 2;
+  std::vector<float> logits = {std::log(2.0F), std::log(1.0F), std::log(3.0F), std::log(4.0F)};
+  const Routing routing = route(moe, logits.data(), nullptr, 1);
+  EXPECT_THAT(routing.experts, ElementsAre(3, 2));
+  EXPECT_THAT(routing.weights, ElementsAre(FloatNear(0.4F, 1e-6F), FloatNear(0.3F, 1e-6F)));
+}
+
 TEST(Routing, OnlyTheBestGroupsAreLookedAt) {
   MoeSpec moe = moe_of(6, 2, RouterScore::kSigmoid);
   moe.groups = 3;

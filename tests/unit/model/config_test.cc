@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "shared_data.h"
 
@@ -51,6 +52,50 @@ TEST(ModelConfig, BiasesOfQwen2MoeMayBeOff) {
   EXPECT_TRUE(read(R"({"model_type": "qwen2_moe"})").flag_or("attention_bias", false));
   EXPECT_FALSE(
       read(R"({"model_type": "qwen2_moe", "qkv_bias": false})").flag_or("attention_bias", true));
+}
+
+std::string step(const std::string& more) {
+  return R"({"model_type": "step3p5", "num_hidden_layers": 3, "num_attention_groups": 2,
+             "layer_types": ["full_attention", "sliding_attention", "sliding_attention",
+                             "full_attention"])" +
+         more + "}";
+}
+
+TEST(ModelConfig, ListsOfStepBecomeTheTwoKindsOfLayers) {
+  const ModelConfig config = read(step(
+      R"(, "rope_theta": [5e6, 1e4, 1e4, 7.0], "partial_rotary_factors": [0.5, 1.0, 1.0, 1.0],
+         "rope_scaling": {"rope_type": "llama3", "factor": 2.0}, "moe_layers_enum": "1,2",
+         "attention_other_setting": {"num_attention_heads": 96, "num_attention_groups": 2})"));
+  EXPECT_EQ(config.json().at("rope_parameters"), Json::parse(R"({
+      "full_attention": {"rope_theta": 5e6, "partial_rotary_factor": 0.5, "rope_type": "llama3",
+                         "factor": 2.0},
+      "sliding_attention": {"rope_theta": 1e4, "partial_rotary_factor": 1.0}})"));
+  EXPECT_FALSE(config.has("rope_theta"));
+  EXPECT_FALSE(config.has("rope_scaling"));
+  EXPECT_EQ(config.json().at("mlp_layer_types"), Json({"dense", "sparse", "sparse"}));
+  EXPECT_EQ(config.size("num_sliding_attention_heads"), 96);
+  EXPECT_EQ(config.size("num_key_value_heads"), 2);
+  EXPECT_EQ(read(step("")).json().at("mlp_layer_types"), Json({"dense", "sparse", "sparse"}));
+}
+
+TEST(ModelConfig, LayersOfStepThatDifferAreRefused) {
+  EXPECT_THROW(read(step(R"(, "rope_theta": [5e6, 1e4, 1e5])")), DataError);
+  EXPECT_THROW(read(step(R"(, "attention_other_setting": {"num_attention_groups": 4})")),
+               DataError);
+  EXPECT_THROW(read(step(R"(, "rope_scaling": {"rope_type": "yarn"},
+                              "yarn_only_types": ["sliding_attention"])")),
+               DataError);
+}
+
+TEST(ModelConfig, EntriesOfLayers) {
+  const ModelConfig config = read(R"({"limits": [1.5, null, 0], "types": ["a"], "wrong": ["x"]})");
+  EXPECT_EQ(config.number_of_layer("limits", 0), 1.5);
+  EXPECT_EQ(config.number_of_layer("limits", 1), 0);
+  EXPECT_EQ(config.number_of_layer("limits", 9), 0);
+  EXPECT_EQ(config.number_of_layer("none", 0), 0);
+  EXPECT_EQ(config.text_of_layer("types", 0), "a");
+  EXPECT_EQ(config.text_of_layer("types", 1), "");
+  EXPECT_THROW(config.number_of_layer("wrong", 0), DataError);
 }
 
 TEST(ModelConfig, ExpertsOfVisionModelsSumToOne) {

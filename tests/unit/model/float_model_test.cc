@@ -12,11 +12,13 @@ namespace {
 
 TEST(FloatModel, FirstLayersCutListsOfLayersOnly) {
   Json config = {{"num_hidden_layers", 2},
+                 {"num_layers", 2},
                  {"layer_types", {"full", "sliding"}},
                  {"eos_token_id", {1, 2}},
                  {"num_nextn_predict_layers", 1}};
   keep_first_layers(config, 1);
   EXPECT_EQ(config.at("num_hidden_layers"), 1);
+  EXPECT_EQ(config.at("num_layers"), 1);
   EXPECT_EQ(config.at("layer_types"), Json({"full"}));
   EXPECT_EQ(config.at("eos_token_id"), Json({1, 2}));
   EXPECT_EQ(config.at("num_nextn_predict_layers"), 0);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -119,7 +120,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "glm", "glm4", "cohere", "gemma2", "gemma3_text", "gpt_oss", "qwen3_5_moe_text",
                     "internlm2", "baichuan", "qwen", "chatglm", "mistral", "hunyuan_v1_dense",
                     "hunyuan_v1_moe", "gpt_neox", "gpt_neox_serial", "starcoder2", "cohere_qk",
-                    "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b"));
+                    "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b", "longcat_flash",
+                    "step3p5", "ministral3", "phi3_longrope", "glm_moe_dsa_shared"));
 
 // Two tokens reach at most four of the six experts.
 class Unseen : public testing::TestWithParam<const char*> {
@@ -198,6 +200,35 @@ TEST(Experts, EnginesFindTheirKeysAndEveryTensorIsKept) {
   EXPECT_EQ(config.at("moe_quantize"), "w4a8_dynamic");
   EXPECT_EQ(config.at("mtp_quantize"), "w8a8_dynamic");
   fs::remove_all(model);
+  fs::remove_all(job.save_path);
+}
+
+TEST(Experts, TensorsThatNoBlockReadsAreCopied) {
+  for (const auto& [name, extra] : {std::pair{"longcat_flash", "model.mtp.layers.0.eh_proj.weight"},
+                                    {"step3p5", "model.layers.3.eh_proj.weight"}}) {
+    const QuantJob job = job_of(name, linear_quant("per_token", "minmax", "*.experts.*"));
+    quantize_model(job);
+    const CheckpointReader written(job.save_path);
+    for (const std::string& tensor : open_source(tiny(name)).names())
+      EXPECT_TRUE(written.has(tensor)) << tensor;
+    EXPECT_TRUE(written.has(extra));
+    EXPECT_EQ(read_description(job.save_path).at(extra), "FLOAT");
+    fs::remove_all(job.save_path);
+  }
+}
+
+TEST(Experts, ThoseWithoutWeightsAreNotCounted) {
+  QuantJob job =
+      job_of("longcat_flash", "    - {type: iter_smooth, alpha: 0.5, ignore_adapter: true}\n" +
+                                  linear_quant("per_token", "minmax", "*.experts.*"));
+  job.samples = {{5, 9, 23, 2, 31, 8, 4, 1, 30, 17, 11, 3}};
+  const QuantSummary summary = quantize_model(job);
+  ASSERT_EQ(summary.expert_tokens.size(), 8U);  // 4 in each of two layers
+  // Each token has 3 choices among 4 experts and 2 without weights.
+  const auto tokens =
+      std::accumulate(summary.expert_tokens.begin(), summary.expert_tokens.end(), std::int64_t{0});
+  EXPECT_GE(tokens, 12 * 2);
+  EXPECT_LT(tokens, 12 * 3 * 2);
   fs::remove_all(job.save_path);
 }
 

@@ -91,7 +91,29 @@ INSTANTIATE_TEST_SUITE_P(
                     "glm", "glm4", "cohere", "gemma2", "gemma3_text", "gpt_oss", "qwen3_5_moe_text",
                     "internlm2", "baichuan", "qwen", "chatglm", "mistral", "hunyuan_v1_dense",
                     "hunyuan_v1_moe", "gpt_neox", "gpt_neox_serial", "starcoder2", "cohere_qk",
-                    "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b"));
+                    "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b", "longcat_flash",
+                    "step3p5", "ministral3", "phi3_longrope", "glm_moe_dsa_shared"));
+
+// Beyond 20 tokens the model has other frequencies, from the first token on.
+TEST(ModelRunner, APromptInPiecesHasTheFrequenciesOfItsWholeLength) {
+  ModelRunner runner(std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/phi3_longrope");
+  std::vector<std::int32_t> ids;
+  for (std::int32_t i = 0; i < 23; ++i) ids.push_back(i * 7 % 31);
+  const auto last = [&](std::size_t piece) {
+    SequenceCache cache(runner.spec());
+    std::vector<float> logits;
+    for (std::size_t done = 0; done < ids.size(); done += piece) {
+      const auto part = std::span(ids).subspan(done, std::min(piece, ids.size() - done));
+      const SequenceStep step{&cache, part, 1, static_cast<std::int64_t>(ids.size())};
+      const float* got = runner.run({&step, 1});
+      logits.assign(got, got + runner.spec().vocab);
+    }
+    return logits;
+  };
+  const std::vector<float> whole = last(ids.size());
+  const std::vector<float> pieces = last(8);
+  for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(pieces[i], whole[i], 1e-4) << i;
+}
 
 TEST(ModelRunner, ALengthBeyondTheModelIsRefused) {
   EXPECT_THROW(ModelRunner(golden_dir() + "/models/qwen2", 1 << 30), UsageError);
