@@ -33,13 +33,15 @@ QuantizedLinear quantize_head(const LinearQuantStep& step, const Plan& plan, con
   auto hessian = gptq ? std::make_shared<Hessian>(model.hidden) : nullptr;
   LinearQuantizer quantizer(config, head.linear(), hessian, gptq);
   std::vector<float> normed;
-  for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
-    normed.resize(static_cast<std::size_t>(rows * model.hidden));
-    rms_norm(states.values.data() + begin * model.hidden, head.norm().weight.data(),
-             head.norm().bias_or_null(), head.norm().spec.eps, normed.data(), rows, model.hidden);
-    if (gptq) hessian->add(normed.data(), rows);
-    if (config.has_range()) quantizer.observe(normed.data(), context.sequences);
-  });
+  for_each_chunk(states.sequences, states.chunk_rows,
+                 [&](std::int64_t begin, std::int64_t rows, Context& context) {
+                   normed.resize(static_cast<std::size_t>(rows * model.hidden));
+                   rms_norm(states.values.data() + begin * model.hidden, head.norm().weight.data(),
+                            head.norm().bias_or_null(), head.norm().spec.eps, normed.data(), rows,
+                            model.hidden);
+                   if (gptq) hessian->add(normed.data(), rows);
+                   if (config.has_range()) quantizer.observe(normed.data(), context.sequences);
+                 });
   return quantizer.finish();
 }
 
