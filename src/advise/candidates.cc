@@ -108,7 +108,7 @@ class PortionRun {
 
  private:
   PackedStates float_states() const {
-    PackedStates states{sequences_, rows_, states_.width, {}};
+    PackedStates states{sequences_, rows_, states_.width, kChunkRows, {}};
     states.values.append(states_.values.data(), static_cast<std::size_t>(rows_ * states_.width));
     return states;
   }

@@ -27,11 +27,11 @@ double tokens_of(const Samples& samples) {
   return tokens;
 }
 
-// Rows of the largest chunk.
-double chunk_rows(const Samples& samples) {
+// Rows of the largest chunk, when one has `limit` rows.
+double chunk_rows(const Samples& samples, std::int64_t limit = kChunkRows) {
   std::size_t longest = 0;
   for (const auto& sample : samples) longest = std::max(longest, sample.size());
-  const double most = std::max<double>(static_cast<double>(longest), kChunkRows);
+  const double most = std::max(static_cast<double>(longest), static_cast<double>(limit));
   return std::min(tokens_of(samples), most);
 }
 
@@ -189,6 +189,10 @@ class Planner {
     if (bytes > 0) plan_.items.push_back({name, static_cast<std::uint64_t>(bytes)});
   }
 
+  double calibration_chunk() const {
+    return chunk_rows(job_.samples,
+                      job_.plan.v0 ? kChunkRows : chunk_rows_of(model_, job_.samples));
+  }
   bool runs_blocks() const { return wishes_.forward || !job_.held_out.empty(); }
   // Weights that are multiplied as fp32: they are mapped, not copied, when the file holds fp32.
   bool maps_weights() const { return model_.dtype == DType::kF32 && !wishes_.changes_weights; }
@@ -221,7 +225,7 @@ class Planner {
   void add_activations() {
     if (!runs_blocks()) return;
     double rows = 0;
-    if (wishes_.forward) rows = std::max(chunk_rows(job_.samples), chunk_rows(job_.anti_samples));
+    if (wishes_.forward) rows = std::max(calibration_chunk(), chunk_rows(job_.anti_samples));
     // The rounded or quantized input of a product and its sums come on top.
     const double row = most_.row + 2 * most_.widest_in + most_.widest_out;
     add("activations", kFloat * rows * row);
@@ -239,7 +243,7 @@ class Planner {
   // by side in front of a static range.
   void add_shared_samples() {
     if (!shares_samples()) return;
-    const double chunk = chunk_rows(job_.samples);
+    const double chunk = calibration_chunk();
     const double rows = tokens_of(job_.samples) / job_.ranks->size() + chunk;
     double values = 0;
     if (wishes_.gptq) values += rows * most_.inputs;

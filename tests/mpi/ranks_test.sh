@@ -46,6 +46,11 @@ check() { # check NAME OPTION...
   shift
   local options=(quant --model_path "$model" --calib_dataset "$scratch/calib.jsonl" --threads 1 "$@")
   "$program" "${options[@]}" --save_path "$scratch/$name-1" >"$scratch/log" 2>&1 || fail "$(cat "$scratch/log")"
+  for threads in 2 4; do
+    "$program" "${options[@]}" --threads "$threads" --save_path "$scratch/$name-threads" --overwrite \
+      >"$scratch/log" 2>&1 || fail "$(cat "$scratch/log")"
+    same "$scratch/$name-1" "$scratch/$name-threads"
+  done
   for ranks in 2 3; do
     "${launch[@]}" -n "$ranks" "$program" "${options[@]}" --save_path "$scratch/$name-$ranks" \
       >"$scratch/log" 2>&1 || fail "$(cat "$scratch/log")"
@@ -54,7 +59,7 @@ check() { # check NAME OPTION...
   done
 }
 check static --config_path "$scratch/static.yaml"
-check gptq --config_path "$scratch/gptq.yaml"
+OMPI_MCA_btl=self,tcp check gptq --config_path "$scratch/gptq.yaml" # as between machines
 check default --quant_type w8a8 --yes
 
 # Wrong arguments: every rank fails, one says so.
