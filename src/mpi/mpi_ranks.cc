@@ -4,15 +4,25 @@
 // Calls of MPI that fail end all processes with MPI's own message.
 
 #include <mpi.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <thread>
 
 #include "base/launched_ranks.h"
 
 namespace msmodelslim {
 namespace {
+
+double cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 class MpiRanks : public LaunchedRanks {
  public:
@@ -27,6 +37,7 @@ class MpiRanks : public LaunchedRanks {
   int size() const override { return size_; }
 
   void send(int to, const Bytes& message) override {
+    const Inside inside(*this);
     const std::uint64_t bytes = message.size();
     MPI_Send(&bytes, 1, MPI_UINT64_T, to, 0, MPI_COMM_WORLD);
     in_pieces(bytes, [&](std::uint64_t at, int length) {
@@ -36,6 +47,7 @@ class MpiRanks : public LaunchedRanks {
   }
 
   Bytes receive(int from) override {
+    const Inside inside(*this);
     std::uint64_t bytes = 0;
     MPI_Recv(&bytes, 1, MPI_UINT64_T, from, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     Bytes message(bytes);
@@ -46,6 +58,7 @@ class MpiRanks : public LaunchedRanks {
   }
 
   void broadcast(int from, void* data, std::size_t bytes) override {
+    const Inside inside(*this);
     in_pieces(bytes, [&](std::uint64_t at, int length) {
       MPI_Bcast(static_cast<std::byte*>(data) + at, length, MPI_BYTE, from, MPI_COMM_WORLD);
     });
@@ -53,6 +66,7 @@ class MpiRanks : public LaunchedRanks {
   }
 
   std::vector<Bytes> gather(const Bytes& mine) override {
+    const Inside inside(*this);
     const std::uint64_t bytes = mine.size();
     std::vector<std::uint64_t> sizes(static_cast<std::size_t>(size_));
     MPI_Allgather(&bytes, 1, MPI_UINT64_T, sizes.data(), 1, MPI_UINT64_T, MPI_COMM_WORLD);
@@ -78,10 +92,31 @@ class MpiRanks : public LaunchedRanks {
     return done != 0;
   }
 
-  void finish() override { MPI_Finalize(); }
+  void finish() override {
+    const char* level = std::getenv("MSMODELSLIM_LOG_LEVEL");
+    if (level != nullptr && ::strcasecmp(level, "debug") == 0)
+      std::fprintf(stderr, "rank %d: %.2f s CPU outside MPI, %.2f s inside\n", rank_,
+                   cpu_seconds() - inside_, inside_);
+    MPI_Finalize();
+  }
   void stop_all(int code) override { MPI_Abort(MPI_COMM_WORLD, code); }
 
  private:
+  // Counts CPU time inside MPI, where a rank that waits may be busy.
+  class Inside {
+   public:
+    explicit Inside(MpiRanks& ranks) : ranks_(ranks) { ++ranks_.depth_; }
+    ~Inside() {
+      if (--ranks_.depth_ == 0) ranks_.inside_ += cpu_seconds() - start_;
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    MpiRanks& ranks_;
+    double start_ = cpu_seconds();
+  };
+
   // MPI counts in ints.
   template <typename Body>
   static void in_pieces(std::uint64_t bytes, const Body& body) {
@@ -92,6 +127,8 @@ class MpiRanks : public LaunchedRanks {
 
   int rank_ = 0;
   int size_ = 1;
+  int depth_ = 0;
+  double inside_ = 0;  // seconds
   MPI_Comm failures_ = MPI_COMM_NULL;
 };
 
