@@ -47,6 +47,8 @@ fi
 "$repo/scripts/install_deps.sh"
 "$repo/scripts/build.sh" build msmodelslim msmodelslim_library shell_files
 cmake --install "$repo/build" --prefix "$prefix" >/dev/null
+# What mpirun needs, where the build found MPI.
+cmake --install "$repo/build" --prefix "$prefix" --component mpi >/dev/null
 echo "installed $("$prefix/bin/msmodelslim" --version) in $prefix/bin"
 
 case ":$PATH:" in

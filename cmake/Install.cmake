@@ -4,6 +4,10 @@ include(GNUInstallDirs)
 set_target_properties(msmodelslim PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/msmodelslim")
 target_link_options(msmodelslim PRIVATE -Wl,--disable-new-dtags)
 install(TARGETS msmodelslim RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# Not in packages, which then would need Open MPI; install.sh adds it.
+if(TARGET msmodelslim_mpi)
+  install(TARGETS msmodelslim_mpi LIBRARY DESTINATION lib/msmodelslim COMPONENT mpi EXCLUDE_FROM_ALL)
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes ${PROJECT_SOURCE_DIR}/calib
         DESTINATION ${CMAKE_INSTALL_DATADIR}/msmodelslim)
 

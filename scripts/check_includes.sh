@@ -12,6 +12,7 @@ rules() {
   local walk="checkpoint model forward observe suppress quantize save"
   cat <<RULES
 base
+mpi         base
 tensor      base
 kernels     base tensor
 text        base

@@ -2,7 +2,7 @@
 # Installs the packages that msmodelslim is built from: Debian 12, Ubuntu 22.04, Ubuntu 24.04.
 #
 #   scripts/install_deps.sh          what building, testing and the quick start need
-#   scripts/install_deps.sh --ci     also clang, clang-format and shellcheck
+#   scripts/install_deps.sh --ci     also clang, clang-format, shellcheck and Open MPI
 #   scripts/install_deps.sh --check  install nothing; exit 1 and list what is missing
 #
 # Only missing packages are installed. Needs root or sudo only when something is missing.
@@ -20,7 +20,7 @@ if [[ $(uname -m) == aarch64 ]]; then
 else
   packages+=(libdnnl-dev ocl-icd-opencl-dev)
 fi
-ci_packages=(clang clang-format-14 libomp-dev shellcheck)
+ci_packages=(clang clang-format-14 libomp-dev libopenmpi-dev openmpi-bin shellcheck)
 
 check_only=false
 for argument in "$@"; do

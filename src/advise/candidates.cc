@@ -111,7 +111,7 @@ class PortionRun {
 
  private:
   PackedStates float_states() const {
-    PackedStates states{sequences_, rows_, states_.width, {}, states_.chosen};
+    PackedStates states{sequences_, rows_, states_.width, kChunkRows, {}, states_.chosen};
     if (!states.chosen.empty()) states.chosen.resize(sequences_.size());
     states.values.append(states_.values.data(), static_cast<std::size_t>(rows_ * states_.width));
     return states;

@@ -19,6 +19,7 @@
 #include "cli/eval_command.h"
 #include "cli/generate_command.h"
 #include "cli/inspect_command.h"
+#include "cli/launch.h"
 #include "cli/models_command.h"
 #include "cli/quant_command.h"
 #include "cli/serve_command.h"
@@ -61,7 +62,7 @@ constexpr const char* kHelp =
     "WARNING, ERROR), MSMODELSLIM_CUSTOM_PRACTICE_REPO (your own recipes), MSMODELSLIM_SHARE.\n"
     "Exit codes: 0 success; 1 bad data, missing resource or interrupted; 2 wrong usage.\n";
 
-int dispatch(int argc, char** argv) {
+int dispatch(int argc, char** argv, Launch& launch) {
   const std::string command = argc > 1 ? argv[1] : "--help";
   const std::vector<std::string> words(argv + std::min(argc, 2), argv + argc);
   if (command == "-h" || command == "--help" || command == "help") {
@@ -72,7 +73,8 @@ int dispatch(int argc, char** argv) {
     std::puts("msmodelslim " MSMODELSLIM_VERSION " (native)");
     return 0;
   }
-  if (command == "quant") return run_quant(words);
+  if (command == "quant") return run_quant(words, launch.ranks());
+  launch.require_one(command.c_str());
   if (command == "analyze") return run_analyze(words);
   if (command == "tune") return run_tune(words);
   if (command == "eval") return run_eval(words);
@@ -112,27 +114,34 @@ const char* after_interrupt(const std::string& command) {
 }  // namespace
 
 int run_app(int argc, char** argv) {
+  Launch launch;
   try {
     return_freed_memory();
     install_sigbus_handler();
     install_interrupt_handler();
     init_logging();
-    return dispatch(argc, argv);
+    return launch.end(dispatch(argc, argv, launch));
   } catch (const Error& error) {
-    report(error);
-    if (interrupted() && argc > 1) std::fputs(after_interrupt(argv[1]), stderr);
-    return error.exit_code();
+    if (launch.speaks()) {
+      report(error);
+      if (interrupted() && argc > 1) std::fputs(after_interrupt(argv[1]), stderr);
+    }
+    return launch.end(error.exit_code());
   } catch (const std::bad_alloc&) {
-    log_error("cli", "[ResourceError] out of memory");
-    std::fputs(
-        "Remedy: use fewer calibration tokens (--calib_tokens), a larger --max_memory if one is "
-        "given, or a machine with more memory\n",
-        stderr);
-    return 1;
+    if (launch.speaks()) {
+      log_error("cli", "[ResourceError] out of memory");
+      std::fputs(
+          "Remedy: use fewer calibration tokens (--calib_tokens), a larger --max_memory if one is "
+          "given, or a machine with more memory\n",
+          stderr);
+    }
+    return launch.end(1);
   } catch (const std::exception& error) {
-    log_error("cli", "[UnexpectedError] {}", error.what());
-    std::fputs("Remedy: please report this with the command you typed\n", stderr);
-    return 1;
+    if (launch.speaks()) {
+      log_error("cli", "[UnexpectedError] {}", error.what());
+      std::fputs("Remedy: please report this with the command you typed\n", stderr);
+    }
+    return launch.end(1);
   }
 }
 

@@ -26,10 +26,10 @@ namespace {
 
 constexpr const char* kLogger = "quant";
 
-Recipe choose(const QuantArgs& args, const ModelType& type) {
+Recipe choose(const QuantArgs& args, const ModelType& type, const Ranks& ranks) {
   const RecipeChoice choice =
       choose_recipe(PracticeLibrary::standard(), type, args.quant_type, args.tags);
-  confirm_choice(choice, args.yes, ask_on_terminal);
+  if (ranks.is_root()) confirm_choice(choice, args.yes, ask_on_terminal);
   return choice.recipe;
 }
 
@@ -82,7 +82,7 @@ void warn_before_work(const QuantArgs& args, const QuantJob& job, const ModelSpe
   log_debug(kLogger, "ASCEND_RT_VISIBLE_DEVICES and PYTORCH_NPU_ALLOC_CONF have no effect");
 }
 
-void print_summary(const QuantSummary& summary) {
+void print_summary(const QuantSummary& summary, const Ranks& ranks) {
   const double before = static_cast<double>(summary.bytes_before) / 1e6;
   const double after = static_cast<double>(summary.bytes_after) / 1e6;
   std::printf("folder             %s\n", summary.folder.c_str());
@@ -107,6 +107,9 @@ void print_summary(const QuantSummary& summary) {
               static_cast<long long>(summary.calibration_tokens));
   std::printf("time               %.1f s wall, %.1f s CPU, %d threads\n", summary.wall_seconds,
               summary.cpu_seconds, thread_count());
+  if (!ranks.alone())
+    std::printf("ranks              %d, which sent each other %.1f MB\n", ranks.size(),
+                static_cast<double>(summary.bytes_exchanged) / 1e6);
   std::printf("peak memory        %.2f GB\n", static_cast<double>(summary.peak_bytes) / 1e9);
 }
 
@@ -140,16 +143,23 @@ int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& sum
 
 }  // namespace
 
-int run_quant(const std::vector<std::string>& words) {
-  const QuantArgs args = parse_quant_args(words);
+int run_quant(const std::vector<std::string>& words, Ranks& ranks) {
+  QuantArgs args = parse_quant_args(words);
   if (args.help) {
-    std::fputs(quant_help().c_str(), stdout);
+    if (ranks.is_root()) std::fputs(quant_help().c_str(), stdout);
     return 0;
+  }
+  if (!ranks.is_root()) {  // rank 0 speaks for all
+    args.quiet = true;
+    set_log_level(LogLevel::kError);
   }
   if (args.quiet && log_level() < LogLevel::kWarning) set_log_level(LogLevel::kWarning);
   if (args.threads) set_thread_count(*args.threads);
   std::optional<Recipe> given;
   if (args.config_path) given = PracticeLibrary::standard().find(*args.config_path);
+  if (given && given->apiversion == "modelslim_convert" && !ranks.alone())
+    throw UsageError("mpirun has started several processes; a recipe of a conversion runs in one",
+                     "start it without mpirun");
   if (given && given->apiversion == "modelslim_convert") return run_recipe_conversion(args, *given);
   const ModelConfig config = ModelConfig::read(args.model_path);
   log_info(kLogger, "===========ANALYSE MODEL===========");
@@ -157,7 +167,7 @@ int run_quant(const std::vector<std::string>& words) {
   if (!build_any_spec(config, open_source(args.model_path)).has_forward())
     type.pedigrees = {std::string(kDataFreePedigree)};
   log_info(kLogger, "===========GET BEST PRACTICE===========");
-  Recipe recipe = given ? std::move(*given) : choose(args, type);
+  Recipe recipe = given ? std::move(*given) : choose(args, type, ranks);
   log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
   QuantJob job;
   job.plan = plan_of(args, &recipe);
@@ -177,6 +187,7 @@ int run_quant(const std::vector<std::string>& words) {
   job.recipe_text = recipe_to_yaml(recipe);
   job.request = args.save_format.value_or("");
   job.restart = args.restart;
+  job.ranks = &ranks;
   return carry_out(args, std::move(job), config);
 }
 
@@ -201,15 +212,19 @@ int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
   if (model.has_forward()) attempt([&] { job.held_out = held_out_sequences(args, model, job); });
   const MemoryPlan memory = plan_memory(job, model);
   attempt([&] { keep_to_memory(args, memory, &job); });
-  if (args.dry_run) return dry_run(args, job, model, checkpoint, memory, std::move(problems));
-  check_disk(job, model, checkpoint);
+  const bool is_root = job.ranks->is_root();
+  if (args.dry_run)
+    return is_root ? dry_run(args, job, model, checkpoint, memory, std::move(problems)) : 0;
+  if (is_root) check_disk(job, model, checkpoint);
   warn_before_work(args, job, model, checkpoint.total_bytes());
   job.read_back = args.verify != Verify::kNone;
   log_info(kLogger, "===========QUANTIZE MODEL===========");
-  Json files = source_files(checkpoint, args.sha256);
+  Json files;
+  if (is_root) files = source_files(checkpoint, args.sha256);
   const QuantSummary summary = quantize_model(job);
+  if (!is_root) return 0;
   log_info(kLogger, "===========SUCCESS===========");
-  if (!args.quiet) print_summary(summary);
+  if (!args.quiet) print_summary(summary, *job.ranks);
   return conclude(args, job, summary, model, std::move(files));
 }
 

@@ -10,8 +10,8 @@
 
 namespace msmodelslim {
 
-// `args` are the words behind "quant". Returns 0, or throws an Error.
-int run_quant(const std::vector<std::string>& args);
+// `args` are the words behind "quant". Returns 0, or throws an Error. Collective.
+int run_quant(const std::vector<std::string>& args, Ranks& ranks = lone_rank());
 
 // What every way to quantize does with its plan: checks it, reads the calibration sets, quantizes,
 // proves. The exit code.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ranks.h"
 #include "forward/block.h"
 #include "forward/product.h"
 #include "forward/routing.h"
@@ -40,6 +41,13 @@ class Tap {
                    const std::vector<Sequence>& sequences) = 0;
   // False when this tap ignores the linear: its input need not be computed for the tap's sake.
   virtual bool wants(const Linear& linear) const = 0;
+  // False: see_kv() and see_latent() are not worth calling; the same of see_routing().
+  virtual bool wants_cache() const { return false; }
+  virtual bool wants_routing() const { return false; }
+  // Of samples that are shared out over ranks. True: what this tap keeps can be combined, and it
+  // then is what one tap on all samples has. Others are shown everything.
+  virtual bool combines() const { return false; }
+  virtual void combine(Ranks&) {}
   // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
   virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
                       std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}

@@ -396,14 +396,14 @@ PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& check
   return states;
 }
 
-void for_each_chunk(const std::vector<Sequence>& samples,
+void for_each_chunk(const std::vector<Sequence>& samples, std::int64_t chunk_rows,
                     const std::function<void(std::int64_t, std::int64_t, Context&)>& body) {
   for (std::size_t first = 0; first < samples.size();) {
     Context context;
     const std::int64_t begin = samples[first].begin;
     std::int64_t rows = 0;
     std::size_t next = first;
-    while (next < samples.size() && (next == first || rows + samples[next].rows <= kChunkRows)) {
+    while (next < samples.size() && (next == first || rows + samples[next].rows <= chunk_rows)) {
       Sequence sequence = samples[next++];
       sequence.begin = rows;
       rows += sequence.rows;
@@ -418,7 +418,7 @@ void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bo
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
                   Workspace& workspace, KvOp* kv_op, const ExpertCompletion* completion) {
   std::size_t first = 0;  // sequence of the chunk
-  for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
+  const auto run = [&](std::int64_t begin, std::int64_t rows, Context& context) {
     if (!states.chosen.empty()) context.chosen = states.chosen.data() + first;
     first += context.sequences.size();
     context.rope = &rope;
@@ -428,7 +428,8 @@ void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bo
     context.taps = taps;
     float* at = states.values.data() + begin * states.width;
     run_block(model, block, at, update ? at : nullptr, rows, context, workspace);
-  });
+  };
+  for_each_chunk(states.sequences, states.chunk_rows, run);
 }
 
 }  // namespace msmodelslim

@@ -65,13 +65,16 @@ class Head {
   double cap_;
 };
 
+inline constexpr std::int64_t kChunkRows = 2048;
+
 // A calibration set as one packed matrix of hidden states, cut into chunks of whole samples.
 struct PackedStates {
   std::vector<Sequence> sequences;  // in the matrix
   std::int64_t rows = 0;
-  std::int64_t width = 0;            // the model's stream
-  FloatBuffer values;                // [rows, width]
-  std::vector<ChosenTokens> chosen;  // by sequence, of models where blocks share a choice
+  std::int64_t width = 0;                // the model's stream
+  std::int64_t chunk_rows = kChunkRows;  // of a chunk, about, at most
+  FloatBuffer values;                    // [rows, width]
+  std::vector<ChosenTokens> chosen;      // by sequence, of models where blocks share a choice
 };
 
 // `scratch`: see FloatBuffer.
@@ -79,9 +82,9 @@ PackedStates embed_samples(const ModelSpec& model, const CheckpointReader& check
                            const std::vector<std::vector<std::int32_t>>& samples,
                            const std::string& scratch = "");
 
-// Cuts samples that lie one after the other into chunks of at most about `kChunkRows` rows and
+// Cuts samples that lie one after the other into chunks of at most about `chunk_rows` rows and
 // calls body(first row, rows, context with the chunk's sequences) for each.
-void for_each_chunk(const std::vector<Sequence>& samples,
+void for_each_chunk(const std::vector<Sequence>& samples, std::int64_t chunk_rows,
                     const std::function<void(std::int64_t, std::int64_t, Context&)>& body);
 
 // Runs every chunk through the block.
@@ -91,7 +94,5 @@ void run_block_on(const ModelSpec& model, Block& block, PackedStates& states, bo
                   const RopeTable& rope, LinearOp& op, const std::vector<Tap*>& taps,
                   Workspace& workspace, KvOp* kv_op = nullptr,
                   const ExpertCompletion* completion = nullptr);
-
-inline constexpr std::int64_t kChunkRows = 2048;
 
 }  // namespace msmodelslim

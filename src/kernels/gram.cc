@@ -4,6 +4,7 @@
 #include "kernels/gram.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "base/threads.h"
@@ -112,10 +113,12 @@ HWY_EXPORT(PanelWidth);
 HWY_EXPORT(PackPanel);
 HWY_EXPORT(AddColumns);
 
-void add_gram(const float* x, std::int64_t rows, std::int64_t width, float* h) {
+void add_gram_columns(const float* x, std::int64_t rows, std::int64_t width,
+                      std::int64_t first_column, std::int64_t end_column, float* h) {
   constexpr std::int64_t kDepth = 256;
   const std::int64_t wide = HWY_DYNAMIC_DISPATCH(PanelWidth)();
-  const std::int64_t count = (width + wide - 1) / wide;
+  const std::int64_t first = first_column / wide;
+  const std::int64_t count = (end_column + wide - 1) / wide;
   const std::int64_t deepest = std::min(kDepth, rows);
   const auto panels = std::make_unique<float[]>(static_cast<std::size_t>(count * wide * deepest));
   for (std::int64_t begin = 0; begin < rows; begin += kDepth) {
@@ -125,10 +128,22 @@ void add_gram(const float* x, std::int64_t rows, std::int64_t width, float* h) {
       (x + begin * width, depth, width, panel * wide, panels.get() + panel * depth * wide);
     });
     // The longest columns first, so that the threads end together.
-    parallel_for(count, [&](std::int64_t item) {
+    parallel_for(count - first, [&](std::int64_t item) {
       HWY_DYNAMIC_DISPATCH(AddColumns)(panels.get(), count - 1 - item, depth, width, h);
     });
   }
+}
+
+void add_gram(const float* x, std::int64_t rows, std::int64_t width, float* h) {
+  add_gram_columns(x, rows, width, 0, width, h);
+}
+
+std::int64_t gram_border(std::int64_t width, int index, int parts) {
+  const std::int64_t wide = HWY_DYNAMIC_DISPATCH(PanelWidth)();
+  const double share = std::sqrt(static_cast<double>(index) / parts);
+  const auto panel = static_cast<std::int64_t>(
+      std::lround(static_cast<double>((width + wide - 1) / wide) * share));
+  return std::min(width, panel * wide);
 }
 
 }  // namespace msmodelslim

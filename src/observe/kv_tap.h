@@ -19,6 +19,7 @@ class KvTap : public Tap {
  public:
   explicit KvTap(KvAggregation aggregation) : aggregation_(aggregation) {}
   bool wants(const Linear&) const override { return false; }
+  bool wants_cache() const override { return true; }
   void see(const Linear&, const float*, std::int64_t, const std::vector<Sequence>&) override {}
   void see_kv(const Block& block, const float* k, const float* v, std::int64_t rows,
               const std::vector<Sequence>& sequences) override;

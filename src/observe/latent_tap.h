@@ -14,6 +14,7 @@ class LatentTap : public Tap {
   // `queries` false: those are not looked at. `mla` must outlive the object.
   LatentTap(Mla& mla, std::int64_t heads, bool queries);
   bool wants(const Linear&) const override { return false; }
+  bool wants_cache() const override { return true; }
   void see(const Linear&, const float*, std::int64_t, const std::vector<Sequence>&) override {}
   void see_latent(const Block& block, const float* q, const float* latent, std::int64_t rows,
                   const std::vector<Sequence>& sequences) override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "base/threads.h"
 
@@ -61,6 +62,24 @@ ColumnRange column_range(const float* x, std::int64_t rows, std::int64_t width) 
   return result;
 }
 
+namespace {
+
+void start(ChannelTap::Stats& stats, std::size_t width) {
+  stats.min.assign(width, std::numeric_limits<float>::infinity());
+  stats.max.assign(width, -std::numeric_limits<float>::infinity());
+  stats.abs_max.assign(width, 0.0F);
+}
+
+void widen(ChannelTap::Stats& stats, const ColumnRange& seen) {
+  for (std::size_t j = 0; j < stats.min.size(); ++j) {
+    stats.min[j] = std::min(stats.min[j], seen.min[j]);
+    stats.max[j] = std::max(stats.max[j], seen.max[j]);
+    stats.abs_max[j] = std::max(std::fabs(stats.min[j]), std::fabs(stats.max[j]));
+  }
+}
+
+}  // namespace
+
 ChannelTap::ChannelTap(const std::vector<std::string>& linears) {
   for (const std::string& name : linears) stats_[name];
 }
@@ -69,20 +88,30 @@ void ChannelTap::see(const Linear& linear, const float* x, std::int64_t rows,
                      const std::vector<Sequence>&) {
   Stats& stats = stats_.at(linear.name());
   const std::int64_t width = linear.spec().in;
-  const auto size = static_cast<std::size_t>(width);
-  if (stats.min.empty()) {
-    stats.min.assign(size, std::numeric_limits<float>::infinity());
-    stats.max.assign(size, -std::numeric_limits<float>::infinity());
-    stats.abs_max.assign(size, 0.0F);
+  if (stats.min.empty()) start(stats, static_cast<std::size_t>(width));
+  if (rows > 0) widen(stats, column_range(x, rows, width));
+}
+
+// Minima and maxima of ranks in their order: as if the chunks had come one behind the other.
+void ChannelTap::combine(Ranks& ranks) {
+  std::map<std::string, Stats*> ordered;
+  for (auto& [name, stats] : stats_) ordered[name] = &stats;
+  ByteWriter writer;
+  for (const auto& [name, stats] : ordered) {
+    writer.values(stats->min);
+    writer.values(stats->max);
+    *stats = {};
   }
-  if (rows == 0) return;
-  const ColumnRange seen = column_range(x, rows, width);
-  for (std::size_t j = 0; j < size; ++j) {
-    stats.min[j] = std::min(stats.min[j], seen.min[j]);
-    stats.max[j] = std::max(stats.max[j], seen.max[j]);
+  for (const Bytes& message : ranks.gather(writer.take())) {
+    ByteReader reader(message);
+    for (const auto& [name, stats] : ordered) {
+      const auto low = reader.values<float>();
+      const auto high = reader.values<float>();
+      if (low.empty()) continue;
+      if (stats->min.empty()) start(*stats, low.size());
+      widen(*stats, {low, high});
+    }
   }
-  for (std::size_t j = 0; j < size; ++j)
-    stats.abs_max[j] = std::max(std::fabs(stats.min[j]), std::fabs(stats.max[j]));
 }
 
 }  // namespace msmodelslim

@@ -55,6 +55,8 @@ class ChannelTap : public Tap {
   bool wants(const Linear& linear) const override { return stats_.count(linear.name()) > 0; }
   void see(const Linear& linear, const float* x, std::int64_t rows,
            const std::vector<Sequence>& sequences) override;
+  bool combines() const override { return true; }
+  void combine(Ranks& ranks) override;
   // False while no row came by: experts that no token went to.
   bool seen(const std::string& linear) const { return !stats_.at(linear).abs_max.empty(); }
   const Stats& stats(const std::string& linear) const { return stats_.at(linear); }

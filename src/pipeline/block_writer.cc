@@ -13,9 +13,10 @@ namespace {
 
 class Writer {
  public:
-  Writer(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends, DType dtype,
-         Saver& saver, bool measure, QuantSummary& summary)
+  Writer(BlockState& state, LaterLinears& later, const CheckpointReader& checkpoint,
+         const ModelEnds& ends, DType dtype, Saver& saver, bool measure, QuantSummary& summary)
       : state_(state),
+        later_(later),
         checkpoint_(checkpoint),
         ends_(ends),
         dtype_(dtype),
@@ -54,15 +55,20 @@ class Writer {
     extras(linear.name(), true);
     const auto done = state_.done.find(linear.name());
     if (done == state_.done.end()) {
-      note(linear, nullptr);
+      note(linear, LinearType::kFloat, {});
       write_float(linear);
     } else {
       ++summary_.quantized;
-      const auto later = state_.later.find(linear.name());
-      QuantizedLinear made =
-          later == state_.later.end() ? std::move(done->second) : later->second();
-      note(linear, &made);
-      saver_.write(std::move(made));
+      LaterLinears::Made made;
+      if (state_.later.count(linear.name()) > 0) {
+        made = later_.take(linear);
+      } else {
+        made.linear = std::move(done->second);
+        if (measure_) made.error = weight_error(linear, made.linear);
+      }
+      note(linear, made.linear.type, made.error);
+      summary_.details.add_quantized(made.linear);
+      saver_.write(std::move(made.linear));
       state_.done.erase(done);
       linear.release();
     }
@@ -70,13 +76,8 @@ class Writer {
     checkpoint_.dont_need(linear.name() + ".weight");
   }
 
-  // `made`: what it was quantized to, or null.
-  void note(Linear& linear, const QuantizedLinear* made) {
-    LinearNote note{
-        linear.name(), linear_type_name(made == nullptr ? LinearType::kFloat : made->type), {}};
-    if (made != nullptr && measure_) note.error = weight_error(linear, *made);
-    if (made != nullptr) summary_.details.add_quantized(*made);
-    summary_.notes.push_back(std::move(note));
+  void note(const Linear& linear, LinearType type, const std::optional<WeightError>& error) {
+    summary_.notes.push_back({linear.name(), linear_type_name(type), error});
   }
 
   void write(Mla& mla) {
@@ -168,6 +169,7 @@ class Writer {
   }
 
   BlockState& state_;
+  LaterLinears& later_;
   const CheckpointReader& checkpoint_;
   const ModelEnds& ends_;
   DType dtype_;
@@ -178,9 +180,10 @@ class Writer {
 
 }  // namespace
 
-void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
-                 DType model_dtype, Saver& saver, bool measure, QuantSummary& summary) {
-  Writer(state, checkpoint, ends, model_dtype, saver, measure, summary).write();
+void write_block(BlockState& state, LaterLinears& later, const CheckpointReader& checkpoint,
+                 const ModelEnds& ends, DType model_dtype, Saver& saver, bool measure,
+                 QuantSummary& summary) {
+  Writer(state, later, checkpoint, ends, model_dtype, saver, measure, summary).write();
 }
 
 Tensor rewritten(const WeightSource& source, const std::vector<ModelEnds::Rewrite>& rewrites) {

@@ -3,13 +3,15 @@
 
 #include "pipeline/processor.h"
 #include "pipeline/quantize_model.h"
+#include "pipeline/shared_weights.h"
 
 namespace msmodelslim {
 
 // Takes the quantized linears out of `state`, counts and notes them in `summary`. `measure`: with
-// the error of their weights.
-void write_block(BlockState& state, const CheckpointReader& checkpoint, const ModelEnds& ends,
-                 DType model_dtype, Saver& saver, bool measure, QuantSummary& summary);
+// the error of their weights. `later`: of those that are quantized now.
+void write_block(BlockState& state, LaterLinears& later, const CheckpointReader& checkpoint,
+                 const ModelEnds& ends, DType model_dtype, Saver& saver, bool measure,
+                 QuantSummary& summary);
 
 // A table of rows after all rewrites, in its own dtype.
 Tensor rewritten(const WeightSource& source, const std::vector<ModelEnds::Rewrite>& rewrites);

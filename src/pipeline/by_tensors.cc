@@ -233,6 +233,7 @@ std::optional<QuantSummary> quantize_by_tensors(const QuantJob& job) {
   log_info(kLogger, "the plan, by the names and shapes of the tensors:");
   for (const std::string& line : tensor_plan(job, model, checkpoint))
     log_info(kLogger, "  {}", line);
+  if (!job.ranks->is_root()) return QuantSummary();
   return TensorRun(job, checkpoint, model).run();
 }
 

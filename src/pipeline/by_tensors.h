@@ -16,7 +16,7 @@ void check_data_free(const QuantJob& job, const ModelSpec& model);
 std::vector<std::string> tensor_plan(const QuantJob& job, const ModelSpec& model,
                                      const CheckpointReader& checkpoint);
 
-// Nothing: the model has a forward pass.
+// Nothing: the model has a forward pass. Rank 0 does it alone.
 std::optional<QuantSummary> quantize_by_tensors(const QuantJob& job);
 
 }  // namespace msmodelslim

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "forward/run.h"
 #include "observe/expert_coverage.h"
+#include "pipeline/chunk_team.h"
+#include "pipeline/relay_tap.h"
 
 namespace msmodelslim {
 
@@ -28,13 +30,20 @@ void CalibrationPass::pass(BlockState& state, PackedStates& states, bool update,
   std::vector<std::string> watched;
   if (completion != nullptr) watched = linears_of(*state.block->moe, completion->experts);
   CalibrationOp op(model_.dtype, job_.int8_pass);
+  std::vector<LinearQuantizer*> quantizers;
   for (auto& [name, quantizer] : state.active)
-    if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end())
+    if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end()) {
       op.add(name, quantizer.get());
+      quantizers.push_back(quantizer.get());
+    }
   for (auto& [name, linear] : state.done) op.add(name, &linear);
   std::unique_ptr<KvOp> kv_op;
   if (state.kv_cache) kv_op = std::make_unique<Int8KvOp>(*state.kv_cache);
   if (state.latent_cache) kv_op = std::make_unique<LatentKvOp>(*state.latent_cache);
+  if (shared_) {
+    shared_pass(state, states, update, taps, rope, quantizers, op, kv_op.get(), completion);
+    return;
+  }
   PackedStates entered;
   if (state.block->mtp)
     entered = next_token_.enter(*state.block->mtp, states, op, taps, workspace_);
@@ -42,6 +51,57 @@ void CalibrationPass::pass(BlockState& state, PackedStates& states, bool update,
   run_block_on(model_, *state.block, in, update, rope, op, taps, workspace_, kv_op.get(),
                completion);
   if (state.block->mtp && update) states = std::move(entered);
+}
+
+void CalibrationPass::shared_pass(BlockState& state, PackedStates& states, bool update,
+                                  const std::vector<Tap*>& taps, const RopeTable& rope,
+                                  const std::vector<LinearQuantizer*>& quantizers, LinearOp& op,
+                                  KvOp* kv_op, const ExpertCompletion* completion) {
+  Ranks& ranks = *job_.ranks;
+  Block& block = *state.block;
+  ChunkTeam team(ranks, block);
+  std::vector<Tap*> combined;
+  std::vector<Tap*> shown;
+  for (Tap* tap : taps) (tap->combines() ? combined : shown).push_back(tap);
+  RelayTap relay(shown, model_.heads, team);
+  std::vector<Tap*> here = combined;
+  if (!shown.empty()) here.push_back(&relay);
+  bool waits = false;
+  for (LinearQuantizer* quantizer : quantizers) {
+    quantizer->exchange_with(&team);
+    waits = waits || quantizer->collects_range();
+  }
+  struct Chunk {
+    std::int64_t begin;
+    std::int64_t rows;
+    Context context;
+    Workspace workspace;  // of chunks that wait
+  };
+  std::vector<Chunk> chunks;
+  for_each_chunk(states.sequences, states.chunk_rows,
+                 [&](std::int64_t begin, std::int64_t rows, Context& context) {
+                   context.rope = &rope;
+                   context.linear_op = &op;
+                   context.kv_op = kv_op;
+                   context.completion = completion;
+                   context.taps = here;
+                   chunks.push_back({begin, rows, context, {}});
+                 });
+  team.run(chunks.size(), waits, [&](std::size_t i) {
+    Chunk& chunk = chunks[i];
+    float* at = states.values.data() + chunk.begin * states.width;
+    run_block(model_, block, at, update ? at : nullptr, chunk.rows, chunk.context,
+              waits ? chunk.workspace : workspace_);
+  });
+  for (Tap* tap : combined) tap->combine(ranks);
+  if (!shown.empty()) relay.replay(ranks, block);
+  for (LinearQuantizer* quantizer : quantizers) {
+    quantizer->combine(ranks);
+    if (const auto seen = team.ranges().find(quantizer->linear().name());
+        seen != team.ranges().end())
+      quantizer->take_in(seen->second);
+    quantizer->exchange_with(nullptr);
+  }
 }
 
 void CalibrationPass::complete_experts(const Processor& reason, BlockState& state,

@@ -18,6 +18,8 @@ class CalibrationPass {
   CalibrationPass(const QuantJob& job, const ModelSpec& model, const NextTokenPass& next_token)
       : job_(job), model_(model), next_token_(next_token) {}
 
+  // The states of the passes are this rank's share of the samples from here on, or all of them.
+  void share(bool shared) { shared_ = shared; }
   // A pass that `reason` asks for; `update`: `states` becomes the block's output.
   void run(const Processor& reason, BlockState& state, PackedStates& states, bool update,
            const std::vector<Tap*>& taps, const RopeTable& rope);
@@ -31,12 +33,18 @@ class CalibrationPass {
  private:
   void pass(BlockState& state, PackedStates& states, bool update, const std::vector<Tap*>& taps,
             const RopeTable& rope, const ExpertCompletion* completion);
+  // Runs the chunks of this rank, then tells the taps and the quantizers what the others have seen.
+  void shared_pass(BlockState& state, PackedStates& states, bool update,
+                   const std::vector<Tap*>& taps, const RopeTable& rope,
+                   const std::vector<LinearQuantizer*>& quantizers, LinearOp& op, KvOp* kv_op,
+                   const ExpertCompletion* completion);
   void complete_experts(const Processor& reason, BlockState& state, PackedStates& states,
                         const std::vector<Tap*>& taps, const RopeTable& rope);
 
   const QuantJob& job_;
   const ModelSpec& model_;
   const NextTokenPass& next_token_;
+  bool shared_ = false;
   Workspace workspace_;
   std::vector<std::int64_t> coverage_;  // tokens of each expert of the block at work
   std::vector<std::string> passes_;     // of the block at work: who asked for each

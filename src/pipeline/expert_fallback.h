@@ -29,6 +29,8 @@ class OnlyTap : public Tap {
            const std::vector<Sequence>& sequences) override {
     inner_.see(linear, x, rows, sequences);
   }
+  bool combines() const override { return inner_.combines(); }
+  void combine(Ranks& ranks) override { inner_.combine(ranks); }
 
  private:
   Tap& inner_;

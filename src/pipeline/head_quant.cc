@@ -33,12 +33,13 @@ QuantizedLinear quantize_head(const LinearQuantStep& step, const Plan& plan, con
   auto hessian = gptq ? std::make_shared<Hessian>(model.hidden) : nullptr;
   LinearQuantizer quantizer(config, head.linear(), hessian, gptq);
   std::vector<float> normed;
-  for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
-    normed.resize(static_cast<std::size_t>(rows * model.hidden));
-    head.normalize(states.values.data() + begin * states.width, rows, normed.data());
-    if (gptq) hessian->add(normed.data(), rows);
-    if (config.has_range()) quantizer.observe(normed.data(), context.sequences);
-  });
+  for_each_chunk(states.sequences, states.chunk_rows,
+                 [&](std::int64_t begin, std::int64_t rows, Context& context) {
+                   normed.resize(static_cast<std::size_t>(rows * model.hidden));
+                   head.normalize(states.values.data() + begin * states.width, rows, normed.data());
+                   if (gptq) hessian->add(normed.data(), rows);
+                   if (config.has_range()) quantizer.observe(normed.data(), context.sequences);
+                 });
   return quantizer.finish();
 }
 

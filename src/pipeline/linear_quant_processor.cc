@@ -2,6 +2,7 @@
 
 #include "pipeline/linear_config.h"
 #include "pipeline/processors.h"
+#include "pipeline/shared_weights.h"
 
 namespace msmodelslim {
 namespace {
@@ -13,7 +14,8 @@ class LinearQuantProcessor : public Processor {
       : filter_(step.filter),
         exclude_(context.exclude),
         config_(linear_config_of(step, plan, context.model->dtype)),
-        quantized_inputs_(step.weight.ext.value("quantized_inputs", false)) {}
+        quantized_inputs_(step.weight.ext.value("quantized_inputs", false)),
+        ranks_(context.ranks) {}
   const char* name() const override { return "linear_quant"; }
   bool needs_data() const override { return config_.needs_data(); }
 
@@ -50,12 +52,7 @@ class LinearQuantProcessor : public Processor {
     return {};
   }
 
-  void finish(BlockState& state) override {
-    for (const std::string& name : mine_) {
-      state.done[name] = state.active.at(name)->finish();
-      state.active.erase(name);
-    }
-  }
+  void finish(BlockState& state) override { finish_shared(mine_, state, *ranks_); }
 
  private:
   // 0: no low-rank branch.
@@ -76,6 +73,7 @@ class LinearQuantProcessor : public Processor {
   std::vector<Glob> exclude_;
   LinearConfig config_;
   bool quantized_inputs_;  // the next block is calibrated behind this one as it was quantized
+  Ranks* ranks_;
   std::vector<std::string> mine_;
 };
 

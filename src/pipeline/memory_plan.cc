@@ -7,6 +7,7 @@
 #include "checkpoint/shard_writer.h"
 #include "forward/run.h"
 #include "pipeline/head_quant.h"
+#include "pipeline/shared_samples.h"
 
 namespace msmodelslim {
 namespace {
@@ -26,11 +27,11 @@ double tokens_of(const Samples& samples) {
   return tokens;
 }
 
-// Rows of the largest chunk.
-double chunk_rows(const Samples& samples) {
+// Rows of the largest chunk, when one has `limit` rows.
+double chunk_rows(const Samples& samples, std::int64_t limit = kChunkRows) {
   std::size_t longest = 0;
   for (const auto& sample : samples) longest = std::max(longest, sample.size());
-  const double most = std::max<double>(static_cast<double>(longest), kChunkRows);
+  const double most = std::max(static_cast<double>(longest), static_cast<double>(limit));
   return std::min(tokens_of(samples), most);
 }
 
@@ -92,6 +93,7 @@ struct BlockSize {
   double widest_in = 0;       // of a linear
   double widest_out = 0;      // of a linear
   double row = 0;             // what the workspace holds of one row
+  double inputs = 0;          // values of a row in inputs that linears share
   double inputs_squared = 0;  // over inputs that linears share
   double widest_squared = 0;
 };
@@ -125,6 +127,10 @@ BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
       outputs += out;
     }
     if (seen.insert(linear->group.empty() ? linear->name : linear->group).second) {
+      const bool expert = experts.count(linear->name) > 0;
+      size.inputs += expert ? in * static_cast<double>(block.moe->per_token) /
+                                  static_cast<double>(block.moe->experts.size())
+                            : in;
       size.inputs_squared += in * in;
       size.widest_squared = std::max(size.widest_squared, in * in);
     }
@@ -156,6 +162,7 @@ class Planner {
       take(most_.widest_in, size.widest_in);
       take(most_.widest_out, size.widest_out);
       take(most_.row, size.row);
+      take(most_.inputs, size.inputs);
       take(most_.inputs_squared, size.inputs_squared);
       take(most_.widest_squared, size.widest_squared);
       all_weights_ += size.weights + size.experts;
@@ -171,6 +178,7 @@ class Planner {
     add_writes();
     add_block();
     add_activations();
+    add_shared_samples();
     add_algorithms();
     add_ends();
     plan_.states = static_cast<std::uint64_t>(states());
@@ -182,6 +190,10 @@ class Planner {
     if (bytes > 0) plan_.items.push_back({name, static_cast<std::uint64_t>(bytes)});
   }
 
+  double calibration_chunk() const {
+    return chunk_rows(job_.samples,
+                      job_.plan.v0 ? kChunkRows : chunk_rows_of(model_, job_.samples));
+  }
   bool runs_blocks() const { return wishes_.forward || !job_.held_out.empty(); }
   // Weights that are multiplied as fp32: they are mapped, not copied, when the file holds fp32.
   bool maps_weights() const { return model_.dtype == DType::kF32 && !wishes_.changes_weights; }
@@ -214,7 +226,7 @@ class Planner {
   void add_activations() {
     if (!runs_blocks()) return;
     double rows = 0;
-    if (wishes_.forward) rows = std::max(chunk_rows(job_.samples), chunk_rows(job_.anti_samples));
+    if (wishes_.forward) rows = std::max(calibration_chunk(), chunk_rows(job_.anti_samples));
     // The rounded or quantized input of a product and its sums come on top.
     const double row = most_.row + 2 * most_.widest_in + most_.widest_out;
     add("activations", kFloat * rows * row);
@@ -222,6 +234,24 @@ class Planner {
     const double held = chunk_rows(job_.held_out);
     add("proof on held-out text",
         kFloat * (held * row + (wishes_.forward ? 1 : 2) * most_.largest));
+  }
+
+  bool shares_samples() const {
+    return !job_.ranks->alone() && wishes_.forward &&
+           reason_for_whole_set(job_.plan, model_).empty();
+  }
+
+  // Of a rank's own samples: what waits until other ranks have it, and the chunks that stand side
+  // by side in front of a static range.
+  void add_shared_samples() {
+    if (!shares_samples()) return;
+    const double chunk = calibration_chunk();
+    const double rows = tokens_of(job_.samples) / job_.ranks->size() + chunk;
+    double values = 0;
+    if (wishes_.gptq) values += rows * most_.inputs;
+    if (wishes_.search_rows > 0 || wishes_.awq) values += (rows + 2 * chunk) * most_.inputs;
+    if (wishes_.static_range) values += rows * most_.row;
+    add("samples shared out", kFloat * values);
   }
 
   void add_algorithms() {
@@ -264,6 +294,7 @@ class Planner {
                                  [](const BlockSpec& block) { return block.mtp.has_value(); });
     if (mtp) copies += 2;
     double all = copies * samples;
+    if (shares_samples()) all /= job_.ranks->size();
     if (job_.plan.v0)
       all += tokens_of(job_.anti_samples.empty() ? job_.samples : job_.anti_samples);
     all += 3 * tokens_of(job_.held_out);

@@ -68,13 +68,14 @@ void NextTokenPass::begin(const std::vector<std::vector<std::int32_t>>& samples,
 PackedStates NextTokenPass::enter(Mtp& mtp, const PackedStates& states, LinearOp& op,
                                   const std::vector<Tap*>& taps, Workspace& workspace) const {
   PackedStates entered = states;
-  for_each_chunk(states.sequences, [&](std::int64_t begin, std::int64_t rows, Context& context) {
-    context.linear_op = &op;
-    context.taps = taps;
-    enter_next_token(mtp, embedded_.values.data() + begin * states.width,
-                     states.values.data() + begin * states.width, rows, context,
-                     entered.values.data() + begin * states.width, workspace);
-  });
+  for_each_chunk(states.sequences, states.chunk_rows,
+                 [&](std::int64_t begin, std::int64_t rows, Context& context) {
+                   context.linear_op = &op;
+                   context.taps = taps;
+                   enter_next_token(mtp, embedded_.values.data() + begin * states.width,
+                                    states.values.data() + begin * states.width, rows, context,
+                                    entered.values.data() + begin * states.width, workspace);
+                 });
   return entered;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ranks.h"
 #include "forward/run.h"
 #include "pipeline/debug_info.h"
 #include "pipeline/prior.h"
@@ -95,6 +96,7 @@ struct ProcessorContext {
   const PriorResult* prior = nullptr;
   bool excludes(const std::string& name) const;
   std::uint64_t seed = 42;  // of random choices
+  Ranks* ranks = &lone_rank();
 };
 
 std::unique_ptr<Processor> make_processor(const Step& step, const Plan& plan,

@@ -16,6 +16,7 @@
 #include "pipeline/block_writer.h"
 #include "pipeline/by_tensors.h"
 #include "pipeline/calibration_pass.h"
+#include "pipeline/check_ranks.h"
 #include "pipeline/end_writer.h"
 #include "pipeline/engine_keys.h"
 #include "pipeline/fingerprint.h"
@@ -26,6 +27,7 @@
 #include "pipeline/next_token_pass.h"
 #include "pipeline/prior.h"
 #include "pipeline/processor.h"
+#include "pipeline/shared_samples.h"
 #include "pipeline/v0_save.h"
 #include "pipeline/v0_statistics.h"
 #include "save/copy_files.h"
@@ -59,14 +61,17 @@ class Run {
         float_(open_float_model(job.model_path, job.layers)),
         ends_(Norm(model_.final_norm, checkpoint_)),
         end_writer_(model_, checkpoint_, ends_),
+        ranks_(*job.ranks),
+        samples_(ranks_, job.samples, chunk_rows_of(model_, job.samples),
+                 reason_for_whole_set(job.plan, model_).empty()),
         next_token_(model_, checkpoint_, ends_, job.scratch),
         pass_(job, model_, next_token_) {
     check_checkpoint(model_, checkpoint_);
     mixed_groups_ = has_mixed_groups(job, model_);
     prior_ =
         run_priors(job.plan.priors, job.prior_samples, model_, checkpoint_, job.quiet, job.scratch);
-    ProcessorContext context{&model_, job.pedigree, {}, job.debug ? &debug_ : nullptr,
-                             &prior_, job.seed};
+    ProcessorContext context{&model_, job.pedigree, {},     job.debug ? &debug_ : nullptr,
+                             &prior_, job.seed,     &ranks_};
     for (const std::string& pattern : job.exclude) context.exclude.emplace_back(pattern);
     for (const Step& step : job.plan.steps)
       processors_.push_back(make_processor(step, job.plan, context));
@@ -78,7 +83,17 @@ class Run {
     head_ = head_step(job.plan, job.exclude, model_);
   }
 
+  // The part of a rank that does not write.
+  QuantSummary follow() {
+    start_states();
+    if (ranks_.broadcast_message(0, {}) == yes()) resume({}, nullptr);
+    run_blocks(nullptr, nullptr);
+    count_traffic();
+    return {};
+  }
+
   QuantSummary run() {
+    if (!ranks_.is_root()) return follow();
     const Json print = fingerprint(job_);
     OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite,
                         [&](const std::string& working) {
@@ -120,11 +135,14 @@ class Run {
     const std::unique_ptr<Saver> made = make_saver(job_, model_, folder.working());
     Saver& saver = *made;
     start_states();
-    if (job_.debug || !journal.found())
-      begin(saver);
-    else
+    const bool goes_on = !job_.debug && journal.found();
+    ranks_.broadcast_message(0, goes_on ? yes() : Bytes());
+    if (goes_on)
       resume_or_explain(journal, saver);
-    run_blocks(saver, journal);
+    else
+      begin(saver);
+    run_blocks(&saver, &journal);
+    count_traffic();
     if (!job_.plan.v0) end_writer_.write_embedding(saver);
     write_head(saver);
     end_writer_.write_extra_tensors(saver);
@@ -139,19 +157,27 @@ class Run {
 
   // Embeds what passes through the blocks.
   void start_states() {
+    if (const std::string reason = reason_for_whole_set(job_.plan, model_);
+        !ranks_.alone() && last_data_ >= 0 && !reason.empty())
+      log_info("quant", "{} ranks, each of which computes the whole calibration set: {} needs it",
+               ranks_.size(), reason);
     if (last_data_ >= 0) {
-      states_ = embed_samples(model_, checkpoint_, job_.samples, job_.scratch);
+      states_ = embed_samples(model_, checkpoint_, samples_.mine(), job_.scratch);
+      states_.chunk_rows = chunk_rows_of(model_, job_.samples);
       for (const auto& rewrite : ends_.embedding) rewrite(states_.values.data(), states_.rows);
-      for (const Sequence& s : states_.sequences) longest_ = std::max(longest_, s.rows);
+      longest_ = samples_.longest();
+      pass_.share(samples_.split());
       if (longest_ > model_.max_position)
         log_warning("quant", "a calibration sample has {} tokens, the model was made for {}",
                     longest_, model_.max_position);
-      summary_.calibration_tokens = states_.rows;
+      summary_.calibration_tokens = samples_.rows();
+    } else {
+      samples_.join();
     }
     longest_ = std::max(longest_, float_streams_.start(model_, checkpoint_, job_.samples,
                                                        job_.anti_samples, job_.scratch));
     summary_.calibration_tokens = std::max(summary_.calibration_tokens, float_streams_.tokens());
-    if (!job_.held_out.empty())
+    if (!job_.held_out.empty() && ranks_.is_root())
       held_out_.emplace(model_, checkpoint_, job_.held_out, ends_, job_.scratch);
     const bool behind = std::any_of(processors_.begin(), processors_.end(),
                                     [](const auto& p) { return p->learns_behind(); });
@@ -162,8 +188,9 @@ class Run {
     if (job_.plan.v0) end_writer_.write_embedding(saver);
   }
 
-  std::vector<NamedValues> live_values() {
-    std::vector<NamedValues> values = {{"states", &states_.values}};
+  // `states`: of the whole calibration set.
+  std::vector<NamedValues> live_values(FloatBuffer& states) {
+    std::vector<NamedValues> values = {{"states", &states}};
     if (behind_) values.push_back({"behind", &behind_->values});
     for (const NamedValues& value : float_streams_.values()) values.push_back(value);
     if (held_out_)
@@ -197,7 +224,7 @@ class Run {
                       "start the same command again; it begins anew");
     };
     try {
-      resume(journal, saver);
+      resume(&journal, &saver);
     } catch (const Json::exception& error) {
       give_up(error);
     } catch (const DataError& error) {
@@ -207,10 +234,16 @@ class Run {
     }
   }
 
-  // Goes on where the run of the journal was.
-  void resume(Journal& journal, Saver& saver) {
-    const Json state = journal.read(live_values());
-    saver.resume(state.at("saver"));
+  // Goes on where the run of the journal was, which rank 0 reads.
+  void resume(Journal* journal, Saver* saver) {
+    Json state;
+    FloatBuffer whole(job_.scratch);
+    if (ranks_.is_root()) {
+      if (samples_.split()) whole.reset(static_cast<std::size_t>(samples_.rows() * states_.width));
+      state = journal->read(live_values(samples_.split() ? whole : states_.values));
+      saver->resume(state.at("saver"));
+    }
+    if (!ranks_.alone()) state = shared_state(state, whole);
     for (std::size_t i = 0; i < processors_.size(); ++i) {
       std::istringstream text(state.at("generators").at(i).get<std::string>());
       if (processors_[i]->generator() != nullptr) text >> *processors_[i]->generator();
@@ -229,16 +262,76 @@ class Run {
              summary_.resumed_blocks, model_.blocks.size());
   }
 
-  void run_blocks(Saver& saver, Journal& journal) {
+  // What rank 0 has read goes to all; so do the hidden states.
+  Json shared_state(const Json& read, FloatBuffer& whole) {
+    ByteWriter writer;
+    writer.text(read.dump());
+    const Bytes message = ranks_.broadcast_message(0, writer.take());
+    Json state = Json::parse(ByteReader(message).text());
+    if (samples_.split() && state.at("next_tokens").empty()) {
+      samples_.from_root(whole, states_);
+      return state;
+    }
+    if (samples_.split()) {
+      if (ranks_.is_root()) states_.values = std::move(whole);
+      join_samples();
+      states_.sequences = samples_.sequences();
+      states_.rows = samples_.rows();
+      if (!ranks_.is_root())
+        states_.values.reset(static_cast<std::size_t>(states_.rows * states_.width));
+    }
+    std::vector<NamedValues> all = float_streams_.values();
+    all.push_back({"states", &states_.values});
+    if (behind_) all.push_back({"behind", &behind_->values});
+    for (const NamedValues& value : all)
+      ranks_.broadcast(0, value.values->data(), value.values->size() * sizeof(float));
+    return state;
+  }
+
+  // From here on every rank has all samples.
+  void join_samples() {
+    samples_.join();
+    pass_.share(false);
+  }
+
+  // Rank 0 notes what is done, when it is time to.
+  void note_progress(std::size_t next_block, Saver* saver, Journal* journal) {
+    bool due = journal != nullptr && !job_.debug && journal->due();
+    ranks_.broadcast(0, &due, sizeof(due));
+    if (!due) return;
+    FloatBuffer whole;
+    if (samples_.split()) whole = samples_.at_root(states_, job_.scratch);
+    if (journal != nullptr)
+      journal->save(static_cast<std::int64_t>(next_block) - 1, state(next_block, *saver),
+                    live_values(samples_.split() ? whole : states_.values));
+  }
+
+  // What the ranks have sent each other.
+  void count_traffic() {
+    ByteWriter writer;
+    writer.value(ranks_.bytes_sent());
+    for (const Bytes& message : ranks_.gather(writer.take()))
+      summary_.bytes_exchanged += ByteReader(message).value<std::uint64_t>();
+  }
+
+  static Bytes yes() { return {std::byte{1}}; }
+
+  // `saver` and `journal`: of rank 0; null elsewhere.
+  void run_blocks(Saver* saver, Journal* journal) {
     const RopeTable rope(model_.rope, longest_);
     const auto first = static_cast<std::size_t>(summary_.resumed_blocks);
-    Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), states_.rows,
+    Progress progress("quant", static_cast<std::int64_t>(model_.blocks.size()), samples_.rows(),
                       job_.quiet, summary_.resumed_blocks);
     for (std::size_t i = first; i < model_.blocks.size(); ++i) {
       Block block(model_.blocks[i], checkpoint_);
       read_ahead(i + 1);
-      if (block.mtp && last_data_ >= 0 && !next_token_.begun())
+      if (block.mtp && last_data_ >= 0 && !next_token_.begun()) {
+        if (samples_.split()) {
+          states_ = samples_.whole(states_, job_.scratch);
+          join_samples();
+        }
         next_token_.begin(job_.samples, states_);
+      }
       BlockState state;
       state.block = &block;
       state.index = static_cast<std::int64_t>(i);
@@ -250,15 +343,19 @@ class Run {
       }
       note_coverage(block);
       if (held_out_ && !block.mtp) held_out_->run(state);
-      write_block(state, checkpoint_, ends_, model_.dtype, saver, job_.read_back, summary_);
+      LaterLinears later(state, ranks_, job_.read_back);
+      if (saver != nullptr)
+        write_block(state, later, checkpoint_, ends_, model_.dtype, *saver, job_.read_back,
+                    summary_);
+      else
+        later.serve();
       summary_.timeline.push_back({seconds(), private_bytes()});
       // What blocks share is not in the journal.
       const bool shared = i + 1 < model_.blocks.size() && model_.blocks[i + 1].mla &&
                           model_.blocks[i + 1].mla->shares_choice;
-      if (!job_.debug && !shared && journal.due())
-        journal.save(state.index, this->state(i + 1, saver), live_values());
+      if (!shared) note_progress(i + 1, saver, journal);
     }
-    if (head_ != nullptr)
+    if (head_ != nullptr && saver != nullptr)
       head_result_ = quantize_head(*head_, job_.plan, model_, checkpoint_, states_);
   }
 
@@ -281,7 +378,7 @@ class Run {
       float_streams_.step(processor, last_block, state, rope, pass_.workspace());
       return;
     }
-    state.samples = &states_.sequences;
+    state.samples = &samples_.sequences();
     state.no_more_passes = static_cast<int>(index) > last_data_;
     const std::vector<Tap*> taps = processor.prepare(state);
     const bool carries = static_cast<int>(index) == last_data_ && (!last_block || head_ != nullptr);
@@ -330,11 +427,13 @@ class Run {
   std::vector<std::unique_ptr<Processor>> processors_;
   int last_data_ = -1;
   FloatStreams float_streams_;
+  Ranks& ranks_;
+  SharedSamples samples_;
   const LinearQuantStep* head_ = nullptr;  // how the head is quantized; null: it stays float
   std::optional<QuantizedLinear> head_result_;
   bool mixed_groups_ = false;
   DebugInfo debug_;
-  PackedStates states_;       // the calibration set in front of the block at work
+  PackedStates states_;       // this rank's calibration samples in front of the block at work
   std::int64_t longest_ = 1;  // sample, in tokens
   // What the quantized blocks so far make of the calibration set, where a processor learns on it.
   std::optional<PackedStates> behind_;
@@ -349,13 +448,14 @@ class Run {
 }  // namespace
 
 void check_job(const QuantJob& job) {
-  check_output_path(job.save_path, job.model_path, job.overwrite);
+  if (job.ranks->is_root()) check_output_path(job.save_path, job.model_path, job.overwrite);
   const FloatModel model = open_float_model(job.model_path, job.layers);
   if (model.spec.has_forward()) check_checkpoint(model.spec, model.checkpoint);
   check_plan(job, model.spec);
 }
 
 QuantSummary quantize_model(const QuantJob& job) {
+  check_ranks(job);
   if (auto summary = quantize_by_tensors(job)) return *summary;
   if (!job.plan.v0 || !job.plan.v0->needs_statistics()) return Run(job).run();
   QuantJob decided = job;

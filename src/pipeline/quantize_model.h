@@ -9,6 +9,7 @@
 
 #include "base/glob.h"
 #include "base/hash.h"
+#include "base/ranks.h"
 #include "checkpoint/reader.h"
 #include "model/build.h"
 #include "pipeline/held_out.h"
@@ -50,7 +51,8 @@ struct QuantJob {
   std::string request;   // what else decides about the result: a run goes on only with the same one
   bool restart = false;  // an unfinished run in the way is thrown away
   std::string scratch;   // a folder for hidden states that do not fit into memory; "": they do
-  double journal_pause = 2;  // seconds between two notes of what is done, see Journal
+  Ranks* ranks = &lone_rank();  // who works on it; each has this job, rank 0 writes
+  double journal_pause = 2;     // seconds between two notes of what is done, see Journal
 };
 
 struct LinearNote {
@@ -79,11 +81,12 @@ struct QuantSummary {
   double write_wait_seconds = 0;  // of wall_seconds: nothing was computed, writes were behind
   std::int64_t disk_reads = 0;    // pages of the files that a thread had to wait for
   std::optional<HeldOutProof> proof;
-  std::uint64_t peak_bytes = 0;     // resident, less mapped file pages
-  std::vector<LinearNote> notes;    // of every linear inside the blocks, in order of writing
-  RunNotes details;                 // inputs and scales
-  std::vector<BlockTime> timeline;  // of the blocks of this run
-  Hash128 tensors_hash;             // over those of all tensors written, see Saver
+  std::uint64_t bytes_exchanged = 0;  // that ranks have sent each other, once per receiver
+  std::uint64_t peak_bytes = 0;       // resident, less mapped file pages
+  std::vector<LinearNote> notes;      // of every linear inside the blocks, in order of writing
+  RunNotes details;                   // inputs and scales
+  std::vector<BlockTime> timeline;    // of the blocks of this run
+  Hash128 tensors_hash;               // over those of all tensors written, see Saver
 };
 
 // Checks the plan against the model before any work: patterns that match nothing, fused groups with
@@ -97,6 +100,7 @@ bool has_mixed_groups(const QuantJob& job, const ModelSpec& model);
 // Throws; makes nothing.
 void check_job(const QuantJob& job);
 
+// Collective when job.ranks are several: rank 0 has the summary, the others an empty one.
 QuantSummary quantize_model(const QuantJob& job);
 
 }  // namespace msmodelslim

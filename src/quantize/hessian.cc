@@ -16,6 +16,58 @@ void Hessian::add(const float* x, std::int64_t rows) {
   add_gram(x, rows, width_, values_.data());
 }
 
+void Hessian::hold(std::size_t chunk, const float* x, std::int64_t rows) {
+  std::vector<float>& held = held_[chunk];
+  held.insert(held.end(), x, x + rows * width_);
+}
+
+void Hessian::combine(Ranks& ranks) {
+  ByteWriter writer;
+  for (const auto& [chunk, values] : held_) writer.value<std::uint64_t>(values.size());
+  const std::vector<Bytes> sizes = ranks.gather(writer.take());
+  const std::int64_t begin = gram_border(width_, ranks.rank(), ranks.size());
+  const std::int64_t end = gram_border(width_, ranks.rank() + 1, ranks.size());
+  for (int rank = 0; rank < ranks.size(); ++rank) {
+    ByteReader reader(sizes[static_cast<std::size_t>(rank)]);
+    while (!reader.at_end()) {
+      const auto size = reader.value<std::uint64_t>();
+      std::vector<float> x(size);
+      if (rank == ranks.rank()) {
+        x = std::move(held_.begin()->second);
+        held_.erase(held_.begin());
+      }
+      ranks.broadcast(rank, x.data(), size * sizeof(float));
+      const std::int64_t rows = static_cast<std::int64_t>(size) / width_;
+      if (values_.empty()) values_.assign(static_cast<std::size_t>(width_ * width_), 0.0F);
+      rows_ += rows;
+      if (begin < end) add_gram_columns(x.data(), rows, width_, begin, end, values_.data());
+    }
+  }
+  if (!values_.empty()) share_columns(ranks);
+}
+
+// Every rank has made its columns of the upper triangle; now all get all.
+void Hessian::share_columns(Ranks& ranks) {
+  for (int rank = 0; rank < ranks.size(); ++rank) {
+    const std::int64_t begin = gram_border(width_, rank, ranks.size());
+    const std::int64_t end = gram_border(width_, rank + 1, ranks.size());
+    if (begin == end) continue;
+    std::vector<float> part;
+    part.reserve(static_cast<std::size_t>(end * (end - begin)));
+    for (std::int64_t row = 0; row < end; ++row) {
+      const float* from = values_.data() + row * width_;
+      part.insert(part.end(), from + std::max(row, begin), from + end);
+    }
+    ranks.broadcast(rank, part.data(), part.size() * sizeof(float));
+    const float* from = part.data();
+    for (std::int64_t row = 0; row < end; ++row) {
+      const std::int64_t first = std::max(row, begin);
+      std::copy_n(from, end - first, values_.data() + row * width_ + first);
+      from += end - first;
+    }
+  }
+}
+
 // Permutes rows and columns of the upper triangle.
 void Hessian::sort_by_diagonal() {
   const auto n = static_cast<std::size_t>(width_);

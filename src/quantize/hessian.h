@@ -4,7 +4,10 @@
 // Reference: quantizers 6.4.
 
 #include <cstdint>
+#include <map>
 #include <vector>
+
+#include "base/ranks.h"
 
 namespace msmodelslim {
 
@@ -14,6 +17,11 @@ class Hessian {
 
   // x [rows, width]. All threads.
   void add(const float* x, std::int64_t rows);
+  // Of samples that are shared out over ranks: keeps the rows of this rank's chunk until combine().
+  void hold(std::size_t chunk, const float* x, std::int64_t rows);
+  // Adds what the ranks hold, rank by rank and chunk by chunk, so that the sums are those of one
+  // process: each rank is shown all rows and makes its columns, which then go to all.
+  void combine(Ranks& ranks);
   std::int64_t rows() const { return rows_; }
   // X^T X, [width, width], before factor().
   std::vector<float> products() const;
@@ -34,11 +42,13 @@ class Hessian {
   double damping() const { return damping_; }  // as a share of the mean diagonal
 
  private:
+  void share_columns(Ranks& ranks);
   void sort_by_diagonal();
   static constexpr int kTries = 6;
   std::int64_t width_;
   std::int64_t rows_ = 0;
-  std::vector<float> values_;  // sums of X^T X, later U
+  std::map<std::size_t, std::vector<float>> held_;  // of each chunk [rows, width]
+  std::vector<float> values_;                       // sums of X^T X, later U
   std::vector<float> damped_;
   std::vector<bool> dead_;
   std::vector<std::int64_t> order_;

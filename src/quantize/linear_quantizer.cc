@@ -86,22 +86,45 @@ QuantParam LinearQuantizer::histogram_param(const float* x, std::int64_t count, 
   return param_of(searched_);
 }
 
-// The scale that a sample sees; static ranges take the sample in.
-QuantParam LinearQuantizer::sample_param(const float* x, std::int64_t count) {
-  const MinMax range = range_of(x, count);
-  if (config_.collects_range()) range_.update(range);
+QuantParam LinearQuantizer::sample_param(const float* x, std::int64_t count, MinMax sample,
+                                         RunningRange& running) {
+  if (config_.collects_range()) running.update(sample);
   if (config_.act != ActKind::kStatic && !config_.static_pass)
-    return integer_param(range.min, range.max, true, 8, DType::kF32);
-  return config_.histogram ? histogram_param(x, count, range) : param_of(range_.range());
+    return integer_param(sample.min, sample.max, true, 8, DType::kF32);
+  return config_.histogram ? histogram_param(x, count, sample) : param_of(running.range());
+}
+
+std::vector<QuantParam> LinearQuantizer::sample_params(const float* x,
+                                                       const std::vector<Sequence>& sequences) {
+  const std::int64_t in = result_.spec.in;
+  std::vector<MinMax> samples;
+  for (const Sequence& s : sequences) samples.push_back(range_of(x + s.begin * in, s.rows * in));
+  const bool waits = exchange_ != nullptr && config_.collects_range();
+  RunningRange own = range_;
+  if (waits)
+    for (const MinMax& earlier : exchange_->before(linear_, samples)) own.update(earlier);
+  std::vector<QuantParam> params;
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    params.push_back(sample_param(x + sequences[i].begin * in, sequences[i].rows * in, samples[i],
+                                  waits ? own : range_));
+  return params;
+}
+
+void LinearQuantizer::take_in(const std::vector<MinMax>& samples) {
+  for (const MinMax& sample : samples) range_.update(sample);
+}
+
+void LinearQuantizer::combine(Ranks& ranks) {
+  if (hessian_ && collects_) hessian_->combine(ranks);
 }
 
 void LinearQuantizer::forward(const float* x, std::int64_t rows,
                               const std::vector<Sequence>& sequences, float* y) {
   if (config_.act != ActKind::kFloat && !hessian_ && IntegerProduct::computes(result_)) {
     std::vector<QuantParam> params(static_cast<std::size_t>(rows));
-    for (const Sequence& s : sequences)
-      std::fill_n(params.begin() + s.begin, s.rows,
-                  sample_param(x + s.begin * result_.spec.in, s.rows * result_.spec.in));
+    const std::vector<QuantParam> of_samples = sample_params(x, sequences);
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      std::fill_n(params.begin() + sequences[i].begin, sequences[i].rows, of_samples[i]);
     if (!integers_) integers_.emplace(result_);
     integers_->multiply(x, params, y);
   } else {
@@ -115,22 +138,26 @@ void LinearQuantizer::multiply_dequantized(const float* x, std::int64_t rows,
   const std::int64_t in = result_.spec.in;
   const float* input = x;
   if (config_.act != ActKind::kFloat) {
+    const std::vector<QuantParam> params = sample_params(x, sequences);
     input_.resize(static_cast<std::size_t>(rows * in));
     const bool per_token =
         config_.act != ActKind::kStatic && (is_float_format(config_.type) || hessian_);
-    for (const Sequence& s : sequences) {
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      const Sequence& s = sequences[i];
       const float* from = x + s.begin * in;
       float* to = input_.data() + s.begin * in;
-      const QuantParam param = sample_param(from, s.rows * in);
       if (per_token)
         fake_quantize_dynamic(config_.type, config_.weight.dual_block,
                               linear_.input_rotation().clip_ratio, from, s.rows, in, to);
       else
-        fake_quantize_all(from, param, to, s.rows * in);
+        fake_quantize_all(from, params[i], to, s.rows * in);
     }
     input = input_.data();
   }
-  if (collects_) hessian_->add(input, rows);
+  if (collects_ && exchange_ != nullptr)
+    hessian_->hold(exchange_->chunk(), input, rows);
+  else if (collects_)
+    hessian_->add(input, rows);
   if (!weight_) weight_ = product_weight();
   weight_->multiply(input, rows, data_or_null(result_.bias), y);
 }
@@ -150,8 +177,7 @@ void LinearQuantizer::round_plainly() {
 }
 
 void LinearQuantizer::observe(const float* x, const std::vector<Sequence>& sequences) {
-  for (const Sequence& s : sequences)
-    sample_param(x + s.begin * result_.spec.in, s.rows * result_.spec.in);
+  sample_params(x, sequences);
 }
 
 QuantizedLinear LinearQuantizer::finish() {

@@ -13,6 +13,7 @@
 #include "quantize/gptq.h"
 #include "quantize/histogram_range.h"
 #include "quantize/integer_product.h"
+#include "quantize/sample_exchange.h"
 #include "quantize/weight.h"
 
 namespace msmodelslim {
@@ -57,6 +58,7 @@ class LinearQuantizer {
                   LowRank low_rank = {});
   LinearQuantizer(const LinearQuantizer&) = delete;
   LinearQuantizer& operator=(const LinearQuantizer&) = delete;
+  const Linear& linear() const { return linear_; }
   bool needs_data() const { return config_.needs_data(); }
   bool collects_range() const { return config_.collects_range(); }
   // For linears that no calibration token reaches. Static activations become dynamic ones:
@@ -64,6 +66,13 @@ class LinearQuantizer {
   // gptq becomes plain rounding:
   void round_plainly();
   void forward(const float* x, std::int64_t rows, const std::vector<Sequence>& sequences, float* y);
+  // The samples of the next passes are shared out over ranks; null: no longer. Not for histograms.
+  void exchange_with(SampleExchange* exchange) { exchange_ = exchange; }
+  // Behind such a pass: what other ranks have seen. `samples`: the ranges of all samples, in order.
+  void take_in(const std::vector<MinMax>& samples);
+  void combine(Ranks& ranks);
+  // Null unless finish() solves for the weight. Linears with the same one have the same input.
+  const Hessian* hessian() const { return hessian_.get(); }
   // Takes the samples into the range without a product.
   void observe(const float* x, const std::vector<Sequence>& sequences);
   // Throws DataError when a static range never saw a token or saw NaN.
@@ -73,7 +82,9 @@ class LinearQuantizer {
   QuantParam param_of(MinMax range) const;
   WeightRows weight_rows() const;
   ProductWeight product_weight() const;
-  QuantParam sample_param(const float* x, std::int64_t count);
+  // The scale that each sample sees; ranges take the samples in.
+  std::vector<QuantParam> sample_params(const float* x, const std::vector<Sequence>& sequences);
+  QuantParam sample_param(const float* x, std::int64_t count, MinMax sample, RunningRange& running);
   MinMax search_range() const;
   QuantParam histogram_param(const float* x, std::int64_t count, MinMax range);
   void multiply_dequantized(const float* x, std::int64_t rows,
@@ -85,6 +96,7 @@ class LinearQuantizer {
   QuantizedLinear result_;
   std::vector<float> residual_;  // with a low-rank branch: what is quantized, [out, in]
   RunningRange range_;
+  SampleExchange* exchange_ = nullptr;
   RunningHistogram histogram_;
   MinMax searched_{0, 0};      // search_range() of the histogram when it held
   double searched_total_ = 0;  // this many values

@@ -133,16 +133,17 @@ std::vector<Tap*> Awq::prepare(Block& block, const std::vector<Sequence>& sample
 
 void Awq::run_module(const Subgraph& graph, LinearOp& op, float* out) {
   const std::vector<float>& x = rows_->rows(graph.targets.front()->name());
-  for_each_chunk(samples_, [&](std::int64_t begin, std::int64_t rows, Context& context) {
-    context.rope = &*rope_;
-    context.linear_op = &op;
-    const float* in = x.data() + begin * model_.hidden;
-    float* to = out + begin * model_.hidden;
-    if (graph.norm == &block_->input_norm)
-      run_attention(model_, *block_, in, to, rows, context, workspace_);
-    else
-      run_mlp(model_, *block_, in, to, rows, context, workspace_);
-  });
+  for_each_chunk(samples_, kChunkRows,
+                 [&](std::int64_t begin, std::int64_t rows, Context& context) {
+                   context.rope = &*rope_;
+                   context.linear_op = &op;
+                   const float* in = x.data() + begin * model_.hidden;
+                   float* to = out + begin * model_.hidden;
+                   if (graph.norm == &block_->input_norm)
+                     run_attention(model_, *block_, in, to, rows, context, workspace_);
+                   else
+                     run_mlp(model_, *block_, in, to, rows, context, workspace_);
+                 });
 }
 
 // f is the module that holds all targets.

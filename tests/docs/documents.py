@@ -116,6 +116,8 @@ class Document:
         while words and (assigned := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.S)):
             self.variables[assigned[1]] = assigned[2]
             words = words[1:]
+        if words[:1] == ["mpirun"] and "msmodelslim" in words:
+            words = words[words.index("msmodelslim"):]  # one process does the same
         if words:
             self.commands.append(Command(place, words, recipe=recipe))
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -52,6 +53,28 @@ TEST(Gram, IsTheSameForAnyNumberOfThreads) {
     EXPECT_EQ(gram(x, kRows, kWidth), expected);
   }
   set_thread_count(available_threads());
+}
+
+TEST(Gram, PartsMakeTheBytesOfTheWhole) {
+  constexpr std::int64_t kRows = 300;
+  for (const std::int64_t width : {5, 24, 100, 131}) {
+    const auto x = random_rows(kRows, width);
+    const std::vector<float> whole = gram(x, kRows, width);
+    for (const int parts : {1, 2, 3, 7}) {
+      EXPECT_EQ(gram_border(width, 0, parts), 0);
+      EXPECT_EQ(gram_border(width, parts, parts), width);
+      for (int part = 0; part < parts; ++part) {
+        const std::int64_t begin = gram_border(width, part, parts);
+        const std::int64_t end = gram_border(width, part + 1, parts);
+        std::vector<float> h(static_cast<std::size_t>(width * width), 1.0F);
+        if (begin < end) add_gram_columns(x.data(), kRows, width, begin, end, h.data());
+        for (std::int64_t r = 0; r < width; ++r)
+          for (std::int64_t c = std::max(r, begin); c < end; ++c)
+            EXPECT_EQ(h[static_cast<std::size_t>(r * width + c)],
+                      whole[static_cast<std::size_t>(r * width + c)]);
+      }
+    }
+  }
 }
 
 }  // namespace

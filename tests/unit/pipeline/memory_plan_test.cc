@@ -4,6 +4,7 @@
 
 #include "checkpoint/source.h"
 #include "model/build.h"
+#include "rank_world.h"
 #include "unit/pipeline/recipes.h"
 
 namespace msmodelslim {
@@ -34,8 +35,23 @@ TEST_F(MemoryPlanTest, ActivationsStopGrowingAtAChunk) {
   const MemoryPlan one = plan_of(small_job(kRecipe, {1024, 1024}));
   const MemoryPlan two = plan_of(small_job(kRecipe, {1024, 1024, 1024, 1024}));
   EXPECT_EQ(bytes_of(one, "activations"), bytes_of(two, "activations"));
-  const MemoryPlan longer = plan_of(small_job(kRecipe, {4096}));
+  const MemoryPlan longer = plan_of(small_job(kRecipe, {2048}));
   EXPECT_EQ(bytes_of(longer, "activations"), 2 * bytes_of(one, "activations"));
+}
+
+TEST_F(MemoryPlanTest, ARankHoldsItsShareOfTheStatesAndItsOwnChunks) {
+  const std::vector<int> lengths(8, 512);
+  const MemoryPlan alone = plan_of(small_job(kRecipe, lengths));
+  EXPECT_EQ(bytes_of(alone, "samples shared out"), 0U);
+  RankWorld(2).run([&](Ranks& ranks) {
+    QuantJob job = small_job(kRecipe, lengths);
+    job.ranks = &ranks;
+    const MemoryPlan shared = plan_of(job);
+    EXPECT_EQ(shared.states, alone.states / 2);
+    EXPECT_GT(bytes_of(shared, "samples shared out"), 0U);
+    job.plan = small_job(kLearned, {}).plan;  // every rank has all samples
+    EXPECT_EQ(bytes_of(plan_of(job), "samples shared out"), 0U);
+  });
 }
 
 TEST_F(MemoryPlanTest, NamesWhatARecipeAdds) {
