@@ -140,7 +140,7 @@ std::vector<float> Smoother::shift_of(const Subgraph& graph) const {
 InputChange Smoother::input_change_of(const Subgraph& graph, const std::vector<float>& scales,
                                       const std::vector<float>& shift) const {
   const std::string& name = graph.targets.front()->name();
-  const std::vector<float> columns = column_scales(graph, scales, heads_of(model_));
+  const std::vector<float> columns = column_scales(graph, scales, heads_of(model_, graph));
   if (means_) return input_change(means_->mean(name), columns);
   const ChannelTap::Stats& stats = channels_->stats(name);
   return input_change(stats.min, stats.max, columns, shift);
