@@ -110,5 +110,23 @@ TEST(Scores, ShortPiecesAreSpreadOverTheSet) {
   EXPECT_THROW(spread_pieces(random_samples({1, 1}, 9), 256, 128), DataError);
 }
 
+// A layer of LongCat is two blocks.
+TEST(Scores, BlocksOfOneLayerAreOneEntry) {
+  LayerOptions options = options_for("qwen2", "w8a8");
+  options.model_path =
+      std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/longcat_flash";
+  options.samples = random_samples({20, 9}, 31);
+  for (const std::vector<LayerScore>& scores :
+       {score_layers_by_output(options), score_layers_alone(options, Loss::kMse),
+        score_layers_alone(options, Loss::kKl)}) {
+    std::vector<std::string> names;
+    for (const LayerScore& score : scores) {
+      names.push_back(score.name);
+      EXPECT_GT(score.score, 0);
+    }
+    EXPECT_THAT(names, testing::ElementsAre("model.layers.0", "model.layers.1"));
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim

@@ -96,11 +96,11 @@ TEST_F(Source, ReadsStacksOfExperts) {
   add("l.moe.up_proj.weight_scale_inv", filled<float>(DType::kF32, {3, 2, 1}, any_scale));
   add("l.moe.gate_proj.weight", filled<float>(DType::kF32, {2, 3, 4}, any_scale));
   const CheckpointReader reader = open(step);
-  EXPECT_EQ(reader.names(),
-            (std::vector<std::string>{
-                "l.moe.experts.0.gate_proj.weight", "l.moe.experts.0.up_proj.weight",
-                "l.moe.experts.1.gate_proj.weight", "l.moe.experts.1.up_proj.weight",
-                "l.moe.experts.2.up_proj.weight"}));
+  EXPECT_THAT(reader.names(), testing::UnorderedElementsAre("l.moe.experts.0.gate_proj.weight",
+                                                            "l.moe.experts.1.gate_proj.weight",
+                                                            "l.moe.experts.0.up_proj.weight",
+                                                            "l.moe.experts.1.up_proj.weight",
+                                                            "l.moe.experts.2.up_proj.weight"));
   const std::vector<float> coded = values_of(reader, "l.moe.experts.1.up_proj.weight");
   const std::vector<float> plain = values_of(reader, "l.moe.experts.1.gate_proj.weight");
   for (std::int64_t i = 0; i < 520; ++i)

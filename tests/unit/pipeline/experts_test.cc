@@ -209,8 +209,8 @@ TEST(Experts, TensorsThatNoBlockReadsAreCopied) {
     const QuantJob job = job_of(name, linear_quant("per_token", "minmax", "*.experts.*"));
     quantize_model(job);
     const CheckpointReader written(job.save_path);
-    for (const std::string& tensor : open_source(tiny(name)).names())
-      EXPECT_TRUE(written.has(tensor)) << tensor;
+    const CheckpointReader source = open_source(tiny(name));
+    for (const std::string& tensor : source.names()) EXPECT_TRUE(written.has(tensor)) << tensor;
     EXPECT_TRUE(written.has(extra));
     EXPECT_EQ(read_description(job.save_path).at(extra), "FLOAT");
     fs::remove_all(job.save_path);

@@ -133,7 +133,7 @@ TEST_F(LearnRounding, NeighboursMayBeQuantizedAlready) {
 }
 
 TEST_F(LearnRounding, NeedsASample) {
-  inputs_ = targets_ = PackedStates{{}, 0, model_.hidden, kChunkRows, {}};
+  inputs_ = targets_ = PackedStates{{}, 0, model_.hidden, kChunkRows, {}, {}};
   EXPECT_THROW(learn(1, 5, {}, {&block_.q}), DataError);
 }
 
