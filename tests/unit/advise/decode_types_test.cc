@@ -61,16 +61,17 @@ std::vector<float> last_logits(const std::string& folder, const std::vector<std:
   return {logits, logits + runner.spec().vocab};
 }
 
-// [out / 2, in], even rows in the low halves of the bytes -> [out, in]
-Tensor one_code_a_byte(const TensorView& packed) {
-  const std::int64_t in = packed.shape[1];
-  Tensor codes(DType::kI8, {2 * packed.shape[0], in});
+// Low halves of the bytes: even rows, or even columns where there are as many rows as scales.
+Tensor one_code_a_byte(const TensorView& packed, std::int64_t out) {
+  const bool rows = packed.shape[0] != out;
+  const std::int64_t width = packed.shape[1];
+  Tensor codes(DType::kI8, {out, rows ? width : 2 * width});
   for (std::int64_t i = 0; i < packed.count(); ++i) {
     const int byte = packed.as<std::int8_t>()[i];
-    const int low = ((byte & 15) ^ 8) - 8;
-    const std::int64_t at = i / in * 2 * in + i % in;
-    codes.as<std::int8_t>()[at] = static_cast<std::int8_t>(low);
-    codes.as<std::int8_t>()[at + in] = static_cast<std::int8_t>((byte - low) / 16);
+    const int low = byte & 15;
+    const std::int64_t at = rows ? i / width * 2 * width + i % width : 2 * i;
+    codes.as<std::int8_t>()[at] = static_cast<std::int8_t>((low ^ 8) - 8);
+    codes.as<std::int8_t>()[at + (rows ? width : 1)] = static_cast<std::int8_t>((byte - low) / 16);
   }
   return codes;
 }
@@ -92,7 +93,8 @@ TEST_F(DecodeTypes, W4A8WithOneCodeAByteIsTheSame) {
       const TensorView view = packed.at(name);
       const bool codes = view.dtype == DType::kI8 && name.ends_with(".weight");
       unpacked += codes ? 1 : 0;
-      tensors.emplace_back(name, codes ? one_code_a_byte(view) : Tensor::copy_of(view));
+      tensors.emplace_back(name, codes ? one_code_a_byte(view, packed.at(name + "_scale").shape[0])
+                                       : Tensor::copy_of(view));
     }
   }
   EXPECT_GT(unpacked, 0);
