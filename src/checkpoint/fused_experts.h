@@ -12,7 +12,6 @@
 //                  with gate_up_proj_bias [E, 2 inner] and down_proj_bias [E, hidden]
 //   GPT-OSS, mxfp4 X_blocks U8 [E, rows, columns / 32, 16], X_scales U8 [E, rows, columns / 32];
 //                  rows are outputs, of gate_up_proj gate, up, gate ...
-
 //   Step-3.5       X.moe.{gate,up,down}_proj.weight [E, out, in]
 //                  ->   X.moe.experts.E.{gate,up,down}_proj.weight
 

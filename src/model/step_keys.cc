@@ -5,19 +5,12 @@
 #include <string>
 
 #include "base/error.h"
+#include "model/json_keys.h"
 
 namespace msmodelslim {
 namespace {
 
 constexpr const char* kKinds[] = {"full_attention", "sliding_attention"};
-
-bool has(const Json& config, const char* key) {
-  return config.contains(key) && !config.at(key).is_null();
-}
-
-void copy(Json& config, const char* usual, const char* own) {
-  if (!has(config, usual) && has(config, own)) config[usual] = config.at(own);
-}
 
 [[noreturn]] void fail(const std::string& what) {
   throw DataError("config.json: " + what,
@@ -32,7 +25,7 @@ std::int64_t layers_of(const Json& config) {
 // What `key`, a value or a list of one for each layer, is for the layers of a kind; null where it
 // says nothing about them.
 Json of_kind(const Json& config, const char* key, const std::string& kind) {
-  if (!has(config, key)) return {};
+  if (!has_key(config, key)) return {};
   const Json& value = config.at(key);
   if (!value.is_array()) return value;
   Json found;
@@ -52,11 +45,11 @@ Json of_kind(const Json& config, const char* key, const std::string& kind) {
 
 // A list of both kinds, or one value for all.
 void add_rope(Json& config) {
-  if (has(config, "rope_parameters")) return;
+  if (has_key(config, "rope_parameters")) return;
   Json scaled = Json::array({kKinds[0]});
-  if (has(config, "yarn_only_types") && !config.at("yarn_only_types").empty())
+  if (has_key(config, "yarn_only_types") && !config.at("yarn_only_types").empty())
     scaled = config.at("yarn_only_types");
-  const bool scaling = has(config, "rope_scaling") && config.at("rope_scaling").is_object();
+  const bool scaling = has_key(config, "rope_scaling") && config.at("rope_scaling").is_object();
   if (scaling && scaled != Json::array({kKinds[0]}))
     fail("rope_scaling of other layers than those of full_attention is not supported");
   Json parameters = Json::object();
@@ -76,7 +69,7 @@ void add_rope(Json& config) {
 
 // "3,4,5" or a list; without it all layers but the first have experts.
 void add_expert_layers(Json& config) {
-  if (has(config, "mlp_layer_types")) return;
+  if (has_key(config, "mlp_layer_types")) return;
   std::set<std::int64_t> sparse;
   const Json layers = config.value("moe_layers_enum", Json());
   if (layers.is_string()) {
@@ -102,21 +95,21 @@ void add_sliding_heads(Json& config) {
   if (!other.is_object()) return;
   for (const auto& [key, usual] :
        {std::pair{"num_attention_groups", "num_key_value_heads"}, {"head_dim", "head_dim"}})
-    if (has(other, key) && has(config, usual) && other.at(key) != config.at(usual))
+    if (has_key(other, key) && has_key(config, usual) && other.at(key) != config.at(usual))
       fail(fmt::format("attention_other_setting.{} differs from {}", key, usual));
-  if (has(other, "num_attention_heads") && !has(config, "num_sliding_attention_heads"))
+  if (has_key(other, "num_attention_heads") && !has_key(config, "num_sliding_attention_heads"))
     config["num_sliding_attention_heads"] = other.at("num_attention_heads");
 }
 
 }  // namespace
 
 void add_step_keys(Json& config) {
-  copy(config, "num_key_value_heads", "num_attention_groups");
-  copy(config, "moe_num_experts", "n_routed_experts");
-  copy(config, "num_experts_per_tok", "moe_top_k");
-  copy(config, "routed_scaling_factor", "moe_router_scaling_factor");
-  copy(config, "share_expert_dim", "share_expert_dims");
-  if (!has(config, "use_qk_norm")) config["use_qk_norm"] = true;
+  copy_key(config, "num_key_value_heads", "num_attention_groups");
+  copy_key(config, "moe_num_experts", "n_routed_experts");
+  copy_key(config, "num_experts_per_tok", "moe_top_k");
+  copy_key(config, "routed_scaling_factor", "moe_router_scaling_factor");
+  copy_key(config, "share_expert_dim", "share_expert_dims");
+  if (!has_key(config, "use_qk_norm")) config["use_qk_norm"] = true;
   add_sliding_heads(config);
   add_expert_layers(config);
   add_rope(config);
