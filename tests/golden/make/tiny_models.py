@@ -283,6 +283,19 @@ def forward(model, ids):
     return out
 
 
+def record(model, folder):
+    """What the model makes of two texts, in forward.safetensors."""
+    generator = torch.Generator().manual_seed(3)
+    tensors = {}
+    with torch.no_grad():
+        for i, length in enumerate((17, 23)):
+            ids = torch.randint(0, model.config.vocab_size, (1, length), generator=generator)
+            for key, value in forward(model, ids).items():
+                tensors[f"seq{i}.{key}"] = value.contiguous().clone()
+    save_file(tensors, folder / "forward.safetensors",
+              {"transformers": transformers.__version__, "torch": torch.__version__})
+
+
 def make(name, folder):
     torch.manual_seed(1)
     config = MODELS[name]()
@@ -297,15 +310,7 @@ def make(name, folder):
         fuse_experts(folder)
     if name == "longcat_flash":
         finish_longcat(folder)
-    generator = torch.Generator().manual_seed(3)
-    tensors = {}
-    with torch.no_grad():
-        for i, length in enumerate((17, 23)):
-            ids = torch.randint(0, config.vocab_size, (1, length), generator=generator)
-            for key, value in forward(model, ids).items():
-                tensors[f"seq{i}.{key}"] = value.contiguous().clone()
-    save_file(tensors, folder / "forward.safetensors",
-              {"transformers": transformers.__version__, "torch": torch.__version__})
+    record(model, folder)
 
 
 def main():

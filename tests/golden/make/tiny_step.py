@@ -15,7 +15,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers.models.step3p7.modeling_step3p7 import Step3p7TextModel
 
-from tiny_models import forward, randomize
+from tiny_models import randomize, record
 
 CONFIG = {
     "architectures": ["Step3p5ForCausalLM"], "model_type": "step3p5", "dtype": "float32",
@@ -85,15 +85,7 @@ def main():
     tensors["model.layers.3.eh_proj.weight"] = torch.randn(16, 32, generator=generator)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
-    generator = torch.Generator().manual_seed(3)
-    results = {}
-    with torch.no_grad():
-        for i, length in enumerate((17, 23)):
-            ids = torch.randint(0, config.vocab_size, (1, length), generator=generator)
-            for key, value in forward(model, ids).items():
-                results[f"seq{i}.{key}"] = value.contiguous().clone()
-    save_file(results, folder / "forward.safetensors",
-              {"transformers": transformers.__version__, "torch": torch.__version__})
+    record(model, folder)
 
 
 if __name__ == "__main__":
