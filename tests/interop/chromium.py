@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -91,12 +92,14 @@ def page(url, width=1180, height=860):
         for from_fd, to_fd in ((os.dup(command_read), 3), (os.dup(answer_write), 4)):
             os.dup2(from_fd, to_fd)
 
-    with tempfile.TemporaryDirectory() as profile:
+    # Chromium's children may write into the profile a moment longer than Chromium itself lives.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [find(), "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"]
         command += ["--disable-dev-shm-usage", "--disable-extensions", f"--user-data-dir={profile}"]
         if os.geteuid() == 0:
             command.append("--no-sandbox")
-        browser = subprocess.Popen(command, preexec_fn=use_pipes, close_fds=False, stderr=subprocess.DEVNULL)
+        browser = subprocess.Popen(command, preexec_fn=use_pipes, close_fds=False, stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
         os.close(command_read)
         os.close(answer_write)
         try:
@@ -106,5 +109,7 @@ def page(url, width=1180, height=860):
         finally:
             browser.terminate()
             browser.wait(timeout=30)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(browser.pid, signal.SIGKILL)
             os.close(command_write)
             os.close(answer_read)
