@@ -81,7 +81,7 @@ void product_s8(benchmark::State& state) {
 void packed_codes(benchmark::State& state) {
   using msmodelslim::PackedCodes;
   if (!PackedCodes::available()) {
-    state.SkipWithError("no VNNI on this processor");
+    state.SkipWithError("no code_tile() for this processor");
     return;
   }
   const std::int64_t rows = state.range(0);

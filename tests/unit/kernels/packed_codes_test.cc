@@ -3,17 +3,40 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <string>
 #include <vector>
 
 #include "base/huge_buffer.h"
+#ifdef __x86_64__
+#include "kernels/x86/code_tiles.h"
+#include "kernels/x86/features.h"
+#endif
 
 namespace msmodelslim {
+#ifdef __x86_64__
+extern const CodeTile kAvxVnniAsEvex;
+#endif
 namespace {
 
-class PackedCodesTest : public testing::Test {
+struct NamedTile {
+  const char* name;
+  const CodeTile* tile;  // nullptr: not on this processor
+};
+
+std::vector<NamedTile> tiles() {
+  std::vector<NamedTile> all{{"fastest", code_tile()}};
+#ifdef __x86_64__
+  all.push_back({"avx_vnni", has_avx_vnni() ? &kAvxVnniTile : nullptr});
+  const bool evex = has_avx512_vnni() && __builtin_cpu_supports("avx512vl");
+  all.push_back({"avx_vnni_as_evex", evex ? &kAvxVnniAsEvex : nullptr});
+#endif
+  return all;
+}
+
+class PackedCodesTest : public testing::TestWithParam<NamedTile> {
  protected:
   void SetUp() override {
-    if (!PackedCodes::available()) GTEST_SKIP() << "this processor has no AVX512-VNNI";
+    if (GetParam().tile == nullptr) GTEST_SKIP() << "this processor has not the instructions";
   }
 
   std::vector<std::int8_t> codes(std::int64_t count, int low, int high) {
@@ -37,7 +60,8 @@ class PackedCodesTest : public testing::Test {
     for (const auto& [begin, end] : {std::pair{std::int64_t{0}, first}, std::pair{first, out}})
       if (begin < end)
         weights.emplace_back(w.data() + begin * in, end - begin, in, bits,
-                             memory.take(PackedCodes::bytes(end - begin, in, bits)));
+                             memory.take(PackedCodes::bytes(end - begin, in, bits)),
+                             *GetParam().tile);
     for (const PackedCodes& weight : weights) {
       const std::int64_t begin = &weight == &weights.back() ? first : 0;
       products.push_back({&weight, [&y, &times, begin, out](std::int64_t row, std::int64_t col,
@@ -67,12 +91,12 @@ class PackedCodesTest : public testing::Test {
   std::mt19937 generator_{3};
 };
 
-TEST_F(PackedCodesTest, AreExactForEveryNumberOfRows) {
+TEST_P(PackedCodesTest, AreExactForEveryNumberOfRows) {
   for (int bits : {8, 4})
     for (std::int64_t rows = 1; rows <= 30; ++rows) expect_exact(bits, rows, 70, 36);
 }
 
-TEST_F(PackedCodesTest, AreExactForOddShapes) {
+TEST_P(PackedCodesTest, AreExactForOddShapes) {
   for (int bits : {8, 4}) {
     expect_exact(bits, 3, 1, 1);
     expect_exact(bits, 15, 33, 7);
@@ -81,11 +105,12 @@ TEST_F(PackedCodesTest, AreExactForOddShapes) {
   }
 }
 
-TEST_F(PackedCodesTest, TheLargestCodesDoNotSaturate) {
+TEST_P(PackedCodesTest, TheLargestCodesDoNotSaturate) {
   for (std::int64_t in : {4, 5000}) {
     const std::vector<std::int8_t> low(static_cast<std::size_t>(in), -128);
     HugeBuffer memory;
-    const PackedCodes packed(low.data(), 1, in, 8, memory.take(PackedCodes::bytes(1, in, 8)));
+    const PackedCodes packed(low.data(), 1, in, 8, memory.take(PackedCodes::bytes(1, in, 8)),
+                             *GetParam().tile);
     std::int32_t sum = 0;
     PackedCodes::multiply(
         {{&packed, [&](std::int64_t, std::int64_t, const SumTile& tile) { sum = tile.sums[0]; }}},
@@ -93,6 +118,9 @@ TEST_F(PackedCodesTest, TheLargestCodesDoNotSaturate) {
     EXPECT_EQ(sum, 16384 * in);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(, PackedCodesTest, testing::ValuesIn(tiles()),
+                         [](const auto& tile) { return std::string(tile.param.name); });
 
 TEST(HugeBuffer, PiecesAreApartAndKeepWhatIsWritten) {
   HugeBuffer buffer;
