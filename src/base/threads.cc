@@ -10,6 +10,7 @@
 #include <exception>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace msmodelslim {
 namespace {
@@ -31,14 +32,27 @@ double cgroup_cpus() {
   return 0;
 }
 
+// CPUs that this process may use. With OMP_PROC_BIND or the like set, the OpenMP runtime has bound
+// the first thread to one place of several.
+cpu_set_t process_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> cpus(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, cpus.data());
+    for (const int cpu : cpus) CPU_SET(cpu, &set);
+  }
+  if (CPU_COUNT(&set) == 0) sched_getaffinity(0, sizeof(set), &set);
+  return set;
+}
+
 int g_threads = 0;
 
 }  // namespace
 
 int available_threads() {
-  cpu_set_t set;
-  int count = 1;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) count = CPU_COUNT(&set);
+  const cpu_set_t set = process_cpus();
+  int count = CPU_COUNT(&set);
   const double limit = cgroup_cpus();
   if (limit > 0) count = std::min(count, static_cast<int>(std::ceil(limit)));
   return std::max(count, 1);
@@ -55,6 +69,8 @@ void sleep_while_waiting(char** argv) {
   if (::getenv("OMP_WAIT_POLICY") != nullptr) return;
   ::setenv("GOMP_SPINCOUNT", "5000",
            0);  // a few microseconds: the way from one product to the next
+  const cpu_set_t set = process_cpus();
+  sched_setaffinity(0, sizeof(set), &set);
   if (::setenv("OMP_WAIT_POLICY", "PASSIVE", 1) == 0) ::execv("/proc/self/exe", argv);
 }
 
