@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "base/threads.h"
-#include "kernels/x86/features.h"
 #include "kernels/x86/vnni_tile.h"
+#ifdef __x86_64__
+#include "kernels/x86/features.h"
+#endif
 
 namespace msmodelslim {
 namespace {
