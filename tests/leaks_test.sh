@@ -14,7 +14,7 @@ quantize() {  # quantize NAME OPTIONS...
   local name=$1
   shift
   valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect --show-leak-kinds=definite,indirect \
-    --suppressions="$repo/tests/valgrind.supp" --error-exitcode=9 --log-file="$scratch/log" \
+    --error-exitcode=9 --log-file="$scratch/log" \
     "$build/src/msmodelslim" quant --model_path "$repo/tests/golden/data/models/qwen2" \
     --save_path "$scratch/$name" --yes --quiet "$@" || {
     cat "$scratch/log" >&2
