@@ -28,26 +28,10 @@ for argument in "$@"; do
   esac
 done
 [[ -n $folder ]] || usage
-if [[ $(id -u) -ne 0 ]]; then
-  echo "fresh_machine_test: root is needed for debootstrap and chroot" >&2
-  exit 1
-fi
-if ! command -v debootstrap >/dev/null; then
-  echo "fresh_machine_test: debootstrap is not installed" >&2
-  exit 1
-fi
+# Absolute, whether or not it is there. It is removed at the end: no one's files may be in it.
+folder=$(realpath -m "$folder")
 if [[ -d $folder && -n $(ls -A "$folder") ]]; then
   echo "fresh_machine_test: $folder is not empty" >&2
-  exit 1
-fi
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
-
-# The first mirror of this machine that apt uses for its own release.
-# shellcheck disable=SC2016  # $(SITE) is apt's own notation
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
-if [[ -z $mirror ]]; then
-  echo "fresh_machine_test: apt names no mirror" >&2
   exit 1
 fi
 
@@ -63,30 +47,11 @@ clean_up() {
 trap clean_up EXIT
 
 echo "== minimal Debian 12 in $folder"
-log=$(mktemp)
-debootstrap --variant=minbase bookworm "$folder" "$mirror" >"$log" 2>&1 || {
-  tail -n 20 "$log" >&2
-  exit 1
-}
-rm -f "$log"
+"$repo/scripts/debian_root.sh" "$folder"
 
 echo "== settings of this machine"
-cp -L /etc/resolv.conf "$folder/etc/resolv.conf"
-rm -f "$folder/etc/apt/sources.list"
-for source in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-  if [[ -f $source ]]; then
-    cp "$source" "$folder${source}"
-  fi
-done
-cp -r /etc/apt/apt.conf.d/. "$folder/etc/apt/apt.conf.d"
-cp -r /etc/apt/trusted.gpg.d/. "$folder/etc/apt/trusted.gpg.d"
-cp -rn /usr/share/keyrings/. "$folder/usr/share/keyrings"
-if [[ -f /etc/pip.conf ]]; then
-  cp /etc/pip.conf "$folder/etc/pip.conf"
-fi
 environment=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=dumb)
 if [[ -f /etc/ssl/certs/ca-certificates.crt ]]; then
-  cp /etc/ssl/certs/ca-certificates.crt "$folder/opt/host-certificates.crt"
   environment+=(PIP_CERT=/opt/host-certificates.crt)
 fi
 for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_DEFAULT_TIMEOUT; do

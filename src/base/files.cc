@@ -92,7 +92,32 @@ void sync_path(const std::string& path) {
                         "check the disk and the free space");
 }
 
+namespace {
+
+// A file that gets its name when it is whole: who is killed meanwhile leaves nothing behind. False
+// where `path` is there already, or the file system knows no files without names.
+bool write_unnamed(const std::string& path, std::string_view text) {
+  const std::string folder = fs::path(path).parent_path().string();
+  const int fd =
+      ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  if (fd < 0) return false;
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written <= 0) break;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  const std::string unnamed = fmt::format("/proc/self/fd/{}", fd);
+  const bool named =
+      text.empty() && ::fsync(fd) == 0 &&
+      ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  ::close(fd);
+  return named;
+}
+
+}  // namespace
+
 void write_file_atomic(const std::string& path, std::string_view text) {
+  if (write_unnamed(path, text)) return;
   const std::string temporary = path + ".tmp";
   {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);

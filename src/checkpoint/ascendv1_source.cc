@@ -145,10 +145,13 @@ class Folder {
     weight.scale = scale(scale_name, false);
     if (type == LinearType::kW4A8Dynamic || type == LinearType::kW4A16) unpack_int4(weight);
     weight.column_block = weight.columns;
-    if (const auto second = reader_.find(linear + ".weight_scale_second")) {
+    if (reader_.has(linear + ".weight_scale_second")) {
       weight.outer = weight.scale;
       weight.outer_block = weight.columns;
-      weight.scale = *second;
+      if (weight.outer->count() != 1 && weight.outer->count() != weight.rows)
+        fail(scale_name, fmt::format("is {}, which does not fit {} rows",
+                                     shape_text(weight.outer->shape), weight.rows));
+      weight.scale = scale(linear + ".weight_scale_second", false);
     }
     set_groups(linear, weight);
     set_offset(linear, weight);
@@ -196,7 +199,9 @@ class Folder {
   // deq_scale: fp32, or the bits of an fp32 as a 64-bit number.
   void set_static_scale(const std::string& linear, CodedWeight& weight) const {
     const TensorView deq = reader_.at(linear + ".deq_scale");
-    const float input = floats(reader_.at(linear + ".input_scale")).at(0);
+    const std::vector<float> inputs = floats(reader_.at(linear + ".input_scale"));
+    if (inputs.empty()) fail(linear + ".input_scale", "is empty");
+    const float input = inputs[0];
     auto made = std::make_shared<Tensor>(DType::kF32, Shape{deq.count()});
     for (std::int64_t i = 0; i < deq.count(); ++i)
       if (deq.dtype == DType::kI64)

@@ -106,6 +106,9 @@ class Machine {
   }
 
   void push(Node value) {
+    // A byte makes a node; a state dict needs some dozens for each tensor.
+    constexpr std::size_t kMostNodes = 1 << 22;
+    if (nodes_.size() == kMostNodes) fail(fmt::format("it makes more than {} values", kMostNodes));
     stack_.push_back(nodes_.size());
     nodes_.push_back(std::move(value));
   }

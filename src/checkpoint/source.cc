@@ -104,8 +104,10 @@ class Finder {
     hidden_ = text_hidden_size(config);
     const Json size = config_value(quantization_, "weight_block_size");
     if (!size.is_array() || size.size() != 2) return;
+    constexpr std::uint64_t kLargestBlock = 1 << 30;
     for (std::size_t i = 0; i < 2; ++i)
-      if (size[i].is_number_unsigned() && size[i] > 0) block_[i] = size[i].get<std::int64_t>();
+      if (size[i].is_number_unsigned() && size[i] > 0 && size[i] <= kLargestBlock)
+        block_[i] = size[i].get<std::int64_t>();
   }
 
   void refuse_unread() const {
@@ -240,10 +242,10 @@ class Finder {
       for (std::size_t i = 0; i < 2; ++i)
         size[i] = shape->dtype == DType::kI64 ? shape->as<std::int64_t>()[i]
                                               : shape->as<std::int32_t>()[i];
+      const bool fits = size[0] == weight.rows && size[1] >= 1 && size[1] <= weight.columns;
       weight.columns = size[1];
-      weight.bits = packed_words(std::max<std::int64_t>(size[1], 0), 4) == view.shape[1] ? 4 : 8;
-      if (size[0] != weight.rows || size[1] < 1 || size[1] > view.shape[1] * 8 ||
-          packed_words(size[1], weight.bits) != view.shape[1])
+      weight.bits = fits && packed_words(size[1], 4) == view.shape[1] ? 4 : 8;
+      if (!fits || packed_words(size[1], weight.bits) != view.shape[1])
         fail(name, fmt::format("is {}, which cannot hold {} of 4 or 8 bits", shape_text(view.shape),
                                shape_text({size[0], size[1]})));
     }

@@ -227,6 +227,11 @@ std::vector<float> alibi_slopes(std::int64_t heads) {
 // Sizes of the heads.
 void add_heads(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config) {
   spec.heads = config.size("num_attention_heads");
+  constexpr std::int64_t kMostHeads = 1 << 16;
+  if (spec.heads > kMostHeads)
+    throw DataError(fmt::format("{}: \"num_attention_heads\" is {}, more than {}", config.path(),
+                                spec.heads, kMostHeads),
+                    kConfigRemedy);
   if (family.mla) {
     spec.kv_heads = spec.heads;
     spec.head_dim = config.size("v_head_dim");
@@ -304,6 +309,16 @@ void add_mtp(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config
     BlockSpec& block = spec.blocks.back();
     block.mtp = build_mtp(checkpoint, block.name, spec.hidden, eps);
   }
+}
+
+// Every layer and every expert has tensors of its own: counts that config.json invents are refused
+// before anything grows with them.
+void check_count(const ModelConfig& config, const char* what, std::size_t count,
+                 const CheckpointReader& checkpoint) {
+  if (count <= checkpoint.names().size()) return;
+  throw DataError(fmt::format("{}: counts {} {}, but {} holds {} tensors", config.path(), count,
+                              what, checkpoint.folder(), checkpoint.names().size()),
+                  kConfigRemedy);
 }
 
 void check_tensor(const CheckpointReader& checkpoint, const std::string& name, const Shape& shape,
@@ -384,9 +399,14 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   const std::vector<Shortcut> parts = family->traits.two_halves
                                           ? std::vector{Shortcut::kOpens, Shortcut::kCloses}
                                           : std::vector{Shortcut::kNone};
-  for (std::int64_t layer = 0; layer < layers; ++layer)
+  std::size_t parts_with_tensors = static_cast<std::size_t>(layers);
+  check_count(config, "num_hidden_layers", parts_with_tensors, checkpoint);
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
     for (const Shortcut part : parts)
       spec.blocks.push_back(build_block(spec, *family, config, names, layer, eps, part));
+    if (const auto& moe = spec.blocks.back().moe) parts_with_tensors += moe->experts.size();
+    check_count(config, "layers with their experts", parts_with_tensors, checkpoint);
+  }
   spec.stream = (family->traits.two_halves ? 2 : 1) * spec.hidden;
   if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
   spec.embedding = names.prefix + modules.embedding;

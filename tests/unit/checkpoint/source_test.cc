@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <limits>
 
 #include "base/error.h"
 #include "checkpoint/pack_int32.h"
@@ -244,6 +245,22 @@ TEST_F(Source, ReadsPackedMxfp4) {
   const unsigned code = any_code(33) & 0xfU;
   constexpr float kGrid[] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
   EXPECT_EQ(values[66], std::ldexp(code > 7 ? -kGrid[code & 7U] : kGrid[code], any_byte(2) - 127));
+}
+
+TEST_F(Source, RefusesSizesThatOverflow) {
+  add("a.weight_packed", Tensor(DType::kI32, {4, 8}));
+  add("a.weight_scale", Tensor(DType::kF32, {4, 1}));
+  Tensor shape(DType::kI64, {2});
+  shape.as<std::int64_t>()[0] = 4;
+  shape.as<std::int64_t>()[1] = std::numeric_limits<std::int64_t>::max() / 2;
+  add("a.weight_shape", std::move(shape));
+  EXPECT_THAT(error_of(), HasSubstr("cannot hold [4, 4611686018427387903]"));
+  tensors_.clear();
+  add("a.weight", filled<std::uint8_t>(DType::kF8E4M3, {130, 200}, any_byte));
+  add("a.weight_scale_inv", Tensor(DType::kF32, {3, 2}));
+  EXPECT_THAT(error_of(R"({"quantization_config": {"quant_method": "fp8",
+                           "weight_block_size": [18446744073709551615, 9223372036854775807]}})"),
+              HasSubstr("blocks of [128, 128]"));
 }
 
 TEST_F(Source, RefusesOwnOutput) {

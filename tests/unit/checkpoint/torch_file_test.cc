@@ -93,6 +93,18 @@ TEST(Pickle, ExecutesNothing) {
   EXPECT_THAT(error_of("i"), HasSubstr("the instruction 0x69 is not read"));
 }
 
+TEST(Pickle, BombsAreRefused) {
+  EXPECT_THAT(error_of(std::string(5'000'000, 'N')), HasSubstr("more than 4194304 values"));
+  EXPECT_THAT(error_of(std::string(5'000'000, '(')), HasSubstr("it is cut"));
+  // A text of 2^62 bytes, a tensor of 2^60 elements.
+  EXPECT_THAT(error_of(std::string("\x8d\0\0\0\0\0\0\0\x40", 9)), HasSubstr("it is cut"));
+  using std::string_literals::operator""s;
+  const std::string storage = "(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000NK\1tQ"s;
+  const std::string function = "ctorch._utils\n_rebuild_tensor_v2\n";
+  EXPECT_THAT(error_of(function + "(" + storage + "K\0\x8a\x08\0\0\0\0\0\0\0\x10\x85K\1\x85tR."s),
+              HasSubstr("impossible shape"));
+}
+
 TEST(Pickle, RefusesWhatIsNoStateDict) {
   EXPECT_THAT(error_of("K\1."), HasSubstr("no dict of tensors"));
   EXPECT_THAT(error_of("}X\1\0\0\0aK\1s."), HasSubstr("it is cut"));

@@ -88,5 +88,13 @@ TEST(CompletionRequest, WrongOnesNameTheField) {
   EXPECT_THAT(refusal(R"({"prompt": "a", "logprobs": 21})"), testing::HasSubstr("logprobs"));
 }
 
+TEST(CompletionRequest, HugeNumbersAreRefused) {
+  for (const char* field : {"n", "logprobs", "max_tokens", "top_k"})
+    for (const char* value : {"1e300", "9223372036854775808"})
+      EXPECT_NE(refusal(fmt::format(R"({{"prompt": "a", "{}": {}}})", field, value).c_str()), "")
+          << field << " " << value;
+  EXPECT_THAT(refusal(R"({"prompt": "a", "n": 1000000000})"), testing::HasSubstr("n"));
+}
+
 }  // namespace
 }  // namespace msmodelslim

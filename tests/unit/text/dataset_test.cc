@@ -120,6 +120,8 @@ TEST(Dataset, BadContentNamesTheLine) {
               HasSubstr("\"text\" must be a string"));
   EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl("\n \n", "x.jsonl"); }),
               HasSubstr("has no samples"));
+  EXPECT_THAT(error_of<DataError>([] { parse_calib_jsonl(std::string(100000, '['), "x.jsonl"); }),
+              HasSubstr("x.jsonl: line 1"));
   EXPECT_THAT(error_of<DataError>([] { parse_calib_json("[]", "x.json"); }),
               HasSubstr("has no samples"));
   EXPECT_THAT(error_of<UsageError>([] { parse_calib_jsonl("{\"messages\": []}", "x.jsonl"); }),

@@ -135,6 +135,13 @@ TEST(SpmProto, RefusesDamage) {
   EXPECT_THAT(error("\x0a\x05\x0a\x01z\x18\x09"sv), HasSubstr("piece 0 has the type 9"));
 }
 
+TEST(SpmProto, RefusesLengthsBeyondTheFile) {
+  // A piece of 2^62 bytes, and one inside of a piece.
+  for (const std::string& bytes : {std::string("\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x40"),
+                                   std::string("\x0a\x0a\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x40")})
+    EXPECT_THROW(read_spm_model(bytes, "m"), DataError);
+}
+
 TEST(TiktokenFile, RefusesDamage) {
   const auto error = [](std::string_view text) {
     try {
@@ -145,7 +152,8 @@ TEST(TiktokenFile, RefusesDamage) {
     return std::string("no error");
   };
   EXPECT_THAT(error("IQ== 0\n"), HasSubstr("255 of the 256 single bytes"));
-  for (const char* line : {"IQ==", "IQ= 1", "I?== 1", "IQ== x", "IQ== -1", " 1", "IQ== 1 2"})
+  for (const char* line :
+       {"IQ==", "IQ= 1", "I?== 1", "IQ== x", "IQ== -1", " 1", "IQ== 1 2", "IQ== 2000000000"})
     EXPECT_THAT(error(line), HasSubstr("m: line 1 is not a token")) << line;
   EXPECT_THAT(error("IQ== 0\n\nIg== 0\n"), HasSubstr("line 3: the rank 0 appears twice"));
 }
@@ -153,6 +161,7 @@ TEST(TiktokenFile, RefusesDamage) {
 TEST(Charsmap, RefusesDamage) {
   EXPECT_THROW(Charsmap("\x08\0\0\0abc", "m"), DataError);
   EXPECT_THROW(Charsmap("ab", "m"), DataError);
+  EXPECT_THROW(Charsmap("\xfc\xff\xff\xff abcd", "m"), DataError);  // a trie of 4 GiB
   std::size_t used = 0;
   EXPECT_FALSE(Charsmap("", "m").find("a", 0, used).has_value());
 }

@@ -178,6 +178,27 @@ TEST(Tokenizer, RefusesDamagedFiles) {
                DataError);
 }
 
+TEST(Tokenizer, BombsOfPatternsAreRefusedOrStopped) {
+  const auto split = [](const std::string& regex) {
+    Json json = small_byte_level();
+    json["pre_tokenizer"] = Json{{"type", "Split"},
+                                 {"pattern", {{"Regex", regex}}},
+                                 {"behavior", "Isolated"},
+                                 {"invert", false}};
+    return json;
+  };
+  // Nine thousand million states; one hundred thousand groups inside each other.
+  EXPECT_NE(error_of(split("(?:(?:(?:a{1,999}){1,999}){1,999}){1,9}")), "");
+  EXPECT_NE(error_of(split(std::string(100000, '(') + std::string(100000, ')'))), "");
+  // Two to the power of the length of the text.
+  const Tokenizer tokenizer = Tokenizer::from_json(split("(?:a+)+$").dump(), "x");
+  try {
+    tokenizer.encode(std::string(5000, 'a') + "b", false);
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("limit"));
+  }
+}
+
 class TokenizerFolder : public ::testing::Test {
  protected:
   void SetUp() override {
