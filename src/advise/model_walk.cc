@@ -63,6 +63,7 @@ Head ModelWalk::head() const {
   Head head(model_, checkpoint_);
   if (!ends_.head.empty()) head.linear() = Linear(model_.head, head_weight_.view());
   head.norm() = ends_.final_norm;
+  head.set_hyper(ends_.head_hyper(model_, checkpoint_));
   return head;
 }
 
@@ -74,7 +75,7 @@ PackedStates ModelWalk::begin(const std::vector<std::vector<std::int32_t>>& samp
   rope_ = std::make_unique<RopeTable>(model_.rope, static_cast<std::int64_t>(longest));
   const auto embedded = [&](const std::vector<std::vector<std::int32_t>>& set) {
     PackedStates states = embed_samples(model_, checkpoint_, set);
-    for (const auto& rewrite : ends_.embedding) rewrite(states.values.data(), states.rows);
+    ends_.rewrite_states(model_, states.values.data(), states.rows);
     return states;
   };
   if (!suppressors_.empty()) calibration_states_ = embedded(calibration_);

@@ -102,6 +102,10 @@ inline constexpr const char* kV1Stem = "quant_model_weights";
 inline constexpr const char* kFaQuantKey = "fa_quant_type";
 inline constexpr const char* kFaQuantType = "FAKQuant";
 inline constexpr const char* kAttentionQuantType = ".quant_type";
+// GLM-5's final norm w beside a rotation R of the stream: R^T diag(w) R in a file of its own.
+inline constexpr const char* kNormRotation = "rot.weight";
+inline constexpr const char* kNormRotationFile = "rot.safetensors";
+inline constexpr const char* kNormRotationKey = "is_rot_used";
 // Of a model whose indexers are quantized ("A.indexer.quant_type").
 inline constexpr const char* kIndexerKey = "indexer_quant_type";
 inline constexpr const char* kIndexerType = "INT8_DYNAMIC";

@@ -249,10 +249,15 @@ void ShardWriter::finish() {
   Json::object_t weight_map;
   for (const WrittenTensor& tensor : written_)
     weight_map.emplace_back(tensor.name, names[shard_of_.at(tensor.name)]);
+  for (const auto& [name, file] : elsewhere_) weight_map.emplace_back(name, file);
   const Json index = {{"metadata", {{"total_size", total_bytes_}}},
                       {"weight_map", std::move(weight_map)}};
   write_file_atomic((fs::path(folder_) / (stem_ + ".safetensors.index.json")).string(),
                     dump_json_python(index, 2));
+}
+
+void ShardWriter::note_elsewhere(const std::string& name, const std::string& file) {
+  elsewhere_.emplace_back(name, file);
 }
 
 }  // namespace msmodelslim

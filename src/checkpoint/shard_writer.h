@@ -45,6 +45,8 @@ class ShardWriter {
   // Writes headers, gives the files their names in the folder, writes the index, and makes all
   // survive a power cut. Call once.
   void finish();
+  // The index also names a tensor that lies in a file of its own.
+  void note_elsewhere(const std::string& name, const std::string& file);
 
   // What is on the disk now, after it has been made to survive a power cut: for resume() of a new
   // writer with the same folder, stem and limit. What was written behind it is cut off then.
@@ -71,6 +73,7 @@ class ShardWriter {
   std::vector<std::string> shards_;  // closed ones, in order: paths without an ending
   std::size_t synced_ = 0;           // of them, so many
   std::vector<WrittenTensor> written_;
+  std::vector<std::pair<std::string, std::string>> elsewhere_;
   std::map<std::string, std::size_t> shard_of_;
   std::uint64_t total_bytes_ = 0;
   BackgroundQueue queue_{kWaitingBytes};  // writes to shard_; ends before it

@@ -1,5 +1,6 @@
 #include "forward/block.h"
 
+#include "base/error.h"
 #include "base/threads.h"
 #include "kernels/ops.h"
 
@@ -10,6 +11,22 @@ std::vector<float> read_vector(const CheckpointReader& checkpoint, const std::st
   const TensorView view = checkpoint.at(name);
   std::vector<float> values(static_cast<std::size_t>(view.count()));
   to_f32(view, values.data());
+  return values;
+}
+
+std::vector<std::int32_t> read_table(const TensorView& table, std::int64_t experts,
+                                     const std::string& name) {
+  std::vector<std::int32_t> values(static_cast<std::size_t>(table.count()));
+  for (std::int64_t i = 0; i < table.count(); ++i) {
+    const std::int64_t value = table.dtype == DType::kI64
+                                   ? table.as<std::int64_t>()[i]
+                                   : std::int64_t{table.as<std::int32_t>()[i]};
+    if (value < 0 || value >= experts)
+      throw DataError(
+          fmt::format("{} names expert {}, there are experts 0 to {}", name, value, experts - 1),
+          "download the shard again");
+    values[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(value);
+  }
   return values;
 }
 
@@ -85,6 +102,11 @@ Mlp::Mlp(const MlpSpec& spec, const CheckpointReader& checkpoint)
 
 Moe::Moe(const MoeSpec& moe_spec, const CheckpointReader& checkpoint)
     : spec(&moe_spec), router(moe_spec.router, checkpoint) {
+  // DeepSeek-V4's correction bears the name of a bias, which is not added to the logits.
+  if (spec->correction_bias == spec->router.name + ".bias")
+    router = Linear(spec->router, checkpoint.source(spec->router.name + ".weight"));
+  if (!spec->table.empty())
+    table = read_table(checkpoint.at(spec->table), spec->choices(), spec->table);
   if (!spec->correction_bias.empty()) {
     bias_source = checkpoint.at(spec->correction_bias);
     correction_bias = read_vector(checkpoint, spec->correction_bias);
@@ -154,6 +176,68 @@ Delta::Delta(const DeltaSpec& delta_spec, const CheckpointReader& checkpoint)
   for (const LinearSpec& input : delta_spec.inputs) inputs.emplace_back(input, checkpoint);
 }
 
+Compressor::Compressor(const CompressorSpec& compressor_spec, const CheckpointReader& checkpoint)
+    : spec(&compressor_spec),
+      kv(compressor_spec.kv, checkpoint),
+      gate(compressor_spec.gate, checkpoint),
+      position(read_vector(checkpoint, compressor_spec.position)),
+      norm(compressor_spec.norm, checkpoint) {}
+
+EntryIndexer::EntryIndexer(const EntryIndexerSpec& indexer_spec, const CheckpointReader& checkpoint)
+    : spec(&indexer_spec),
+      q(indexer_spec.q, checkpoint),
+      weights(indexer_spec.weights, checkpoint),
+      keys(indexer_spec.keys, checkpoint) {}
+
+EntryAttention::EntryAttention(const EntryAttentionSpec& entries_spec,
+                               const CheckpointReader& checkpoint)
+    : spec(&entries_spec),
+      q_a(entries_spec.q_a, checkpoint),
+      q_a_norm(entries_spec.q_a_norm, checkpoint),
+      q_b(entries_spec.q_b, checkpoint),
+      kv(entries_spec.kv, checkpoint),
+      kv_norm(entries_spec.kv_norm, checkpoint) {
+  const TensorView whole = checkpoint.source(spec->out_a.name + ".weight").whole(out_values_);
+  LinearSpec group = spec->out_a;
+  group.out /= spec->groups;
+  const auto bytes = static_cast<std::size_t>(group.out * group.in) * dtype_size(whole.dtype);
+  for (std::int64_t g = 0; g < spec->groups; ++g) {
+    group.name = fmt::format("{}.{}", spec->out_a.name, g);
+    const TensorView rows{
+        whole.dtype, {group.out, group.in}, whole.bytes + static_cast<std::size_t>(g) * bytes};
+    out_a.emplace_back(group, WeightSource(rows));
+  }
+  if (spec->compressor) compressor = std::make_unique<Compressor>(*spec->compressor, checkpoint);
+  if (spec->indexer) indexer = std::make_unique<EntryIndexer>(*spec->indexer, checkpoint);
+}
+
+std::vector<Linear*> EntryAttention::linears() {
+  std::vector<Linear*> all = {&q_a, &q_b, &kv};
+  if (compressor) all.insert(all.end(), {&compressor->kv, &compressor->gate});
+  if (indexer)
+    all.insert(all.end(), {&indexer->q, &indexer->weights, &indexer->keys.kv, &indexer->keys.gate});
+  return all;
+}
+
+std::vector<Linear*> EntryAttention::input_readers() {
+  std::vector<Linear*> all = {&q_a, &kv};
+  if (compressor) all.insert(all.end(), {&compressor->kv, &compressor->gate});
+  if (indexer) all.insert(all.end(), {&indexer->weights, &indexer->keys.kv, &indexer->keys.gate});
+  return all;
+}
+
+std::vector<Linear*> EntryAttention::query_readers() {
+  std::vector<Linear*> all = {&q_b};
+  if (indexer) all.push_back(&indexer->q);
+  return all;
+}
+
+Hyper::Hyper(const HyperSpec& hyper_spec, const CheckpointReader& checkpoint)
+    : spec(hyper_spec),
+      fn(read_vector(checkpoint, hyper_spec.fn)),
+      base(read_vector(checkpoint, hyper_spec.base)),
+      scale(read_vector(checkpoint, hyper_spec.scale)) {}
+
 Mtp::Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint)
     : spec(&mtp_spec),
       embedding_norm(mtp_spec.embedding_norm, checkpoint),
@@ -170,6 +254,8 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     mla = std::make_unique<Mla>(*block_spec.mla, checkpoint);
   } else if (block_spec.delta) {
     delta = std::make_unique<Delta>(*block_spec.delta, checkpoint);
+  } else if (block_spec.entries) {
+    entries = std::make_unique<EntryAttention>(*block_spec.entries, checkpoint);
   } else if (block_spec.qkv) {
     qkv = std::make_unique<Linear>(*block_spec.qkv, checkpoint);
   } else {
@@ -179,6 +265,10 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
   }
   if (block_spec.head_gate) head_gate = std::make_unique<Linear>(*block_spec.head_gate, checkpoint);
   if (!block_spec.sinks.empty()) sinks = read_vector(checkpoint, block_spec.sinks);
+  if (block_spec.attention_hyper) {
+    attention_hyper = std::make_unique<Hyper>(*block_spec.attention_hyper, checkpoint);
+    mlp_hyper = std::make_unique<Hyper>(*block_spec.mlp_hyper, checkpoint);
+  }
   if (block_spec.mtp) mtp = std::make_unique<Mtp>(*block_spec.mtp, checkpoint);
   if (block_spec.q_norm) q_norm = std::make_unique<Norm>(*block_spec.q_norm, checkpoint);
   if (block_spec.k_norm) k_norm = std::make_unique<Norm>(*block_spec.k_norm, checkpoint);
@@ -200,6 +290,7 @@ Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
 
 std::vector<Linear*> Block::attention_inputs() {
   if (mla) return mla->linears();
+  if (entries) return entries->linears();
   if (qkv) return {qkv.get()};
   if (!delta) return {&q, &k, &v};
   std::vector<Linear*> all;

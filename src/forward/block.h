@@ -76,6 +76,7 @@ struct Moe {
   Linear router;
   std::vector<float> correction_bias;  // [choices] or empty
   TensorView bias_source;              // the checkpoint's
+  std::vector<std::int32_t> table;     // [vocab, per_token] or empty
   std::vector<Mlp> experts;
   std::unique_ptr<Mlp> shared;
   std::unique_ptr<Linear> shared_gate;
@@ -116,6 +117,48 @@ struct Delta {
   Norm norm;
 };
 
+struct Compressor {
+  Compressor(const CompressorSpec& compressor_spec, const CheckpointReader& checkpoint);
+  const CompressorSpec* spec;
+  Linear kv, gate;
+  std::vector<float> position;  // [ratio, width]
+  Norm norm;
+};
+
+struct EntryIndexer {
+  EntryIndexer(const EntryIndexerSpec& indexer_spec, const CheckpointReader& checkpoint);
+  const EntryIndexerSpec* spec;
+  Linear q, weights;
+  Compressor keys;
+};
+
+struct EntryAttention {
+  EntryAttention(const EntryAttentionSpec& entries_spec, const CheckpointReader& checkpoint);
+  const EntryAttentionSpec* spec;
+  Linear q_a;
+  Norm q_a_norm;
+  Linear q_b, kv;
+  Norm kv_norm;
+  std::vector<Linear> out_a;  // by group [rank, heads of the group * head_dim]
+  std::unique_ptr<Compressor> compressor;
+  std::unique_ptr<EntryIndexer> indexer;
+
+  std::vector<Linear*> linears();        // as EntryAttentionSpec's
+  std::vector<Linear*> input_readers();  // of what the block's first norm gives
+  std::vector<Linear*> query_readers();  // of what q_a_norm gives
+
+ private:
+  Tensor out_values_;  // of out_a where the file has codes
+};
+
+struct Hyper {
+  Hyper(const HyperSpec& hyper_spec, const CheckpointReader& checkpoint);
+  HyperSpec spec;
+  std::vector<float> fn;  // [mixes, copies * hidden]
+  std::vector<float> base;
+  std::vector<float> scale;
+};
+
 struct Mtp {
   Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint);
   const MtpSpec* spec;
@@ -142,6 +185,9 @@ struct Block {
   std::unique_ptr<Moe> moe;
   std::unique_ptr<Mla> mla;
   std::unique_ptr<Delta> delta;
+  std::unique_ptr<EntryAttention> entries;
+  std::unique_ptr<Hyper> attention_hyper;
+  std::unique_ptr<Hyper> mlp_hyper;
   std::unique_ptr<Mtp> mtp;
 
   std::vector<Linear*> attention_inputs();  // those that read what input_norm gives; MLA: all

@@ -8,6 +8,13 @@
 
 namespace msmodelslim {
 
+std::size_t KeptState::floats() const {
+  std::size_t count = delta.inputs.size() + delta.memory.size();
+  for (const CompressorState* state : {&entries, &index})
+    count += state->waiting.size() + state->previous.size() + state->entries.size();
+  return count;
+}
+
 bool FloatLinearOp::few_rows(const Linear& linear, const float* x, std::int64_t rows,
                              float* y) const {
   if (!linear.source().is_plain()) return false;

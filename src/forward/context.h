@@ -73,6 +73,22 @@ struct DeltaState {
   std::vector<float> memory;  // [value_heads, key_dim, value_dim]
 };
 
+// What a compressor keeps of the tokens so far.
+struct CompressorState {
+  std::vector<float> waiting;   // of the unfinished run: kv, then gate with position [., 2 * width]
+  std::vector<float> previous;  // overlapping: of the last finished run [ratio, 2 * width]
+  std::vector<float> entries;   // [., dim]
+};
+
+// What a block keeps of a sequence besides rows of tokens.
+struct KeptState {
+  DeltaState delta;
+  CompressorState entries;
+  CompressorState index;  // of an indexer's keys
+
+  std::size_t floats() const;
+};
+
 // Keys (after RoPE and KvOp) and values of the tokens so far, by block and sequence.
 class KvCache {
  public:
@@ -83,7 +99,7 @@ class KvCache {
   virtual CachedRows add(const Block& block, std::size_t index, const float* k, const float* v,
                          std::int64_t rows) = 0;
   // That of the context's sequence `index`, for rewriting.
-  virtual DeltaState& delta_state(const Block& block, std::size_t index) = 0;
+  virtual KeptState& state(const Block& block, std::size_t index) = 0;
 };
 
 // Computes y = x W^T + b its own way: float, fake-quantized, integer.

@@ -46,7 +46,7 @@ class DeltaNet {
     for (std::size_t i = 0; i < context_.sequences.size(); ++i) {
       DeltaState fresh;
       DeltaState& state =
-          context_.cache == nullptr ? fresh : context_.cache->delta_state(block_, i);
+          context_.cache == nullptr ? fresh : context_.cache->state(block_, i).delta;
       convolve(context_.sequences[i], state);
       recur(context_.sequences[i], state);
     }

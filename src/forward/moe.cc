@@ -68,7 +68,13 @@ Routing choose(Moe& moe, const float* x, std::int64_t rows, Context& context, Wo
     ProductWeight(moe.router, DType::kF32)
         .multiply(x, rows, moe.router.bias().empty() ? nullptr : moe.router.bias().data(), logits);
   const float* bias = moe.correction_bias.empty() ? nullptr : moe.correction_bias.data();
-  return route(*moe.spec, logits, bias, rows);
+  if (moe.table.empty()) return route(*moe.spec, logits, bias, rows);
+  const std::int64_t each = moe.spec->per_token;
+  std::vector<std::int32_t> fixed(static_cast<std::size_t>(rows * each));
+  for (std::int64_t r = 0; r < rows; ++r)
+    std::copy_n(moe.table.begin() + ws.ids[static_cast<std::size_t>(r)] * each, each,
+                fixed.begin() + r * each);
+  return route(*moe.spec, logits, bias, rows, fixed.data());
 }
 
 // workspace.expert [rows, hidden]

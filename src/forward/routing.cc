@@ -46,21 +46,35 @@ void keep_best_groups(const MoeSpec& moe, std::vector<float>& choice) {
     std::fill_n(choice.begin() + *group * size, size, kNever);
 }
 
-void route_row(const MoeSpec& moe, float* scores, const float* bias, std::int32_t* experts,
-               float* weights) {
+float score_of(RouterScore score, float logit) {
+  if (score == RouterScore::kSigmoid) return 1.0F / (1.0F + std::exp(-logit));
+  return std::sqrt(logit > 20 ? logit : std::log1p(std::exp(logit)));
+}
+
+// The experts of a row by its scores.
+void choose(const MoeSpec& moe, const float* scores, const float* bias, std::int32_t* experts) {
   const auto count = static_cast<std::size_t>(moe.choices());
-  if (moe.score == RouterScore::kSoftmax)
-    softmax(scores, 1.0F, static_cast<std::int64_t>(count));
-  else
-    for (std::size_t e = 0; e < count; ++e) scores[e] = 1.0F / (1.0F + std::exp(-scores[e]));
   std::vector<float> choice(scores, scores + count);
   for (std::size_t e = 0; bias != nullptr && e < count; ++e) choice[e] += bias[e];
   if (moe.groups > moe.top_groups) keep_best_groups(moe, choice);
   std::vector<std::int32_t> order;
   best(choice, moe.per_token, order);
+  std::copy_n(order.begin(), moe.per_token, experts);
+}
+
+void route_row(const MoeSpec& moe, float* scores, const float* bias, const std::int32_t* fixed,
+               std::int32_t* experts, float* weights) {
+  const auto count = static_cast<std::size_t>(moe.choices());
+  if (moe.score == RouterScore::kSoftmax)
+    softmax(scores, 1.0F, static_cast<std::int64_t>(count));
+  else
+    for (std::size_t e = 0; e < count; ++e) scores[e] = score_of(moe.score, scores[e]);
+  if (fixed != nullptr)
+    std::copy_n(fixed, moe.per_token, experts);
+  else
+    choose(moe, scores, bias, experts);
   float sum = 0;
   for (std::int64_t j = 0; j < moe.per_token; ++j) {
-    experts[j] = order[static_cast<std::size_t>(j)];
     weights[j] = scores[experts[j]];
     sum += weights[j];
   }
@@ -70,15 +84,17 @@ void route_row(const MoeSpec& moe, float* scores, const float* bias, std::int32_
 
 }  // namespace
 
-Routing route(const MoeSpec& moe, float* logits, const float* bias, std::int64_t rows) {
+Routing route(const MoeSpec& moe, float* logits, const float* bias, std::int64_t rows,
+              const std::int32_t* fixed) {
   const std::int64_t experts = moe.choices();
   const auto places = static_cast<std::size_t>(rows * moe.per_token);
   Routing routing{rows, moe.per_token, std::vector<std::int32_t>(places),
                   std::vector<float>(places)};
   parallel_ranges(rows, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r)
-      route_row(moe, logits + r * experts, bias, routing.experts.data() + r * moe.per_token,
-                routing.weights.data() + r * moe.per_token);
+      route_row(
+          moe, logits + r * experts, bias, fixed == nullptr ? nullptr : fixed + r * moe.per_token,
+          routing.experts.data() + r * moe.per_token, routing.weights.data() + r * moe.per_token);
   });
   return routing;
 }

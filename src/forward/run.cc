@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "forward/delta_net.h"
+#include "forward/entries.h"
+#include "forward/hyper.h"
 #include "forward/mla.h"
 #include "forward/moe.h"
 #include "forward/scratch.h"
@@ -139,6 +141,10 @@ void attend(const ModelSpec& model, Block& block, const float* normed, std::int6
     run_delta_net(block, normed, rows, context, ws);
     return;
   }
+  if (block.entries) {
+    run_entry_attention(model, block, normed, rows, context, ws);
+    return;
+  }
   const std::int64_t q_width = block.spec->heads * model.head_dim;
   const std::int64_t kv_width = model.kv_heads * model.head_dim;
   project(model, block, normed, rows, context, ws);
@@ -245,10 +251,48 @@ void run_parts(const ModelSpec& model, Block& block, const float* in, float* out
   if (out != nullptr) add_part(model, block.mlp_out_norm.get(), part, rows, hidden, out);
 }
 
+// Rows of several streams and the number of their token, of a block with experts.
+void run_streams(const ModelSpec& model, Block& block, const float* in, float* out,
+                 std::int64_t rows, Context& context, Workspace& ws) {
+  const std::int64_t h = model.hidden;
+  const std::int64_t width = model.stream;
+  ws.ids.resize(static_cast<std::size_t>(rows));
+  for (std::int64_t r = 0; r < rows; ++r)
+    ws.ids[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(in[(r + 1) * width - 1]);
+  float* joined = sized(ws.stream, rows * h);
+  float* normed = sized(ws.normed, rows * h);
+  float* part = sized(ws.part, rows * h);
+  join_streams(*block.attention_hyper, in, width, h, rows, joined, ws);
+  normalize(block.input_norm, joined, normed, rows);
+  attend(model, block, normed, rows, context, ws);
+  const std::vector<Linear*> mlp = block.mlp_linears();
+  if (out == nullptr && !context.linear_op->wants(block.o) &&
+      std::none_of(mlp.begin(), mlp.end(),
+                   [&](const Linear* linear) { return wanted(context, *linear); })) {
+    show(context, block.o, turned(block.o, ws.attention.data(), rows, ws), rows);
+    return;
+  }
+  apply(context, block.o, ws.attention.data(), rows, part, ws);
+  float* streams = sized(ws.streams, rows * width);
+  mix_streams(*block.attention_hyper, in, width, h, rows, part, streams, ws);
+  join_streams(*block.mlp_hyper, streams, width, h, rows, joined, ws);
+  normalize(block.post_attention_norm, joined, normed, rows);
+  std::fill_n(part, rows * h, 0.0F);
+  run_moe(*block.moe, block, normed, part, rows, context, ws);
+  if (out == nullptr) return;
+  mix_streams(*block.mlp_hyper, streams, width, h, rows, part, out, ws);
+  for (std::int64_t r = 0; r < rows; ++r)
+    out[(r + 1) * width - 1] = static_cast<float>(ws.ids[static_cast<std::size_t>(r)]);
+}
+
 }  // namespace
 
 void run_block(const ModelSpec& model, Block& block, const float* in, float* out, std::int64_t rows,
                Context& context, Workspace& ws) {
+  if (block.attention_hyper) {
+    run_streams(model, block, in, out, rows, context, ws);
+    return;
+  }
   const Shortcut shortcut = block.spec->shortcut;
   if (shortcut == Shortcut::kNone) {
     run_parts(model, block, in, out, rows, context, ws);
@@ -311,6 +355,10 @@ void embed_stream(const ModelSpec& model, const CheckpointReader& checkpoint,
     float* row = out + r * model.stream;
     std::copy_backward(out + r * model.hidden, out + (r + 1) * model.hidden, row + model.hidden);
     std::fill(row + model.hidden, row + model.stream, 0.0F);
+    if (!model.head_hyper) continue;
+    for (std::int64_t copy = 1; copy < model.head_hyper->copies; ++copy)
+      std::copy_n(row, model.hidden, row + copy * model.hidden);
+    row[model.stream - 1] = static_cast<float>(ids[static_cast<std::size_t>(r)]);
   }
 }
 
@@ -319,6 +367,8 @@ Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
       linear_(model.tied ? Linear(model.head, checkpoint.source(model.embedding + ".weight"))
                          : Linear(model.head, checkpoint)),
       stream_(model.stream),
+      hyper_(model.head_hyper ? std::make_shared<const Hyper>(*model.head_hyper, checkpoint)
+                              : nullptr),
       scale_(model.logit_scale),
       cap_(model.logit_cap) {
   if (!model.unit_head) return;
@@ -333,7 +383,11 @@ Head::Head(const ModelSpec& model, const CheckpointReader& checkpoint)
 }
 
 void Head::normalize(const float* states, std::int64_t rows, float* normed) const {
-  if (stream_ != norm_.spec.size) {
+  if (hyper_) {
+    Workspace ws;
+    join_streams(*hyper_, states, stream_, norm_.spec.size, rows, normed, ws);
+    states = normed;
+  } else if (stream_ != norm_.spec.size) {
     take_columns(states, rows, stream_, 0, norm_.spec.size, normed);
     states = normed;
   }

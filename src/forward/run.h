@@ -18,7 +18,10 @@ struct Workspace {
   std::vector<float> router, gathered, expert;           // of the experts
   std::vector<float> latent, joined, expanded, keys;     // of latent attention, fused linears
   std::vector<float> index_q, index_k, index_w, chosen;  // of indexers
-  std::vector<float> stream, carried;                    // of shortcuts
+  std::vector<float> stream, carried;                    // of shortcuts, hyper-connections
+  std::vector<float> streams, mixes;                     // of hyper-connections
+  std::vector<float> entries;                            // of compressors
+  std::vector<std::int32_t> ids;                         // tokens of the rows
   std::vector<float> delta_in, delta_mixed, delta_z, delta_ba;  // of delta nets
 };
 
@@ -55,13 +58,16 @@ class Head {
   void normalize(const float* states, std::int64_t rows, float* normed) const;
   Linear& linear() { return linear_; }
   Norm& norm() { return norm_; }
+  // Another way from several streams to one.
+  void set_hyper(std::shared_ptr<const Hyper> hyper) { hyper_ = std::move(hyper); }
 
  private:
   Norm norm_;
   Linear linear_;
   void shape_logits(float* logits, std::int64_t rows) const;
   std::int64_t stream_;
-  double scale_;  // of the logits
+  std::shared_ptr<const Hyper> hyper_;  // of several streams
+  double scale_;                        // of the logits
   double cap_;
 };
 

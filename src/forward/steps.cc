@@ -51,14 +51,23 @@ void limit_silu_mul(const float* gate, const float* up, float* out, std::int64_t
     out[i] = std::min(gate[i] / (1 + std::exp(-gate[i])), limit) * std::clamp(up[i], -limit, limit);
 }
 
-// `limit`: of kSilu, see BlockSpec.
+void clamped_silu_mul(const float* gate, const float* up, float* out, std::int64_t count,
+                      float limit) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float g = std::min(gate[i], limit);
+    out[i] = g / (1 + std::exp(-g)) * std::clamp(up[i], -limit, limit);
+  }
+}
+
+// `limit`: of kClampedSilu, or of kSilu, see BlockSpec.
 void activate(Activation activation, double limit, float* gate, const float* up, std::int64_t rows,
               std::int64_t inner) {
   parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     float* at = gate + begin * inner;
     const std::int64_t count = (end - begin) * inner;
     if (limit > 0) {
-      limit_silu_mul(at, up + begin * inner, at, count, static_cast<float>(limit));
+      const auto make = activation == Activation::kClampedSilu ? clamped_silu_mul : limit_silu_mul;
+      make(at, up + begin * inner, at, count, static_cast<float>(limit));
       return;
     }
     const auto make = activation == Activation::kSilu       ? silu_mul

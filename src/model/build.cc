@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/build_delta.h"
+#include "model/build_entries.h"
 #include "model/build_mla.h"
 #include "model/build_moe.h"
 #include "model/by_tensors.h"
@@ -191,6 +192,8 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   if (family.mla)
     block.mla =
         build_mla(config, spec, layer, attention, holds(family.qkv_bias, config, "attention_bias"));
+  else if (family.traits.entries)
+    block.entries = build_entries(config, spec, layer, attention, eps);
   else if (!block.delta)
     add_qkv(spec, family, config, eps, block);
   const char* bias_key = family.traits.out_bias_key;
@@ -203,11 +206,19 @@ BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const Mode
   if (block.delta)
     block.o = {
         attention + ".out_proj", block.delta->value_width(), h, false, Role::kAttentionOut, ""};
+  if (block.entries) {
+    block.o.in = block.entries->out_a.out;
+    block.sinks = attention + ".attn_sink";
+    block.attention_hyper = build_hyper(config, block.name + ".hc_attn", eps);
+    block.mlp_hyper = build_hyper(config, block.name + ".hc_ffn", eps);
+  }
   if (shortcut != Shortcut::kCloses) block.moe = build_moe(config, block.name, layer, h);
   if (!block.moe || shortcut != Shortcut::kNone) add_mlp(family, config, h, block);
   // The dense MLP has the limit of a shared expert.
   if (!block.moe) block.limit = config.number_of_layer("swiglu_limits_shared", layer);
-  block.window = block.delta ? 0 : window_of(family, config, layer);
+  block.window = block.delta     ? 0
+                 : block.entries ? config.size("sliding_window")
+                                 : window_of(family, config, layer);
   block.rope = spec.alibi.empty() && has_rope(config, layer) &&
                (!family.traits.window_rope || block.window > 0);
   return block;
@@ -254,7 +265,8 @@ void add_heads(ModelSpec& spec, const FamilyRow& family, const ModelConfig& conf
                     kConfigRemedy);
   spec.rope = read_rope(config, spec.head_dim);
   spec.score_scale = 1 / std::sqrt(static_cast<double>(spec.head_dim));
-  spec.key_width = spec.value_width = spec.kv_heads * spec.head_dim;
+  spec.key_width = spec.kv_heads * spec.head_dim;
+  spec.value_width = family.traits.entries ? 0 : spec.key_width;
   if (config.flag_or("alibi", false)) spec.alibi = alibi_slopes(spec.heads);
 }
 
@@ -356,6 +368,37 @@ Architecture architecture_of(const ModelConfig& config, const CheckpointReader& 
           "supported: " + supported_families_text()};
 }
 
+void check_entries(const BlockSpec& block, const ModelSpec& model,
+                   const CheckpointReader& checkpoint, std::vector<std::string>& problems) {
+  const EntryAttentionSpec& entries = *block.entries;
+  const auto check = [&](const std::string& name, const Shape& shape) {
+    check_tensor(checkpoint, name, shape, problems);
+  };
+  const auto compressor = [&](const CompressorSpec& spec) {
+    check(spec.position, {spec.ratio, spec.width()});
+    check(spec.norm.name + ".weight", {spec.dim});
+  };
+  check(entries.q_a_norm.name + ".weight", {entries.q_a_norm.size});
+  check(entries.kv_norm.name + ".weight", {entries.kv_norm.size});
+  check(entries.out_a.name + ".weight", {entries.out_a.out, entries.out_a.in});
+  if (entries.compressor) compressor(*entries.compressor);
+  if (entries.indexer) compressor(entries.indexer->keys);
+  for (const auto& hyper : {block.attention_hyper, block.mlp_hyper}) {
+    const std::int64_t mixes = (2 + hyper->copies) * hyper->copies;
+    check(hyper->fn, {mixes, hyper->copies * model.hidden});
+    check(hyper->base, {mixes});
+    check(hyper->scale, {3});
+  }
+  if (!block.moe->table.empty()) {
+    const Shape shape = {model.vocab, block.moe->per_token};
+    const auto table = checkpoint.find(block.moe->table);
+    if (!table || table->shape != shape ||
+        (table->dtype != DType::kI32 && table->dtype != DType::kI64))
+      problems.push_back(
+          fmt::format("{} must be I32 or I64 {}", block.moe->table, shape_text(shape)));
+  }
+}
+
 void check_delta(const DeltaSpec& delta, const CheckpointReader& checkpoint,
                  std::vector<std::string>& problems) {
   check_tensor(checkpoint, delta.conv, {delta.conv_width(), 1, delta.kernel}, problems);
@@ -408,6 +451,10 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
     check_count(config, "layers with their experts", parts_with_tensors, checkpoint);
   }
   spec.stream = (family->traits.two_halves ? 2 : 1) * spec.hidden;
+  if (family->traits.entries) {
+    spec.head_hyper = build_hyper(config, names.prefix + "hc_head", eps);
+    spec.stream = spec.head_hyper->copies * spec.hidden + 1;
+  }
   if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
   spec.embedding = names.prefix + modules.embedding;
   spec.final_norm = {names.prefix + modules.final_norm, spec.hidden, eps, family->traits.one_plus,
@@ -453,6 +500,7 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
     for (const LinearSpec* l : block.linears()) linear(*l);
     for (const NormSpec* n : block.norms()) norm(*n);
     if (block.delta) check_delta(*block.delta, checkpoint, problems);
+    if (block.entries) check_entries(block, spec, checkpoint, problems);
     if (block.q_norm) norm(*block.q_norm);
     if (block.k_norm) norm(*block.k_norm);
     if (!block.sinks.empty()) check_tensor(checkpoint, block.sinks, {spec.heads}, problems);
@@ -473,6 +521,11 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
       check_tensor(checkpoint, block.moe->correction_bias, {block.moe->choices()}, problems);
   }
   norm(spec.final_norm);
+  if (const auto& hyper = spec.head_hyper) {
+    check_tensor(checkpoint, hyper->fn, {hyper->copies, hyper->copies * spec.hidden}, problems);
+    check_tensor(checkpoint, hyper->base, {hyper->copies}, problems);
+    check_tensor(checkpoint, hyper->scale, {1}, problems);
+  }
   if (!spec.tied) linear(spec.head);
   if (problems.empty()) return;
   constexpr std::size_t kShown = 12;

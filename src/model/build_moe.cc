@@ -69,7 +69,8 @@ void add_shared(MoeSpec& moe, const MoeRow& row, const ModelConfig& config,
   const std::int64_t width = row.shared_count == nullptr ? config.size(row.shared_width)
                                                          : inner * config.size(row.shared_count);
   const std::string name = (row.shared_beside ? block : moe.name) + "." + row.shared;
-  moe.shared = mlp_spec(name, kLlamaMlp, hidden, width, false);
+  const bool alike = row.activation == Activation::kClampedSilu;  // its modules have one class
+  moe.shared = mlp_spec(name, alike ? row.expert : kLlamaMlp, hidden, width, false);
   if (row.shared_gate)
     moe.shared_gate = LinearSpec{name + "_gate", hidden, 1, false, Role::kSharedGate, ""};
 }
@@ -112,9 +113,17 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
   moe.activation = row->activation;
   moe.limit = config.number_of_layer("swiglu_limits", layer);
   moe.shared_limit = config.number_of_layer("swiglu_limits_shared", layer);
+  if (moe.activation == Activation::kClampedSilu) {
+    moe.limit = moe.shared_limit = config.number_or("swiglu_limit", 0);
+    if (moe.limit <= 0) moe.activation = Activation::kSilu;
+  }
   moe.router_is_linear = row->router_is_linear;
   if (row->correction_bias != nullptr && config.flag_or("use_moe_router_bias", true))
     moe.correction_bias = fmt::format("{}.{}", moe.name, row->correction_bias);
+  if (static_cast<double>(layer) < config.number_or("num_hash_layers", 0)) {
+    moe.table = router + ".tid2eid";
+    moe.correction_bias = "";
+  }
   moe.score = row->score;
   moe.per_token = config.size("num_experts_per_tok");
   if (config.text_or("topk_method", "") != "greedy") {
@@ -125,7 +134,7 @@ std::optional<MoeSpec> build_moe(const ModelConfig& config, const std::string& b
                       ? config.flag_or("norm_topk_prob", row->normalize_default)
                       : row->normalize == Rule::kAlways;
   // DeepSeek-V2 scales only what it does not normalize.
-  if (row->score == RouterScore::kSigmoid || !moe.normalize)
+  if (row->score != RouterScore::kSoftmax || !moe.normalize)
     moe.scale = config.number_or("routed_scaling_factor", 1);
   for (std::int64_t e = 0; e < experts; ++e)
     moe.experts.push_back(

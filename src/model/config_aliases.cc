@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "model/deepseek_v4_keys.h"
 #include "model/json_keys.h"
 #include "model/step_keys.h"
 
@@ -98,6 +99,7 @@ void add_usual_keys(Json& config) {
   if (type == "hunyuan_v1_moe") hunyuan_moe(config);
   if (type == "longcat_flash") longcat(config);
   if (type == "step3p5") add_step_keys(config);
+  if (type == "deepseek_v4") add_deepseek_v4_keys(config);
   if (type == "gpt_neox") gpt_neox(config);
   if (type == "starcoder2") copy_key(config, "layer_norm_eps", "norm_epsilon");
   if (type == "olmo3") copy_key(config, "rope_local_base_freq", "rope_theta");

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "checkpoint/source.h"
+#include "model/families/families.h"
 #include "model/tensor_names.h"
 
 namespace msmodelslim {
@@ -14,8 +15,12 @@ namespace {
 constexpr const char* kLayers = "num_hidden_layers";
 
 // Tensors of blocks behind the first `layers`.
-void hide_later_blocks(CheckpointReader& checkpoint, int layers) {
-  const std::string prefix = tensor_names(checkpoint).prefix + "layers.";
+void hide_later_blocks(const ModelConfig& config, CheckpointReader& checkpoint, int layers) {
+  const FamilyRow* row = find_family(config.text_or("model_type", ""), config.architecture());
+  const ModuleNames& names = row == nullptr ? kLlamaNames : *row->traits.names;
+  const std::string prefix =
+      fmt::format("{}{}.", names.prefix != nullptr ? names.prefix : tensor_names(checkpoint).prefix,
+                  names.layers);
   checkpoint.hide([&](const std::string& name) {
     return name.rfind(prefix, 0) == 0 && std::atoi(name.c_str() + prefix.size()) >= layers;
   });
@@ -50,7 +55,7 @@ FloatModel open_float_model(const std::string& folder, int layers) {
     Json json = config.json();
     keep_first_layers(json, layers);
     config = ModelConfig(std::move(json), config.path());
-    hide_later_blocks(checkpoint, layers);
+    hide_later_blocks(config, checkpoint, layers);
   }
   ModelSpec spec = build_any_spec(config, checkpoint);
   return {std::move(config), std::move(checkpoint), std::move(spec)};

@@ -29,6 +29,14 @@ std::vector<const LinearSpec*> MlaSpec::linears() const {
   return all;
 }
 
+std::vector<const LinearSpec*> EntryAttentionSpec::linears() const {
+  std::vector<const LinearSpec*> all = {&q_a, &q_b, &kv};
+  if (compressor) append(all, {&compressor->kv, &compressor->gate});
+  if (indexer)
+    append(all, {&indexer->q, &indexer->weights, &indexer->keys.kv, &indexer->keys.gate});
+  return all;
+}
+
 bool BlockSpec::smooths_keys() const {
   return has_keys() && !qkv && rope && (!q_norm || (q_norm->size < q.out && q_norm->heads == 1));
 }
@@ -58,6 +66,8 @@ std::vector<const LinearSpec*> BlockSpec::linears() const {
     append(all, mla->linears());
   else if (delta)
     for (const LinearSpec& linear : delta->inputs) all.push_back(&linear);
+  else if (entries)
+    append(all, entries->linears());
   else if (qkv)
     all.push_back(&*qkv);
   else
@@ -86,6 +96,19 @@ std::vector<std::string> BlockSpec::float_tensors() const {
   if (mla) names.push_back(mla->kv_a_norm.name + ".weight");
   if (mla && mla->indexer)
     for (const char* part : {".weight", ".bias"}) names.push_back(mla->indexer->k_norm.name + part);
+  if (moe && !moe->table.empty()) names.push_back(moe->table);
+  if (entries) {
+    for (const std::string& module :
+         {entries->q_a_norm.name, entries->kv_norm.name, entries->out_a.name})
+      names.push_back(module + ".weight");
+    const auto add = [&](const CompressorSpec& compressor) {
+      names.insert(names.end(), {compressor.position, compressor.norm.name + ".weight"});
+    };
+    if (entries->compressor) add(*entries->compressor);
+    if (entries->indexer) add(entries->indexer->keys);
+  }
+  for (const auto& hyper : {attention_hyper, mlp_hyper})
+    if (hyper) names.insert(names.end(), {hyper->fn, hyper->base, hyper->scale});
   if (delta)
     names.insert(names.end(),
                  {delta->dt_bias, delta->a_log, delta->conv, delta->norm.name + ".weight"});
@@ -152,6 +175,14 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
     if (block.mla) names.push_back(block.mla->kv_a_norm.name);
     if (block.mla && block.mla->indexer) names.push_back(block.mla->indexer->k_norm.name);
     if (block.delta) names.push_back(block.delta->norm.name);
+    if (block.entries) {
+      const EntryAttentionSpec& entries = *block.entries;
+      names.insert(names.end(), {entries.q_a_norm.name, entries.kv_norm.name, entries.out_a.name});
+      if (entries.compressor)
+        names.insert(names.end(), {entries.compressor->name, entries.compressor->norm.name});
+      if (entries.indexer)
+        names.insert(names.end(), {entries.indexer->keys.name, entries.indexer->keys.norm.name});
+    }
     if (!block.mtp) continue;
     for (const NormSpec* norm :
          {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})

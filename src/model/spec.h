@@ -36,6 +36,7 @@ enum class Role {
   kIndexQuery,     // of an indexer of sparse attention
   kIndexKey,
   kIndexWeight,
+  kEntry,  // of entries that stand for runs of tokens
 };
 
 struct LinearSpec {
@@ -60,10 +61,11 @@ struct NormSpec {
 
 // What a gated MLP makes of gate g and up u; without a gate g is what up gives, and u is 1.
 enum class Activation {
-  kSilu,         // silu(g) * u
-  kGelu,         // gelu(g) * u, by the error function
-  kGeluTanh,     // by tanh
-  kClampedSwish  // gpt-oss: g = min(g, 7), u = clamp(u, -7, 7); g * sigmoid(1.702 g) * (u + 1)
+  kSilu,          // silu(g) * u
+  kGelu,          // gelu(g) * u, by the error function
+  kGeluTanh,      // by tanh
+  kClampedSwish,  // gpt-oss: g = min(g, 7), u = clamp(u, -7, 7); g * sigmoid(1.702 g) * (u + 1)
+  kClampedSilu    // with a limit: silu(min(g, limit)) * clamp(u, -limit, limit)
 };
 
 enum class RopeKind { kDefault, kLinear, kDynamic, kYarn, kLlama3, kLongRope };
@@ -100,7 +102,7 @@ struct MlpSpec {
   std::vector<const LinearSpec*> linears() const { return {&gate, &up, &down}; }
 };
 
-enum class RouterScore { kSoftmax, kSigmoid };
+enum class RouterScore { kSoftmax, kSigmoid, kRootSoftplus };
 
 // Mixture of experts in the place of the MLP (reference: models 2.9).
 struct MoeSpec {
@@ -110,12 +112,14 @@ struct MoeSpec {
   // parameters behind the experts, always fp32 products.
   bool router_is_linear = true;
   std::string correction_bias;  // tensor [choices] that only steers the choice; "" for none
+  // Tensor [vocab, per_token]: the experts of each token, in the place of a choice; "" for none.
+  std::string table;
   RouterScore score = RouterScore::kSoftmax;
   std::int64_t per_token = 0;  // experts that a token goes to
   std::int64_t groups = 1;     // of experts, of which only `top_groups` are looked at
   std::int64_t top_groups = 1;
   Activation activation = Activation::kSilu;
-  double limit = 0;         // > 0: of kSilu in the experts, see BlockSpec::limit
+  double limit = 0;         // > 0: of kClampedSilu, or of kSilu, see BlockSpec::limit
   double shared_limit = 0;  // the same of the shared expert
   bool normalize = false;   // the weights of a token's experts sum to 1, before `scale`
   double scale = 1;
@@ -163,6 +167,66 @@ struct MlaSpec {
   bool shares_choice = false;          // looks at what the last block with an indexer chose
 
   std::vector<const LinearSpec*> linears() const;
+};
+
+// Of every `ratio` tokens one entry (DeepSeek-V4; reference: models 2.14), for each channel
+//   entry = norm(sum of softmax(gate x + position) * (kv x)), over those tokens
+// and then RoPE of the first token's position. `overlaps`: a token has two such pairs of values;
+// the second joins those of its own run, the first those of the run behind it.
+struct CompressorSpec {
+  std::string name;      // "layers.0.attn.compressor"
+  LinearSpec kv, gate;   // [width, hidden]
+  std::string position;  // tensor [ratio, width]
+  NormSpec norm;         // [dim]
+  std::int64_t ratio = 0;
+  std::int64_t dim = 0;
+  bool overlaps = false;
+
+  std::int64_t width() const { return (overlaps ? 2 : 1) * dim; }
+};
+
+// Which entries a query looks at where it sees more than `most`; see IndexerSpec.
+struct EntryIndexerSpec {
+  LinearSpec q;         // [heads * dim, q latent]
+  LinearSpec weights;   // [heads, hidden]
+  CompressorSpec keys;  // [dim]
+  std::int64_t heads = 0;
+  std::int64_t most = 0;
+};
+
+// Attention of many queries to one vector of a token, key and value of all heads, in a window, and
+// to entries for the tokens before. The place of q, k and v; o reads what out_a gives.
+struct EntryAttentionSpec {
+  LinearSpec q_a;  // [q latent, hidden]
+  NormSpec q_a_norm;
+  LinearSpec q_b;  // [heads * head_dim, q latent], heads then have length 1
+  LinearSpec kv;   // [head_dim, hidden]
+  NormSpec kv_norm;
+  LinearSpec out_a;  // [groups * rank, heads * head_dim / groups]: rows of a group read its heads;
+                     // never quantized
+  std::int64_t groups = 0;
+  std::int64_t rope = 0;                     // rotated last dimensions of a head
+  double eps = 1e-6;                         // of the heads' lengths
+  std::optional<CompressorSpec> compressor;  // nothing: the window is all there is
+  std::optional<EntryIndexerSpec> indexer;   // nothing: all entries of finished runs
+
+  std::vector<const LinearSpec*> linears() const;
+};
+
+// Hyper-connections (arXiv 2409.19606; reference: models 2.14): a row is `copies` streams x_j. With
+// m = fn x / rms(x) and logistic s, a part f of a block has
+//   reads sum_j pre_j x_j;  x_i <- post_i f + sum_j comb_ji x_j
+//   pre = s(scale_0 m + base) + eps;  post = 2 s(scale_1 m + base)
+//   comb = softmax of rows of scale_2 m + base, + eps, made doubly stochastic in `rounds` rounds
+// In front of the head there is pre alone.
+struct HyperSpec {
+  std::string fn;     // tensor [(2 + copies) copies, copies * hidden]; head: [copies, .]
+  std::string base;   // tensor [(2 + copies) copies]; head: [copies]
+  std::string scale;  // tensor [3]; head: [1]
+  std::int64_t copies = 0;
+  std::int64_t rounds = 0;
+  double eps = 1e-6;
+  double norm_eps = 1e-6;
 };
 
 // Gated delta net in the place of attention (arXiv 2412.06464; reference: models 2.12). What it
@@ -227,11 +291,14 @@ struct BlockSpec {
   Shortcut shortcut = Shortcut::kNone;
   std::optional<LinearSpec> gate_up;  // in the place of gate and up
   std::optional<MoeSpec> moe;
-  std::optional<MlaSpec> mla;      // then q, k and v have no names
-  std::optional<DeltaSpec> delta;  // the same
-  bool parallel = false;           // the MLP does not read what attention gives
-  bool late_qk_norm = false;       // q_norm and k_norm are behind RoPE
-  bool query_gate = false;         // q gives a query and a gate of its result per head
+  std::optional<MlaSpec> mla;                 // then q, k and v have no names
+  std::optional<DeltaSpec> delta;             // the same
+  std::optional<EntryAttentionSpec> entries;  // the same
+  std::optional<HyperSpec> attention_hyper;   // then mlp_hyper too
+  std::optional<HyperSpec> mlp_hyper;
+  bool parallel = false;      // the MLP does not read what attention gives
+  bool late_qk_norm = false;  // q_norm and k_norm are behind RoPE
+  bool query_gate = false;    // q gives a query and a gate of its result per head
   bool rope = true;
   std::optional<MtpSpec> mtp;
   std::int64_t window = 0;  // sliding window in tokens; 0: none
@@ -239,8 +306,9 @@ struct BlockSpec {
   std::string attention_name() const { return delta ? delta->name : name + "." + attention; }
   bool is_gated() const { return moe || gate_up || !gate.name.empty(); }
   bool is_dense() const { return !down.name.empty(); }  // has an MLP, maybe beside experts
-  bool has_keys() const { return !mla && !delta; }      // keys and values of heads
-  bool smooths_keys() const;                            // by scales of k and q, or of their norms
+  // Keys and values of heads.
+  bool has_keys() const { return !mla && !delta && !entries; }
+  bool smooths_keys() const;  // by scales of k and q, or of their norms
   // The block that most models have: what learns by a backward pass knows no other.
   bool is_plain() const;
   // Its norms stand in front of linears only and have no mean, so that the stream can be rotated.
@@ -279,9 +347,10 @@ struct ModelSpec {
   double residual_scale = 1;  // of what a block adds
   double logit_scale = 1;
   double logit_cap = 0;  // as score_cap
-  // Width of a row that goes from block to block: hidden, or the stream and behind it what a
-  // shortcut carries.
+  // Width of a row that goes from block to block: hidden; or the stream and behind it what a
+  // shortcut carries; or several streams and behind them the number of the token.
   std::int64_t stream = 0;
+  std::optional<HyperSpec> head_hyper;  // then rows are `copies` streams
   std::string embedding = "model.embed_tokens";
   NormSpec final_norm;
   LinearSpec head;                // lm_head

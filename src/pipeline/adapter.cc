@@ -10,6 +10,7 @@ std::set<SubgraphKind> declared_subgraphs(const std::string& pedigree, SmoothAlg
   static const std::set<std::string> kAll = {"qwen3",         "qwen3_moe",  "deepseek_v3",
                                              "glm4_moe_lite", "minimax_m2", "kimi_k2_5",
                                              "deepseek_v3_2", "glm_5",      "longcat_flash"};
+  if (pedigree == "deepseek_v4") return {K::kNormLinear, K::kUpDown};
   static const std::set<std::string> kAttention = {"glm4_moe", "kimi_k2"};
   if (algorithm == SmoothAlgorithm::kSmoothQuant) return {K::kNormLinear};
   if (kAll.count(pedigree) > 0) return {K::kNormLinear, K::kOv, K::kUpDown};

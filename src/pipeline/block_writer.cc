@@ -30,6 +30,8 @@ class Writer {
       write(*block.mla);
     else if (block.delta)
       write(*block.delta);
+    else if (block.entries)
+      write(*block.entries);
     else
       for (Linear* linear : block.attention_inputs()) write(*linear);
     write(block.o);
@@ -45,6 +47,8 @@ class Writer {
     for (const Norm* norm : {&block.input_norm, block.attention_out_norm.get(),
                              &block.post_attention_norm, block.mlp_out_norm.get()})
       if (norm != nullptr && norm->exists()) saver_.write(*norm, dtype_);
+    if (block.attention_hyper) write_hyper(*block.attention_hyper, checkpoint_, saver_);
+    if (block.mlp_hyper) write_hyper(*block.mlp_hyper, checkpoint_, saver_);
     if (block.mtp) write(*block.mtp);
     summary_.kv_caches += state_.kv_cache ? 1 : 0;
   }
@@ -105,6 +109,27 @@ class Writer {
     saver_.write(delta.norm, dtype_);
   }
 
+  void write(EntryAttention& entries) {
+    write(entries.q_a);
+    saver_.write(entries.q_a_norm, dtype_);
+    write(entries.q_b);
+    write(entries.kv);
+    saver_.write(entries.kv_norm, dtype_);
+    table(entries.spec->out_a.name, {});
+    if (entries.compressor) write(*entries.compressor);
+    if (!entries.indexer) return;
+    write(entries.indexer->q);
+    write(entries.indexer->weights);
+    write(entries.indexer->keys);
+  }
+
+  void write(Compressor& compressor) {
+    copy(compressor.spec->position);
+    write(compressor.kv);
+    write(compressor.gate);
+    saver_.write(compressor.norm, dtype_);
+  }
+
   void copy(const std::string& name) {
     check_finite(name, checkpoint_.at(name));
     saver_.write_float(name, checkpoint_.at(name));
@@ -158,6 +183,7 @@ class Writer {
     if (!moe.spec->router_is_linear) write_float(moe.router);
     if (!moe.correction_bias.empty())
       saver_.write_float(moe.spec->correction_bias, moe.bias_source);
+    if (!moe.spec->table.empty()) copy(moe.spec->table);
     if (moe.shared)
       for (Linear* linear : moe.shared->linears()) write(*linear);
     if (moe.shared_gate) write(*moe.shared_gate);
@@ -184,6 +210,16 @@ void write_block(BlockState& state, LaterLinears& later, const CheckpointReader&
                  const ModelEnds& ends, DType model_dtype, Saver& saver, bool measure,
                  QuantSummary& summary) {
   Writer(state, later, checkpoint, ends, model_dtype, saver, measure, summary).write();
+}
+
+void write_hyper(const Hyper& hyper, const CheckpointReader& checkpoint, Saver& saver) {
+  for (const auto& [name, values] : {std::pair{&hyper.spec.fn, &hyper.fn},
+                                     {&hyper.spec.base, &hyper.base},
+                                     {&hyper.spec.scale, &hyper.scale}}) {
+    const TensorView source = checkpoint.at(*name);
+    check_finite(*name, source);
+    saver.write_float(*name, from_f32(values->data(), source.shape, source.dtype).view());
+  }
 }
 
 Tensor rewritten(const WeightSource& source, const std::vector<ModelEnds::Rewrite>& rewrites) {

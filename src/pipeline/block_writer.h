@@ -18,6 +18,9 @@ Tensor rewritten(const WeightSource& source, const std::vector<ModelEnds::Rewrit
 
 // Throws DataError when a float tensor that is only copied holds NaN or infinity: it must not
 // travel silently.
+// The tensors of hyper-connections, with the dtypes that the checkpoint has.
+void write_hyper(const Hyper& hyper, const CheckpointReader& checkpoint, Saver& saver);
+
 void check_finite(const std::string& name, const WeightSource& source);
 
 }  // namespace msmodelslim

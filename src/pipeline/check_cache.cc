@@ -116,7 +116,8 @@ void check_cache_order(const QuantJob& job, const ModelSpec& model) {
       any([](const BlockSpec& b) { return b.qkv.has_value(); }))
     throw UsageError("modelslim_v0 measures k_proj and v_proj, which this model has as qkv_proj",
                      "use dynamic_cache of modelslim_v1");
-  if (model.blocks.front().mla && has_step<DynamicCacheStep, KvSmoothStep>(job.plan.steps))
+  if ((model.blocks.front().mla || model.blocks.front().entries) &&
+      has_step<DynamicCacheStep, KvSmoothStep>(job.plan.steps))
     throw UsageError(
         "dynamic_cache and kv_smooth are for keys and values of heads; this model's cache holds "
         "latent vectors",

@@ -3,10 +3,33 @@
 #include <set>
 
 #include "base/log.h"
+#include "base/threads.h"
+#include "kernels/gemm.h"
 #include "pipeline/block_writer.h"
 #include "pipeline/head_quant.h"
 
 namespace msmodelslim {
+namespace {
+
+// R^T diag(norm) R, in the norm's dtype.
+Tensor rotated_norm(const TensorView& norm, const Tensor& rotation) {
+  const std::int64_t n = norm.count();
+  const Tensor weight = to_f32(norm);
+  const auto* r = rotation.as<float>();
+  std::vector<float> turned(static_cast<std::size_t>(n * n));  // R^T
+  parallel_for(n, [&](std::int64_t j) {
+    for (std::int64_t i = 0; i < n; ++i) turned[static_cast<std::size_t>(j * n + i)] = r[i * n + j];
+  });
+  std::vector<float> scaled = turned;
+  for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t i = 0; i < n; ++i)
+      scaled[static_cast<std::size_t>(j * n + i)] *= weight.as<float>()[i];
+  std::vector<float> product(turned.size());
+  matmul_nt(scaled.data(), n, turned.data(), n, product.data(), n, n, n, n);
+  return from_f32(product.data(), {n, n}, norm.dtype);
+}
+
+}  // namespace
 
 EndWriter::EndWriter(const ModelSpec& model, const CheckpointReader& checkpoint,
                      const ModelEnds& ends)
@@ -19,6 +42,7 @@ EndWriter::EndWriter(const ModelSpec& model, const CheckpointReader& checkpoint,
   }
   for (const BlockSpec& block : model_.blocks)
     for (const std::string& name : block.float_tensors()) known.insert(name);
+  if (const auto& hyper = model_.head_hyper) known.insert({hyper->fn, hyper->base, hyper->scale});
   for (const std::string& name : checkpoint_.names())
     if (known.count(name) == 0 && !name.ends_with(".rotary_emb.inv_freq"))
       extra_tensors_.push_back(name);
@@ -64,8 +88,15 @@ void EndWriter::write_head(std::optional<QuantizedLinear> quantized, Saver& save
     }
   }
   head.norm() = ends_.final_norm;
+  if (const auto hyper = ends_.head_hyper(model_, checkpoint_)) {
+    write_hyper(*hyper, checkpoint_, saver);
+    head.set_hyper(hyper);
+  }
   use(head);
   if (ends_.global_rotation) saver.write_global_rotation(*ends_.global_rotation);
+  if (ends_.global_rotation && ends_.rotates_norm)
+    saver.write_norm_rotation(
+        rotated_norm(checkpoint_.at(model_.final_norm.name + ".weight"), *ends_.global_rotation));
   saver.set_metadata(ends_.metadata);
   checkpoint_.dont_need((model_.tied ? model_.embedding : model_.head.name) + ".weight");
 }

@@ -80,7 +80,7 @@ HeldOutStreams::HeldOutStreams(const ModelSpec& model, const CheckpointReader& c
       float_states_(embed_samples(model, checkpoint, sequences_, scratch)),
       states_(float_states_),
       rope_(model.rope, longest(sequences_)) {
-  for (const auto& rewrite : ends.embedding) rewrite(states_.values.data(), states_.rows);
+  ends.rewrite_states(model, states_.values.data(), states_.rows);
 }
 
 void HeldOutStreams::run(BlockState& state) {
@@ -101,10 +101,12 @@ std::vector<NamedValues> HeldOutStreams::values() {
 
 double HeldOutStreams::block_error() const {
   FloatBuffer h = float_states_.values;
-  for (const auto& rewrite : ends_.embedding) rewrite(h.data(), float_states_.rows);
+  ends_.rewrite_states(model_, h.data(), float_states_.rows);
   double difference = 0;
   double size = 0;
   for (std::size_t i = 0; i < h.size(); ++i) {
+    // The last value of a row of several streams is the number of its token.
+    if (model_.head_hyper && (i + 1) % static_cast<std::size_t>(model_.stream) == 0) continue;
     const double a = h[i];
     const double d = static_cast<double>(states_.values[i]) - a;
     difference += d * d;

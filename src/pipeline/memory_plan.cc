@@ -143,6 +143,12 @@ BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
   if (block.mla)
     size.row += static_cast<double>(model.heads * (block.mla->nope + block.mla->rope) * 2 +
                                     model.heads * block.mla->value);
+  if (block.entries) {
+    const EntryAttentionSpec& entries = *block.entries;
+    size.weights += count(entries.out_a);
+    size.row += static_cast<double>(model.heads * model.head_dim + entries.out_a.in +
+                                    entries.out_a.out + 2 * model.head_dim);
+  }
   if (block.delta)
     size.row += static_cast<double>(2 * block.delta->conv_width() + block.delta->value_width());
   return size;
@@ -178,6 +184,7 @@ class Planner {
     add_writes();
     add_block();
     add_activations();
+    add_choices();
     add_shared_samples();
     add_algorithms();
     add_ends();
@@ -234,6 +241,35 @@ class Planner {
     const double held = chunk_rows(job_.held_out);
     add("proof on held-out text",
         kFloat * (held * row + (wishes_.forward ? 1 : 2) * most_.largest));
+  }
+
+  // What the indexers of a set of samples have chosen for the blocks behind them: a bit for each
+  // pair of tokens, of samples that are long enough for a choice.
+  double choice_bytes(const Samples& samples) const {
+    std::int64_t most = 0;
+    for (const BlockSpec& block : model_.blocks)
+      if (block.mla && block.mla->indexer) most = block.mla->indexer->most;
+    double bits = 0;
+    for (const auto& sample : samples) {
+      const auto tokens = static_cast<double>(sample.size());
+      if (static_cast<std::int64_t>(sample.size()) > most) bits += tokens * tokens;
+    }
+    return bits / 8;
+  }
+
+  // They stay in memory where the hidden states may go to a file.
+  void add_choices() {
+    if (!model_.shares_choices()) return;
+    double bytes = 2 * choice_bytes(job_.held_out);
+    if (wishes_.forward) {
+      double copies = 1;
+      if (wishes_.learns) copies += 1;
+      if (wishes_.learns_behind) copies += 1;
+      bytes += copies * choice_bytes(job_.samples);
+    }
+    if (job_.plan.v0)
+      bytes += choice_bytes(job_.anti_samples.empty() ? job_.samples : job_.anti_samples);
+    add("choices of indexers", bytes);
   }
 
   bool shares_samples() const {

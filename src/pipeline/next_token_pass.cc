@@ -62,7 +62,7 @@ void NextTokenPass::begin(const std::vector<std::vector<std::int32_t>>& samples,
     shifted[i].push_back(next_[i]);
   }
   embedded_ = embed_samples(model_, checkpoint_, shifted, scratch_);
-  for (const auto& rewrite : ends_.embedding) rewrite(embedded_.values.data(), embedded_.rows);
+  ends_.rewrite_states(model_, embedded_.values.data(), embedded_.rows);
 }
 
 PackedStates NextTokenPass::enter(Mtp& mtp, const PackedStates& states, LinearOp& op,

@@ -51,6 +51,8 @@ const char* role_text(Role role) {
     case Role::kIndexKey:
     case Role::kIndexWeight:
       return "indexer";
+    case Role::kEntry:
+      return "entries";
     case Role::kUnknown:
       break;
   }

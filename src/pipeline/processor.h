@@ -50,7 +50,13 @@ struct ModelEnds {
   std::vector<Rewrite> head;
   Norm final_norm;
   std::optional<Tensor> global_rotation;  // [hidden, hidden], for engines that ask for it
-  Json metadata = Json::object();         // of the description
+  bool rotates_norm = false;              // then the final norm is written as a rotated matrix too
+  // States [rows, stream] as the rewritten embedding gives them.
+  void rewrite_states(const ModelSpec& model, float* states, std::int64_t rows) const;
+  // What joins the streams that the rewritten blocks give; null for models with one stream.
+  std::shared_ptr<const Hyper> head_hyper(const ModelSpec& model,
+                                          const CheckpointReader& checkpoint) const;
+  Json metadata = Json::object();  // of the description
 };
 
 // Which pass over the blocks a processor looks at.

@@ -164,7 +164,7 @@ class Run {
     if (last_data_ >= 0) {
       states_ = embed_samples(model_, checkpoint_, samples_.mine(), job_.scratch);
       states_.chunk_rows = chunk_rows_of(model_, job_.samples);
-      for (const auto& rewrite : ends_.embedding) rewrite(states_.values.data(), states_.rows);
+      ends_.rewrite_states(model_, states_.values.data(), states_.rows);
       longest_ = samples_.longest();
       pass_.share(samples_.split());
       if (longest_ > model_.max_position)

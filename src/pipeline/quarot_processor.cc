@@ -20,7 +20,10 @@ Tensor side_tensor(const std::vector<float>& matrix, std::int64_t side) {
 class QuaRotProcessor : public Processor {
  public:
   QuaRotProcessor(const QuaRotStep& step, const ProcessorContext& context)
-      : step_(step), model_(*context.model), quarot_(config_of(step, context), *context.model) {}
+      : step_(step),
+        model_(*context.model),
+        rotates_norm_(context.pedigree == "glm_5" && !step.adapted && step.export_extra_info),
+        quarot_(config_of(step, context), *context.model) {}
   const char* name() const override { return step_.adapted ? "adapt_rotation" : "quarot"; }
   bool needs_data() const override { return false; }
 
@@ -31,6 +34,7 @@ class QuaRotProcessor : public Processor {
     ends.head.emplace_back([this, norm = std::move(norm)](float* x, std::int64_t rows) {
       quarot_.rotate_head(norm, x, rows);
     });
+    ends.rotates_norm = rotates_norm_;
     std::fill(ends.final_norm.weight.begin(), ends.final_norm.weight.end(), 1.0F);
     if (step_.export_extra_info)
       ends.global_rotation = square_tensor(quarot_.residual().matrix(), model_.hidden);
@@ -74,6 +78,7 @@ class QuaRotProcessor : public Processor {
 
   QuaRotStep step_;
   const ModelSpec& model_;
+  bool rotates_norm_;
   QuaRot quarot_;
 };
 

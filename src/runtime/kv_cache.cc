@@ -17,10 +17,9 @@ SequenceCache::SequenceCache(const ModelSpec& model, std::vector<const KvCachePa
   codes_.resize(model.blocks.size(), nullptr);
   const auto width = static_cast<std::size_t>(key_width_ + value_width_);
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
-    if (model.blocks[i].delta)
-      has_states_ = true;
-    else
-      token_bytes_ += width * (codes_[i] != nullptr ? 1 : dtype_size(dtype_));
+    const BlockSpec& block = model.blocks[i];
+    if (block.delta || (block.entries && block.entries->compressor)) has_states_ = true;
+    if (!block.delta) token_bytes_ += width * (codes_[i] != nullptr ? 1 : dtype_size(dtype_));
   }
 }
 
@@ -57,7 +56,8 @@ CachedRows SequenceCache::add(std::int64_t block, const float* k, const float* v
     return {length_ + rows, DType::kI8, keys, values, scales(params->key), scales(params->value)};
   }
   const void* keys = keys_[at].put(dtype_, k, length_ * key_width_, rows * key_width_);
-  // Latent attention that shares the choice of another block has no keys of an indexer.
+  // Latent attention that shares the choice of another block has no keys of an indexer, and keys
+  // may be their own values.
   const void* values =
       v == nullptr ? nullptr
                    : values_[at].put(dtype_, v, length_ * value_width_, rows * value_width_);
@@ -94,7 +94,7 @@ void SequenceCache::shrink() {
 
 std::size_t SequenceCache::bytes() const {
   std::size_t floats = 0;
-  for (const DeltaState& state : states_) floats += state.inputs.size() + state.memory.size();
+  for (const KeptState& state : states_) floats += state.floats();
   return floats * sizeof(float) + static_cast<std::size_t>(length_) * token_bytes_;
 }
 

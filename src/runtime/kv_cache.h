@@ -20,8 +20,8 @@ class SequenceCache {
   // Adds rows of one block; they count for length() after commit().
   CachedRows add(std::int64_t block, const float* k, const float* v, std::int64_t rows);
   void commit(std::int64_t rows) { length_ += rows; }
-  // Of a block with a delta net; it counts for length() as the rows of other blocks do.
-  DeltaState& delta_state(std::int64_t block) { return states_[static_cast<std::size_t>(block)]; }
+  // Of a block with a delta net or a compressor; it counts for length() as rows do.
+  KeptState& state(std::int64_t block) { return states_[static_cast<std::size_t>(block)]; }
   // False: what it keeps is of all its tokens only, not of fewer.
   bool can_cut() const { return !has_states_; }
   // Becomes the first `tokens` tokens of another cache of the same model; all where that cannot be
@@ -44,9 +44,9 @@ class SequenceCache {
   std::int64_t key_width_;
   std::int64_t value_width_;
   std::int64_t length_ = 0;
-  std::vector<Values> keys_;        // by block
-  std::vector<Values> values_;      // by block
-  std::vector<DeltaState> states_;  // by block
+  std::vector<Values> keys_;       // by block
+  std::vector<Values> values_;     // by block
+  std::vector<KeptState> states_;  // by block
   bool has_states_ = false;
   std::size_t token_bytes_ = 0;  // of a token's keys and values
 };
@@ -60,8 +60,8 @@ class BatchCache : public KvCache {
                  std::int64_t rows) override {
     return sequences_[index]->add(block.spec - model_.blocks.data(), k, v, rows);
   }
-  DeltaState& delta_state(const Block& block, std::size_t index) override {
-    return sequences_[index]->delta_state(block.spec - model_.blocks.data());
+  KeptState& state(const Block& block, std::size_t index) override {
+    return sequences_[index]->state(block.spec - model_.blocks.data());
   }
 
  private:

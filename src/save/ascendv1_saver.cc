@@ -111,6 +111,13 @@ void AscendV1Saver::write_global_rotation(const Tensor& rotation) {
   optional_["quarot"] = {{"rotation_map", {{"global_rotation", kFile}}}};
 }
 
+void AscendV1Saver::write_norm_rotation(const Tensor& rotation) {
+  write_safetensors((fs::path(folder()) / kNormRotationFile).string(),
+                    {{kNormRotation, rotation.view()}});
+  note_elsewhere(kNormRotation, kNormRotationFile);
+  has_norm_rotation_ = true;
+}
+
 std::string AscendV1Saver::quant_type() const {
   return options_.model_quant_type.empty() ? model_type_.name() : options_.model_quant_type;
 }
@@ -157,6 +164,7 @@ void AscendV1Saver::finish() {
   } else if (!v0) {
     all.emplace_back("model_quant_type", quant_type());
   }
+  if (has_norm_rotation_) all.emplace_back(kNormRotationKey, true);
   if (has_indexer_) all.emplace_back(kIndexerKey, kIndexerType);
   description_ = Json(std::move(all));
   const std::string file = description_name(quant_type(), options_.is_mindie());

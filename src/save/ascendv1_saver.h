@@ -38,6 +38,8 @@ class AscendV1Saver : public Saver {
   std::vector<std::string> problems(const ModelSpec& model, bool allow_mixed_groups) const override;
   // optional/quarot.safetensors
   void write_global_rotation(const Tensor& rotation) override;
+  // rot.safetensors, which the index names too
+  void write_norm_rotation(const Tensor& rotation) override;
   void set_metadata(Json metadata) override { metadata_ = std::move(metadata); }
   const Json& description() const { return description_; }
 
@@ -58,6 +60,7 @@ class AscendV1Saver : public Saver {
   Json description_;
   Json metadata_ = Json::object();
   Json optional_ = Json::object();
+  bool has_norm_rotation_ = false;
   ModelQuantType model_type_;
   bool has_kv_cache_ = false;
   bool has_attention_ = false;  // with scales

@@ -53,6 +53,8 @@ class Saver {
   // The rotation of the residual stream [hidden, hidden], and what the format's `metadata` says
   // about rotations: formats without a place for them leave them out.
   virtual void write_global_rotation(const Tensor&) {}
+  // The final norm turned by it [hidden, hidden], where engines look for one.
+  virtual void write_norm_rotation(const Tensor&) {}
   virtual void set_metadata(Json) {}
 
   // What was written so far, made to survive a power cut: for resume() of a new saver of the same
@@ -91,6 +93,9 @@ class Saver {
   const std::string& folder() const { return folder_; }
   const std::set<std::string>& copied() const { return copied_; }
   void finish_weights() { writer_.finish(); }
+  void note_elsewhere(const std::string& name, const std::string& file) {
+    writer_.note_elsewhere(name, file);
+  }
 
  private:
   std::string folder_;

@@ -29,7 +29,7 @@ const std::set<std::string>& global_keys() {
 // Rotations of a linear's input have no entry in the description.
 bool is_rotation(const std::string& name) {
   return name.ends_with(kHeadsRotation) || name.ends_with(kKroneckerM) ||
-         name.ends_with(kKroneckerN);
+         name.ends_with(kKroneckerN) || name == kNormRotation;
 }
 
 // Nor have the second copies of smoothed norms, when DeepSeek scripts write for old MindIE

@@ -130,6 +130,12 @@ QuaRot::QuaRot(const QuaRotConfig& config, const ModelSpec& model)
       throw UsageError("online rotations are for models without latent attention",
                        "set online: false");
   }
+  if (const auto& entries = model.blocks.front().entries) {
+    q_latent_ = latent_rotation(entries->q_a.out);
+    if (config.online)
+      throw UsageError("online rotations are for models with keys and values of heads",
+                       "set online: false");
+  }
   if (!config.online) return;
   for (const BlockSpec& block : model.blocks)
     if (block.heads != model.heads)
@@ -162,6 +168,9 @@ void fold_norms(Block& block) {
     fold_norm(block.input_norm, mla.input_readers());
     if (mla.q_a) fold_norm(*mla.q_a_norm, mla.query_readers());
     fold_norm(mla.kv_a_norm, {&mla.kv_b});
+  } else if (block.entries) {
+    fold_norm(block.input_norm, block.entries->input_readers());
+    fold_norm(block.entries->q_a_norm, block.entries->query_readers());
   } else {
     fold_norm(block.input_norm, input_readers(block));
   }
@@ -182,10 +191,28 @@ void QuaRot::rotate_head(const std::vector<float>& norm, float* x, std::int64_t 
 void QuaRot::rotate_attention(Block& block) const {
   if (block.mla) {
     rotate_latent(*block.mla);
+    rotate_input(block.o, value_);
+    return;
+  }
+  if (block.entries) {
+    rotate_entries(block);
     return;
   }
   for (Linear* linear : input_readers(block)) rotate_input(*linear, residual_);
   rotate_output(block.v, value_);
+  rotate_input(block.o, value_);
+}
+
+// Keys are values, and o reads what a linear made of them: the heads stay.
+void QuaRot::rotate_entries(Block& block) const {
+  EntryAttention& entries = *block.entries;
+  for (Linear* reader : entries.input_readers()) rotate_input(*reader, residual_);
+  rotate_output(entries.q_a, *q_latent_);
+  for (Linear* reader : entries.query_readers()) rotate_input(*reader, *q_latent_);
+  for (Hyper* hyper : {block.attention_hyper.get(), block.mlp_hyper.get()})
+    residual_.rotate_rows(hyper->fn.data(),
+                          static_cast<std::int64_t>(hyper->base.size()) * hyper->spec.copies,
+                          residual_.size());
 }
 
 void QuaRot::rotate_latent(Mla& mla) const {
@@ -209,7 +236,6 @@ void QuaRot::rotate(Block& block, std::int64_t index) const {
   rotate_output(block.o, residual_);
   for (Linear* linear : block.mlp_linears())
     if (linear->spec().role == Role::kDown) rotate_output(*linear, residual_);
-  rotate_input(block.o, value_);
   if (block.mtp) {
     fold_halves(*block.mtp);
     rotate_input(block.mtp->projection, residual_);

@@ -58,6 +58,7 @@ class QuaRot {
  private:
   void rotate_attention(Block& block) const;
   void rotate_latent(Mla& mla) const;
+  void rotate_entries(Block& block) const;
 
   QuaRotConfig config_;
   Rotation residual_;

@@ -50,6 +50,9 @@ std::vector<Subgraph> subgraphs_of(Block& block) {
         {SubgraphKind::kOv, mla.kv_b.name(), nullptr, &mla.kv_b, {&block.o}, mla.spec->nope});
     norm_linear(block.input_norm, mla.input_readers());
     if (mla.q_a) norm_linear(*mla.q_a_norm, mla.query_readers());
+  } else if (block.entries) {
+    norm_linear(block.input_norm, block.entries->input_readers());
+    norm_linear(block.entries->q_a_norm, block.entries->query_readers());
   } else if (block.spec->has_keys()) {
     if (!block.qkv)
       graphs.push_back({SubgraphKind::kOv, block.v.name(), nullptr, &block.v, {&block.o}});

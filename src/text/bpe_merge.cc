@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <limits>
 #include <queue>
+#include <unordered_map>
+#include <utility>
 
 namespace msmodelslim {
 namespace {
@@ -29,7 +31,10 @@ struct Symbol {
 
 class HeapMerger {
  public:
-  HeapMerger(const std::vector<std::int32_t>& ids, const PairTable& merges) : merges_(merges) {
+  // `unused`: see merge_word(); empty for none.
+  HeapMerger(const std::vector<std::int32_t>& ids, const PairTable& merges,
+             const std::vector<bool>& unused)
+      : merges_(merges), unused_(unused) {
     const auto count = static_cast<std::int32_t>(ids.size());
     symbols_.reserve(ids.size());
     for (std::int32_t i = 0; i < count; ++i)
@@ -44,15 +49,30 @@ class HeapMerger {
       apply(top);
     }
     ids.clear();
-    for (std::int32_t i = 0; i >= 0; i = at(i).next) ids.push_back(at(i).id);
+    for (std::int32_t i = 0; i >= 0; i = at(i).next) append(at(i).id, ids);
   }
 
  private:
   Symbol& at(std::int32_t pos) { return symbols_[static_cast<std::size_t>(pos)]; }
 
+  bool is_unused(std::int32_t id) const {
+    return static_cast<std::size_t>(id) < unused_.size() && unused_[static_cast<std::size_t>(id)];
+  }
+
   void offer(std::int32_t left) {
-    const Merge* merge = merges_.find(at(left).id, at(at(left).next).id);
-    if (merge != nullptr) queue_.push({merge->rank, left, merge->new_id});
+    const std::int32_t left_id = at(left).id;
+    const std::int32_t right_id = at(at(left).next).id;
+    const Merge* merge = merges_.find(left_id, right_id);
+    if (merge == nullptr) return;
+    queue_.push({merge->rank, left, merge->new_id});
+    if (is_unused(merge->new_id)) cuts_[merge->new_id] = {left_id, right_id};
+  }
+
+  void append(std::int32_t id, std::vector<std::int32_t>& ids) const {
+    const auto cut = is_unused(id) ? cuts_.find(id) : cuts_.end();
+    if (cut == cuts_.end()) return ids.push_back(id);
+    append(cut->second.first, ids);
+    append(cut->second.second, ids);
   }
 
   void apply(const Candidate& candidate) {
@@ -70,6 +90,8 @@ class HeapMerger {
   }
 
   const PairTable& merges_;
+  const std::vector<bool>& unused_;
+  std::unordered_map<std::int32_t, std::pair<std::int32_t, std::int32_t>> cuts_;
   std::vector<Symbol> symbols_;
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue_;
 };
@@ -80,8 +102,14 @@ void merge_word(std::vector<std::int32_t>& ids, const PairTable& merges) {
   if (ids.size() <= kScanLimit) {
     merge_word_by_scan(ids, merges);
   } else {
-    HeapMerger(ids, merges).run(ids);
+    static const std::vector<bool> none;
+    HeapMerger(ids, merges, none).run(ids);
   }
+}
+
+void merge_word(std::vector<std::int32_t>& ids, const PairTable& merges,
+                const std::vector<bool>& unused) {
+  HeapMerger(ids, merges, unused).run(ids);
 }
 
 void merge_word_by_scan(std::vector<std::int32_t>& ids, const PairTable& merges) {

@@ -33,8 +33,9 @@ std::int32_t last_character(std::string_view text) {
 
 }  // namespace
 
-BpeModel::BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges)
-    : TokenModel(std::move(vocabulary)), where_(component.where()) {
+BpeModel::BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges,
+                   std::vector<bool> unused)
+    : TokenModel(std::move(vocabulary)), where_(component.where()), unused_(std::move(unused)) {
   check_type(component);
   if (const auto repeated = vocabulary_.index())
     component.fail(fmt::format("the token \"{}\" appears twice in \"vocab\"", *repeated));
@@ -103,6 +104,14 @@ void BpeModel::encode(std::string_view word, WordCache& cache,
       ids.push_back(*id);
       return;
     }
+  }
+  // How an unused token is cut may depend on any place of the text.
+  if (!unused_.empty()) {
+    std::vector<std::int32_t> symbols;
+    initial_symbols(word, symbols);
+    merge_word(symbols, merges_, unused_);
+    ids.insert(ids.end(), symbols.begin(), symbols.end());
+    return;
   }
   if (word.size() <= kCutBytes || !prefix_.empty() || !suffix_.empty())
     return encode_part(word, cache, ids);

@@ -33,8 +33,10 @@ struct MergeList {
 
 class BpeModel final : public TokenModel {
  public:
-  // `component` holds the fields of the model without "vocab" and "merges".
-  BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges);
+  // `component` holds the fields of the model without "vocab" and "merges". `unused`: tokens by id
+  // that are no results, see bpe_merge.h; empty for none.
+  BpeModel(const Component& component, Vocabulary vocabulary, const MergeList& merges,
+           std::vector<bool> unused = {});
 
   void encode(std::string_view word, WordCache& cache,
               std::vector<std::int32_t>& ids) const override;
@@ -60,6 +62,7 @@ class BpeModel final : public TokenModel {
   std::optional<std::string> unknown_token_;
   bool fuse_unknown_ = false;
   bool ignore_merges_ = false;
+  std::vector<bool> unused_;
 };
 
 }  // namespace msmodelslim

@@ -34,29 +34,31 @@ void check(const SpmModel& model, const std::string& where) {
   if (!normal) throw DataError(fmt::format("{}: the model has no normal pieces", where), kRemedy);
 }
 
-MergeList merges_of(const SpmModel& model, const std::string& where) {
+MergeList merges_of(const SpmModel& model) {
   std::vector<float> scores;
   for (const SpmPiece& piece : model.pieces) scores.push_back(piece.score);
   const std::vector<std::uint32_t> ranks = ranks_of_scores(scores);
   std::vector<MergePiece> pieces;
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
     const PieceType type = model.pieces[i].type;
-    const bool normal = type == PieceType::kNormal;
-    pieces.push_back(
-        {model.pieces[i].text, ranks[i], normal || type == PieceType::kUnused, normal});
+    const bool merges_on = type == PieceType::kNormal || type == PieceType::kUnused;
+    pieces.push_back({model.pieces[i].text, ranks[i], merges_on, merges_on});
   }
   MergeList merges;
   for (const PieceMerge& merge : merges_from_ranks(pieces)) {
-    if (!pieces[merge.piece].part)
-      throw DataError(fmt::format("{}: piece {} \"{}\" is marked as unused, which is not supported "
-                                  "in a BPE model",
-                                  where, merge.piece, pieces[merge.piece].text),
-                      "give token ids instead of text");
     merges.add(pieces[merge.left].text);
     merges.add(pieces[merge.right].text);
     merges.ranks.push_back(pieces[merge.piece].rank);
   }
   return merges;
+}
+
+// By id; empty for none.
+std::vector<bool> unused_of(const SpmModel& model) {
+  std::vector<bool> unused;
+  for (const SpmPiece& piece : model.pieces) unused.push_back(piece.type == PieceType::kUnused);
+  if (std::find(unused.begin(), unused.end(), true) == unused.end()) unused.clear();
+  return unused;
 }
 
 std::unique_ptr<const TokenModel> model_of(const SpmModel& model, const std::string& where) {
@@ -67,7 +69,7 @@ std::unique_ptr<const TokenModel> model_of(const SpmModel& model, const std::str
       bpe_json(std::string(model.pieces[static_cast<std::size_t>(model.unk_id)].text),
                model.byte_fallback, /*ignore_merges=*/false);
   return std::make_unique<BpeModel>(Component(fields, where), std::move(vocabulary),
-                                    merges_of(model, where));
+                                    merges_of(model), unused_of(model));
 }
 
 // Control pieces in the text itself; user-defined ones in the normalized text of a BPE model.

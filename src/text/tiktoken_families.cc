@@ -42,6 +42,14 @@ const std::vector<TiktokenFamily>& table() {
         "<|assistant|>", "<|observation|>", "<|begin_of_image|>", "<|end_of_image|>",
         "<|begin_of_video|>", "<|end_of_video|>"},
        {"[gMASK]", "<sop>"}},
+      // HunYuan-A13B and the later ones; chat templates begin the text.
+      {"HYTokenizer",
+       {"hunyuan_v1_moe", "hunyuan_v1_dense"},
+       kQwen,
+       true,
+       with_extras({"<|endoftext|>", "<|startoftext|>", "<|bos|>", "<|eos|>", "<|pad|>"}, 205),
+       {}},
+      // HunYuan-Large.
       {"HYTokenizer",
        {"hunyuan"},
        kQwen,
@@ -57,13 +65,17 @@ const std::vector<TiktokenFamily>& table() {
 const TiktokenFamily& find_tiktoken_family(const TokenizerConfig& config,
                                            const std::string& where) {
   std::string known;
+  const TiktokenFamily* of_class = nullptr;
   for (const TiktokenFamily& row : table()) {
-    if (config.tokenizer_class == row.tokenizer_class) return row;
-    known += (known.empty() ? "" : ", ") + std::string(row.tokenizer_class);
+    const bool of_type = std::find(row.model_types.begin(), row.model_types.end(),
+                                   config.model_type) != row.model_types.end();
+    const bool same_class = config.tokenizer_class == row.tokenizer_class;
+    if (of_type && (same_class || config.tokenizer_class.empty())) return row;
+    if (same_class && of_class == nullptr) of_class = &row;
+    if (known.find(row.tokenizer_class) == std::string::npos)
+      known += (known.empty() ? "" : ", ") + std::string(row.tokenizer_class);
   }
-  for (const TiktokenFamily& row : table())
-    for (const char* type : row.model_types)
-      if (config.tokenizer_class.empty() && config.model_type == type) return row;
+  if (of_class != nullptr) return *of_class;
   throw DataError(
       fmt::format("{}: how the tokenizer \"{}\" of \"{}\" cuts text into words is not known", where,
                   config.tokenizer_class, config.model_type),

@@ -20,7 +20,8 @@ struct TiktokenFamily {
       0;  // ids behind the file's, <|reserved_token_ID|> unless config names them
 };
 
-// Throws DataError that lists the known families.
+// Of several tokenizers with one class, that of the model_type, else the first. Throws DataError
+// that lists the known classes.
 const TiktokenFamily& find_tiktoken_family(const TokenizerConfig& config, const std::string& where);
 
 }  // namespace msmodelslim

@@ -63,6 +63,10 @@ constexpr ModuleNames with_mlp(ModuleNames names, const char* mlp) {
 }
 constexpr ModuleNames kLongCat = with_mlp(kLlamaNames, "mlps");
 
+constexpr ModuleNames kDeepSeekV4 = {"",          "embed",    "layers", "norm", "head",
+                                     "attn_norm", "ffn_norm", "attn",   "",     "wo_b",
+                                     "ffn",       "w1",       "w3",     "w2",   ""};
+
 constexpr FamilyTraits kHunYuan = {
     .late_qk_norm = true, .q_norm = "query_layernorm", .k_norm = "key_layernorm"};
 
@@ -105,6 +109,8 @@ const std::vector<FamilyRow>& families() {
        W::kNever, true, true},
       {"longcat_flash", "LongcatFlashForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
        W::kNever, true, false, T{.two_halves = true, .names = &kLongCat}},
+      {"deepseek_v4", "DeepseekV4ForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 512,
+       W::kNever, false, false, T{.rope_pairs = true, .entries = true, .names = &kDeepSeekV4}},
       {"step3p5", "Step3p5ForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kConfig, 128,
        W::kNever, false, false, T{.one_plus = true, .head_gate = true}},
       {"minimax_m2", "MiniMaxM2ForCausalLM", B::kNever, B::kNever, B::kNever, B::kAlways, 128,

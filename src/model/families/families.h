@@ -82,6 +82,7 @@ struct FamilyTraits {
   bool query_gate = false;
   bool head_gate = false;   // see BlockSpec; unless `use_head_wise_attn_gate` is false
   bool two_halves = false;  // a layer is two blocks, see Shortcut
+  bool entries = false;     // see EntryAttentionSpec
   // The family's own names of the keys.
   const char* qkv_bias_key = nullptr;
   const char* out_bias_key = nullptr;

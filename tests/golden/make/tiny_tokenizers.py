@@ -7,7 +7,7 @@ the packages sentencepiece and tiktoken give for a list of texts.
 Each folder has the tokenizer's file, tokenizer_config.json and expected.json:
 {"texts": [...], "ids": [[...]], "decoded": [...]}; ids without special tokens around the text.
 Special tokens inside the text are cut out first and the parts encoded one by one, as transformers'
-slow tokenizers do. Needs sentencepiece and tiktoken.
+slow tokenizers do. Needs sentencepiece, protobuf and tiktoken.
 """
 
 import base64
@@ -19,6 +19,7 @@ import unicodedata
 
 import sentencepiece
 import tiktoken
+from sentencepiece import sentencepiece_model_pb2
 from tiktoken._educational import bpe_train
 
 TEXTS = [
@@ -63,7 +64,21 @@ def cut(text, special):
     return [part for part in re.split(pattern, text) if part]
 
 
-def sentence_piece(root, out, name, config, **options):
+def mark_unused(pieces):
+    """Every third piece of several characters: merges go through them, results they are not."""
+    for i, piece in enumerate(p for p in pieces if p.type == 1 and len(p.piece) > 1):
+        if i % 3 == 1:
+            piece.type = 5
+
+
+def make_ties(pieces):
+    """Scores that many sums of others are equal to, or nearly."""
+    for piece in pieces:
+        if piece.type == 1:
+            piece.score = round(piece.score) + 0.1 * len(piece.piece)
+
+
+def sentence_piece(root, out, name, config, change=None, more=(), **options):
     folder = os.path.join(out, name)
     os.makedirs(folder, exist_ok=True)
     rules = os.path.join(folder, "rules.tsv")
@@ -78,12 +93,19 @@ def sentence_piece(root, out, name, config, **options):
         character_coverage=0.98, num_threads=1, minloglevel=2, **options)
     os.remove(prefix + ".vocab")
     os.remove(rules)
+    if change:
+        proto = sentencepiece_model_pb2.ModelProto()
+        with open(prefix + ".model", "rb") as f:
+            proto.ParseFromString(f.read())
+        change(proto.pieces)
+        with open(prefix + ".model", "wb") as f:
+            f.write(proto.SerializeToString())
     model = sentencepiece.SentencePieceProcessor(model_file=prefix + ".model")
     special = {}
     for i in range(model.vocab_size()):
         if model.is_control(i) or model.is_unknown(i):
             special[model.id_to_piece(i)] = i
-    texts = TEXTS + ["<s>begin</s> end", "a<ctl> b <ctl>c"]
+    texts = TEXTS + ["<s>begin</s> end", "a<ctl> b <ctl>c"] + list(more)
     ids = []
     for text in texts:
         row = []
@@ -131,6 +153,10 @@ def main():
                    vocab_size=700, control_symbols=["<ctl>"], **user)
     sentence_piece(root, out, "spm_unigram_bytes", {}, model_type="unigram", vocab_size=640, byte_fallback=True,
                    treat_whitespace_as_suffix=True)
+    sentence_piece(root, out, "spm_bpe_unused", {}, mark_unused, model_type="bpe", vocab_size=700)
+    # Sums that are compared in double precision give other ids of these.
+    close = ["bout剖站 as", "P la什wer as", "cap re出来度"]
+    sentence_piece(root, out, "spm_unigram_ties", {}, make_ties, close, model_type="unigram", vocab_size=700, **user)
     text = "\n".join(corpus(root))[:60000]
     ranks = bpe_train(text, 600, WORDS % "", visualise=None)
     tiktoken_file(root, out, "qwen", "qwen.tiktoken", {"tokenizer_class": "QWenTokenizer"}, "qwen", WORDS % "",
@@ -142,6 +168,9 @@ def main():
     tiktoken_file(root, out, "kimi", "tiktoken.model",
                   {"tokenizer_class": "TikTokenTokenizer", "bos_token": "[BOS]", "eos_token": "[EOS]",
                    "added_tokens_decoder": listed}, "kimi_k2", KIMI, names, False, ranks)
+    tiktoken_file(root, out, "hunyuan", "hy.tiktoken", {"tokenizer_class": "HYTokenizer"}, "hunyuan_v1_moe", WORDS % "",
+                  ["<|endoftext|>", "<|startoftext|>", "<|bos|>", "<|eos|>", "<|pad|>"]
+                  + [f"<|extra_{i}|>" for i in range(205)], True, ranks)
     glm = ["<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|system|>", "<|user|>", "<|assistant|>",
            "<|observation|>", "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>"]
     tiktoken_file(root, out, "glm4", "tokenizer.model", {}, "chatglm", WORDS % "{1,3}", glm, False, ranks)

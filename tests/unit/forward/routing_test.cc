@@ -48,6 +48,18 @@ TEST(Routing, TheBiasChoosesButDoesNotWeigh) {
   EXPECT_THAT(routing.weights, ElementsAre(FloatNear(0.5F, 1e-6F)));
 }
 
+TEST(Routing, FixedExpertsAreWeighedByTheirScores) {
+  MoeSpec moe = moe_of(3, 2, RouterScore::kRootSoftplus);
+  moe.normalize = true;
+  std::vector<float> logits = {9, 0, std::log(std::exp(4.0F) - 1)};
+  const std::vector<std::int32_t> fixed = {2, 1};
+  const Routing routing = route(moe, logits.data(), nullptr, 1, fixed.data());
+  EXPECT_THAT(routing.experts, ElementsAre(2, 1));
+  const float low = std::sqrt(std::log(2.0F));  // of a logit of 0; of the other it is 2
+  EXPECT_THAT(routing.weights,
+              ElementsAre(FloatNear(2 / (2 + low), 1e-6F), FloatNear(low / (2 + low), 1e-6F)));
+}
+
 TEST(Routing, ExpertsWithoutWeightsAreChoicesToo) {
   MoeSpec moe = moe_of(2, 2, RouterScore::kSoftmax);
   moe.zero_experts = 2;

@@ -87,6 +87,38 @@ TEST(ModelConfig, LayersOfStepThatDifferAreRefused) {
                DataError);
 }
 
+TEST(ModelConfig, KeysOfDeepSeekV4AreReadAsPublishedAndAsTransformersWritesThem) {
+  const ModelConfig published =
+      read(R"({"model_type": "deepseek_v4", "compress_ratios": [0, 4, 128],
+      "num_hash_layers": 1, "qk_rope_head_dim": 64, "rope_theta": 10000, "rope_scaling":
+      {"type": "yarn", "factor": 16, "rope_theta": 7}, "compress_rope_theta": 160000})");
+  const ModelConfig rewritten = read(R"({"model_type": "deepseek_v4", "layer_types":
+      ["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"],
+      "compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128},
+      "mlp_layer_types": ["hash_moe", "moe", "moe"], "qk_rope_head_dim": 64,
+      "partial_rotary_factor": 0.125, "rope_theta": 10000, "rope_parameters":
+      {"main": {"rope_theta": 10000, "partial_rotary_factor": 0.125},
+       "compress": {"type": "yarn", "factor": 16, "rope_theta": 160000, "attention_factor": 1.0,
+                    "partial_rotary_factor": 0.125}}})");
+  const Json rope = Json::parse(R"({"full_attention": {"type": "yarn", "factor": 16,
+      "rope_theta": 160000, "attention_factor": 1.0}, "sliding_attention": {"rope_theta": 10000}})");
+  for (const ModelConfig& config : {published, rewritten}) {
+    EXPECT_EQ(config.json().at("rope_parameters"), rope);
+    EXPECT_FALSE(config.has("rope_theta"));
+    EXPECT_FALSE(config.has("partial_rotary_factor"));
+    EXPECT_EQ(config.json().at("compress_ratios"), Json({0, 4, 128}));
+    EXPECT_EQ(config.size("num_hash_layers"), 1);
+    EXPECT_EQ(config.size("rotary_dim"), 64);
+    EXPECT_EQ(config.size("num_key_value_heads"), 1);
+  }
+}
+
+TEST(ModelConfig, ALayerOfDeepSeekV4WithoutARatioIsRefused) {
+  EXPECT_THROW(read(R"({"model_type": "deepseek_v4", "layer_types": ["full_attention"],
+                        "compress_rates": {"compressed_sparse_attention": 4}})"),
+               DataError);
+}
+
 TEST(ModelConfig, EntriesOfLayers) {
   const ModelConfig config = read(R"({"limits": [1.5, null, 0], "types": ["a"], "wrong": ["x"]})");
   EXPECT_EQ(config.number_of_layer("limits", 0), 1.5);

@@ -14,6 +14,7 @@
 #include "pipeline/quantize_model.h"
 #include "recipe/recipe.h"
 #include "shared_data.h"
+#include "tensor/codec.h"
 
 namespace msmodelslim {
 namespace {
@@ -121,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "internlm2", "baichuan", "qwen", "chatglm", "mistral", "hunyuan_v1_dense",
                     "hunyuan_v1_moe", "gpt_neox", "gpt_neox_serial", "starcoder2", "cohere_qk",
                     "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b", "longcat_flash",
-                    "step3p5", "ministral3", "phi3_longrope", "glm_moe_dsa_shared"));
+                    "step3p5", "ministral3", "phi3_longrope", "glm_moe_dsa_shared", "deepseek_v4"));
 
 // Two tokens reach at most four of the six experts.
 class Unseen : public testing::TestWithParam<const char*> {
@@ -205,6 +206,7 @@ TEST(Experts, EnginesFindTheirKeysAndEveryTensorIsKept) {
 
 TEST(Experts, TensorsThatNoBlockReadsAreCopied) {
   for (const auto& [name, extra] : {std::pair{"longcat_flash", "model.mtp.layers.0.eh_proj.weight"},
+                                    {"deepseek_v4", "mtp.0.e_proj.weight"},
                                     {"step3p5", "model.layers.3.eh_proj.weight"}}) {
     const QuantJob job = job_of(name, linear_quant("per_token", "minmax", "*.experts.*"));
     quantize_model(job);
@@ -215,6 +217,134 @@ TEST(Experts, TensorsThatNoBlockReadsAreCopied) {
     EXPECT_EQ(read_description(job.save_path).at(extra), "FLOAT");
     fs::remove_all(job.save_path);
   }
+}
+
+// E4M3 with one exponent for all, or two FP4 codes a byte with one for every 32 values of a row;
+// the codes are the bits of the values, whatever these are.
+void add_codes(const std::string& name, const TensorView& values, bool fp4,
+               std::map<std::string, Tensor>& to) {
+  const std::int64_t rows = values.shape[0];
+  const std::int64_t bytes = fp4 ? values.shape[1] / 2 : values.shape[1];
+  Tensor codes(fp4 ? DType::kI8 : DType::kF8E4M3, {rows, bytes});
+  for (std::int64_t i = 0; i < codes.count(); ++i)
+    codes.as<std::uint8_t>()[i] =
+        fp4 ? static_cast<std::uint8_t>(i * 37 % 251) : f32_to_e4m3(values.as<float>()[i] * 16);
+  Tensor scale(DType::kF8E8M0, {fp4 ? rows : 1, fp4 ? values.shape[1] / 32 : 1});
+  for (std::int64_t i = 0; i < scale.count(); ++i)
+    scale.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(123 - i % 2);
+  to[name + ".weight"] = std::move(codes);
+  to[name + ".scale"] = std::move(scale);
+}
+
+void write_folder(const std::string& folder, const std::map<std::string, Tensor>& tensors) {
+  std::vector<NamedTensor> list;
+  for (const auto& [name, tensor] : tensors) list.push_back({name, tensor.view()});
+  fs::create_directories(folder);
+  write_safetensors(folder + "/model.safetensors", list);
+  fs::copy(tiny("deepseek_v4") + "/config.json", folder + "/config.json",
+           fs::copy_options::overwrite_existing);
+}
+
+TEST(Experts, CodesOfDeepSeekV4GiveWhatTheirValuesGive) {
+  const CheckpointReader source = open_source(tiny("deepseek_v4"));
+  std::map<std::string, Tensor> coded;
+  for (const std::string& name : source.names()) {
+    const TensorView view = source.at(name);
+    const std::string linear = name.substr(0, name.rfind(".weight"));
+    const bool keeps = view.shape.size() != 2 || !name.ends_with(".weight") ||
+                       name.find("layers.") == std::string::npos || linear.ends_with(".gate");
+    if (keeps)
+      coded[name] = view.dtype == DType::kI32
+                        ? Tensor::copy_of(view)
+                        : from_f32(view.as<float>(), view.shape, DType::kBF16);
+    else
+      add_codes(linear, view, name.find(".experts.") != std::string::npos && view.shape[1] == 32,
+                coded);
+  }
+  const std::string codes = temp_path("v4_codes");
+  const std::string values = temp_path("v4_values");
+  write_folder(codes, coded);
+  std::map<std::string, Tensor> plain;
+  const CheckpointReader decoded = open_source(codes);
+  for (const std::string& name : decoded.names()) {
+    Tensor owned;
+    plain[name] = Tensor::copy_of(decoded.source(name).whole(owned));
+  }
+  write_folder(values, plain);
+  QuantJob job = job_of("deepseek_v4", "    - {type: quarot, block_size: 32}\n" +
+                                           linear_quant("per_token", "minmax", "*"));
+  job.samples = {{5, 9, 23, 2, 31, 8, 4, 1, 30, 17, 11, 3}};
+  const auto tensors_from = [&](const std::string& model) {
+    job.model_path = model;
+    quantize_model(job);
+    std::map<std::string, std::string> bytes;
+    const CheckpointReader written(job.save_path);
+    for (const std::string& name : written.names()) {
+      const TensorView view = written.at(name);
+      bytes[name] = {reinterpret_cast<const char*>(view.bytes), view.byte_size()};
+    }
+    fs::remove_all(job.save_path);
+    return bytes;
+  };
+  const auto from_codes = tensors_from(codes);
+  EXPECT_EQ(from_codes, tensors_from(values));
+  for (const std::string& name : source.names()) EXPECT_EQ(from_codes.count(name), 1U) << name;
+  EXPECT_EQ(from_codes.count("layers.1.attn.wq_a.weight_scale"), 1U);
+  EXPECT_EQ(from_codes.count("layers.1.attn.wo_a.weight_scale"), 0U);
+  fs::remove_all(codes);
+  fs::remove_all(values);
+}
+
+TEST(Experts, TheTableOfFixedExpertsMustNameExperts) {
+  const CheckpointReader source = open_source(tiny("deepseek_v4"));
+  std::map<std::string, Tensor> tensors;
+  for (const std::string& name : source.names()) tensors[name] = Tensor::copy_of(source.at(name));
+  tensors["layers.0.ffn.gate.tid2eid"].as<std::int32_t>()[5] = 4;
+  const std::string folder = temp_path("v4_table");
+  write_folder(folder, tensors);
+  QuantJob job = job_of("deepseek_v4", linear_quant("per_token", "minmax", "*"));
+  job.model_path = folder;
+  try {
+    quantize_model(job);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("layers.0.ffn.gate.tid2eid names expert 4"));
+  }
+  fs::remove_all(folder);
+}
+
+TEST(Experts, GlmFivesFinalNormIsAlsoWrittenTurned) {
+  QuantJob job = job_of(
+      "glm_moe_dsa", "    - {type: quarot}\n" + linear_quant("per_token", "minmax", "*.experts.*"));
+  job.pedigree = "glm_5";
+  quantize_model(job);
+  const CheckpointReader written(job.save_path);
+  const CheckpointReader source = open_source(job.model_path);
+  const std::string rotation_file = job.save_path + "/optional/quarot.safetensors";
+  const SafetensorsFile file(rotation_file);
+  const Tensor rotation = to_f32(file.view(file.entries().front()));
+  const Tensor norm = to_f32(source.at("model.norm.weight"));
+  const TensorView turned = written.at("rot.weight");
+  const std::int64_t n = norm.count();
+  ASSERT_EQ(turned.shape, (Shape{n, n}));
+  EXPECT_EQ(turned.dtype, source.at("model.norm.weight").dtype);
+  const Tensor values = to_f32(turned);
+  for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t k = 0; k < n; ++k) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < n; ++i)
+        sum += static_cast<double>(rotation.as<float>()[i * n + j]) * norm.as<float>()[i] *
+               rotation.as<float>()[i * n + k];
+      EXPECT_NEAR(values.as<float>()[j * n + k], sum, 1e-5) << j << " " << k;
+    }
+  EXPECT_EQ(read_description(job.save_path).at("is_rot_used"), true);
+  const Json index = read_json_file(job.save_path + "/quant_model_weights.safetensors.index.json");
+  EXPECT_EQ(index.at("weight_map").at("rot.weight"), "rot.safetensors");
+  job.pedigree = "default";
+  quantize_model(job);
+  EXPECT_FALSE(fs::exists(job.save_path + "/rot.safetensors"));
+  EXPECT_FALSE(read_description(job.save_path).contains("is_rot_used"));
+  fs::remove_all(job.save_path);
 }
 
 TEST(Experts, ThoseWithoutWeightsAreNotCounted) {

@@ -54,6 +54,21 @@ TEST_F(MemoryPlanTest, ARankHoldsItsShareOfTheStatesAndItsOwnChunks) {
   });
 }
 
+// A bit for each pair of tokens of a sample, once for calibration and twice for held-out text; six
+// tokens are all looked at.
+TEST_F(MemoryPlanTest, CountsTheChoicesThatBlocksShare) {
+  const auto choices = [&](const char* model, const std::vector<int>& lengths) {
+    QuantJob job = small_job(kRecipe, lengths);
+    job.model_path = std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + model;
+    job.held_out = {job.samples.front()};
+    return bytes_of(plan_of(job), "choices of indexers");
+  };
+  EXPECT_EQ(choices("glm_moe_dsa_shared", {80}), 3U * 80 * 80 / 8);
+  EXPECT_EQ(choices("glm_moe_dsa_shared", {80, 40}), (3U * 80 * 80 + 40 * 40) / 8);
+  EXPECT_EQ(choices("glm_moe_dsa_shared", {6}), 0U);
+  EXPECT_EQ(choices("glm_moe_dsa", {80}), 0U);
+}
+
 TEST_F(MemoryPlanTest, NamesWhatARecipeAdds) {
   EXPECT_GT(bytes_of(plan_of(small_job(kLearned, {100})), "learning"), 0U);
   EXPECT_GT(bytes_of(plan_of(small_job(kRotated, {100})), "gptq"), 0U);

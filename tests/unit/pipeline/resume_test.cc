@@ -40,7 +40,7 @@ class Resume : public testing::TestWithParam<const char*> {
     root_ = temp_path("resume");
     fs::remove_all(root_);
     fs::create_directories(root_);
-    job_ = small_job(GetParam(), {3, 90, 41});
+    job_ = job();
     job_.held_out = {job_.samples[1]};
     job_.save_path = root_ + "/q";
     job_.journal_pause = 0;
@@ -55,6 +55,8 @@ class Resume : public testing::TestWithParam<const char*> {
     set_thread_count(available_threads());
     fs::remove_all(root_);
   }
+
+  virtual QuantJob job() const { return small_job(GetParam(), {3, 90, 41}); }
 
   // The run in a process of its own: killed after so many seconds, or with files of so many bytes
   // at most (0: no bound).
@@ -89,6 +91,19 @@ class Resume : public testing::TestWithParam<const char*> {
     return static_cast<Outcome>(WEXITSTATUS(status));
   }
 
+  void kill_often() const {
+    std::mt19937 generator(5);
+    std::uniform_real_distribution<double> delay(0, seconds_);
+    for (int kills = 0; kills < 12;) {
+      fs::remove_all(root_ + "/q");
+      Outcome outcome = kKilled;
+      for (; (outcome = run(delay(generator), 0)) == kKilled; ++kills)
+        if (fs::exists(root_ + "/q")) break;  // killed after the end
+      ASSERT_TRUE(outcome == kDone || outcome == kKilled) << outcome;
+      expect_whole();
+    }
+  }
+
   static std::map<std::string, std::string> files_of(const std::string& folder) {
     std::map<std::string, std::string> files;
     for (const auto& item : fs::recursive_directory_iterator(folder))
@@ -119,18 +134,22 @@ class Resume : public testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(Recipes, Resume,
                          testing::Values(kDataFree, kRecipe, kLearned, kRotated, kFlat));
 
-TEST_P(Resume, GoesOnAfterBeingKilled) {
-  std::mt19937 generator(5);
-  std::uniform_real_distribution<double> delay(0, seconds_);
-  for (int kills = 0; kills < 12;) {
-    fs::remove_all(root_ + "/q");
-    Outcome outcome = kKilled;
-    for (; (outcome = run(delay(generator), 0)) == kKilled; ++kills)
-      if (fs::exists(root_ + "/q")) break;  // killed after the end
-    ASSERT_TRUE(outcome == kDone || outcome == kKilled) << outcome;
-    expect_whole();
+TEST_P(Resume, GoesOnAfterBeingKilled) { kill_often(); }
+
+// Blocks that share an indexer's choice have no notes between them; rows of several streams.
+class ResumeModel : public Resume {
+  QuantJob job() const override {
+    QuantJob job = small_job(kRecipe, {3, 90, 41});
+    job.model_path = std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + GetParam();
+    job.pedigree = "default";
+    for (auto& sample : job.samples)
+      for (std::int32_t& id : sample) id %= 32;
+    return job;
   }
-}
+};
+INSTANTIATE_TEST_SUITE_P(Models, ResumeModel, testing::Values("glm_moe_dsa_shared", "deepseek_v4"));
+
+TEST_P(ResumeModel, GoesOnAfterBeingKilled) { kill_often(); }
 
 // Every file may grow up to a bound, which is raised after each failure.
 TEST_P(Resume, GoesOnAfterTheDiskWasFull) {

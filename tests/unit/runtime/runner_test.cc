@@ -92,7 +92,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "internlm2", "baichuan", "qwen", "chatglm", "mistral", "hunyuan_v1_dense",
                     "hunyuan_v1_moe", "gpt_neox", "gpt_neox_serial", "starcoder2", "cohere_qk",
                     "cohere2", "olmo3", "olmoe", "gemma", "baichuan_13b", "longcat_flash",
-                    "step3p5", "ministral3", "phi3_longrope", "glm_moe_dsa_shared"));
+                    "step3p5", "ministral3", "phi3_longrope", "glm_moe_dsa_shared", "deepseek_v4",
+                    "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "glm4v_moe", "internvl",
+                    "qwen2_5_omni_thinker", "qwen3_omni_moe_thinker"));
 
 // Beyond 20 tokens the model has other frequencies, from the first token on.
 TEST(ModelRunner, APromptInPiecesHasTheFrequenciesOfItsWholeLength) {

@@ -41,7 +41,8 @@ TEST_P(TokenizerFiles, GiveTheIdsOfThePythonPackages) {
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerFiles,
                          ::testing::Values("spm_bpe", "spm_bpe_plain", "spm_unigram",
-                                           "spm_unigram_bytes", "qwen", "kimi", "glm4"));
+                                           "spm_unigram_bytes", "spm_bpe_unused",
+                                           "spm_unigram_ties", "qwen", "kimi", "glm4", "hunyuan"));
 
 TEST(TokenizerFilesEnds, AreThoseOfTheFamily) {
   const auto ends = [](const char* name) {
@@ -50,6 +51,7 @@ TEST(TokenizerFilesEnds, AreThoseOfTheFamily) {
   EXPECT_THAT(ends("spm_bpe"), ElementsAre(1));
   EXPECT_THAT(ends("qwen"), ElementsAre());
   EXPECT_THAT(ends("kimi"), ElementsAre());
+  EXPECT_THAT(ends("hunyuan"), ElementsAre());
   const Tokenizer glm = Tokenizer::load(folder_of("glm4"));
   EXPECT_THAT(glm.encode("", true),
               ElementsAre(*glm.token_to_id("[gMASK]"), *glm.token_to_id("<sop>")));
@@ -106,6 +108,20 @@ TEST_F(MadeFolder, ChatGlmHasItsOwnEnds) {
   take("spm_bpe", "tokenizer.model", R"({"tokenizer_class": "ChatGLMTokenizer"})");
   const Tokenizer tokenizer = Tokenizer::load(folder_.string());
   EXPECT_THAT(tokenizer.encode("<|user|>", true), ElementsAre(701, 703, 706));
+}
+
+TEST_F(MadeFolder, ModelTypesTellTheTokenizersOfHunYuanApart) {
+  const std::string text = "<|startoftext|><|extra_203|>";
+  const auto encoded = [&](const std::string& model_type) {
+    take("hunyuan", "hy.tiktoken", R"({"tokenizer_class": "HYTokenizer"})");
+    std::ofstream(folder_ / "config.json") << R"({"model_type": ")" + model_type + "\"}";
+    return Tokenizer::load(folder_.string()).encode(text, true);
+  };
+  const auto later = encoded("hunyuan_v1_dense");
+  ASSERT_EQ(later.size(), 2U);
+  EXPECT_EQ(later[1], later[0] + 3 + 1 + 203);
+  EXPECT_THAT(encoded("hunyuan"), ElementsAre(later[0], later[0], later[1]));
+  EXPECT_EQ(encoded("something"), later);
 }
 
 TEST_F(MadeFolder, SaysWhatItCannotRead) {

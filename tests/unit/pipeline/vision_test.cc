@@ -1,0 +1,165 @@
+// Models that also see or hear: their text model is quantized, everything else is copied, and all
+// names are the file's. Made by tests/golden/make/tiny_vision.py with transformers.
+#include <gmock/gmock.h>
+
+#include "base/files.h"
+#include "checkpoint/ascendv1.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/source.h"
+#include "pipeline/quantize_model.h"
+#include "recipe/recipe.h"
+#include "shared_data.h"
+
+namespace msmodelslim {
+namespace {
+
+constexpr const char* kRecipe = R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - {type: iter_smooth, alpha: 0.5}
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_token, symmetric: true, method: minmax}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+      exclude: ['*mlp.gate']
+  save: [{type: ascendv1_saver}]
+)";
+
+std::string tiny(const std::string& name) {
+  return std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + name;
+}
+
+// Everything outside of the layers of `text` must be as in the source, and their names too.
+void expect_text_alone(const std::string& model, const std::string& text) {
+  QuantJob job;
+  job.model_path = model;
+  job.save_path = temp_path("vision_out");
+  job.plan = make_plan(parse_recipe(kRecipe, "test.yaml"));
+  job.pedigree = "default";
+  job.overwrite = job.quiet = true;
+  job.samples = {{5, 9, 23, 2, 31, 8, 4, 1, 30, 17}, {11, 3, 7, 7, 2, 21}};
+  quantize_model(job);
+  const CheckpointReader source = open_source(model);
+  const CheckpointReader written(job.save_path);
+  const Json types = read_description(job.save_path);
+  std::size_t copied = 0;
+  for (const std::string& name : source.names()) {
+    ASSERT_TRUE(written.has(name)) << name;
+    if (name.starts_with(text + "layers.")) continue;
+    const TensorView before = source.at(name);
+    const TensorView after = written.at(name);
+    EXPECT_EQ(types.at(name), "FLOAT") << name;
+    EXPECT_EQ(after.dtype, before.dtype) << name;
+    ASSERT_EQ(after.shape, before.shape) << name;
+    EXPECT_TRUE(std::equal(after.bytes, after.bytes + after.byte_size(), before.bytes)) << name;
+    copied += name.starts_with(text) || name.find("lm_head") != std::string::npos ? 0 : 1;
+  }
+  EXPECT_GT(copied, 5U) << "nothing that sees or hears";
+  for (const char* layer : {"layers.0.", "layers.1."})
+    for (const char* linear : {"q_proj", "k_proj", "v_proj", "o_proj"})
+      EXPECT_EQ(types.at(text + layer + "self_attn." + linear + ".weight"), "W8A8_DYNAMIC");
+  for (const auto& [name, type] : types.items())
+    EXPECT_TRUE(type != "W8A8_DYNAMIC" || name.starts_with(text + "layers.") || !written.has(name))
+        << name;
+  EXPECT_EQ(read_json_file(job.save_path + "/config.json"), read_json_file(model + "/config.json"));
+  fs::remove_all(job.save_path);
+}
+
+struct Folder {
+  const char* name;
+  const char* text;  // prefix of its text model
+};
+void PrintTo(const Folder& folder, std::ostream* out) { *out << folder.name; }
+
+class Vision : public testing::TestWithParam<Folder> {};
+
+TEST_P(Vision, OnlyTheTextModelIsQuantized) {
+  expect_text_alone(tiny(GetParam().name), GetParam().text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Folders, Vision,
+                         testing::Values(Folder{"qwen2_5_vl", "model."},
+                                         Folder{"qwen3_vl", "model.language_model."},
+                                         Folder{"qwen3_vl_moe", "model.language_model."},
+                                         Folder{"glm4v_moe", "model.language_model."},
+                                         Folder{"internvl", "language_model.model."},
+                                         Folder{"qwen2_5_omni_thinker", "thinker.model."},
+                                         Folder{"qwen3_omni_moe_thinker", "thinker.model."}));
+
+// Of transformers no class: DeepSeek-V3 under the names and config.json of the published folders.
+class Renamed : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = temp_path("vision_model");
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  void write(const std::string& model, const Json& outer, const char* text_key,
+             const std::vector<std::pair<std::string, Shape>>& others) {
+    const CheckpointReader source = open_source(tiny(model));
+    std::vector<Tensor> made;
+    std::vector<NamedTensor> tensors;
+    for (const std::string& name : source.names())
+      if (name.find("layers.2.") == std::string::npos)  // without next-token layers
+        tensors.push_back({"language_model." + name, source.at(name)});
+    for (const auto& [name, shape] : others) {
+      made.emplace_back(DType::kF32, shape);
+      for (std::int64_t i = 0; i < made.back().count(); ++i)
+        made.back().as<float>()[i] = static_cast<float>(i % 7) - 3;
+      tensors.push_back({name, made.back().view()});
+    }
+    write_safetensors(folder_ + "/model.safetensors", tensors);
+    Json config = outer;
+    config[text_key] = read_json_file(tiny(model) + "/config.json");
+    config[text_key].erase("num_nextn_predict_layers");
+    write_file_atomic(folder_ + "/config.json", config.dump());
+  }
+  std::string folder_;
+};
+
+TEST_F(Renamed, KimiK25sTextIsQuantized) {
+  write("deepseek_v3",
+        {{"model_type", "kimi_k25"}, {"vision_config", {{"vt_num_hidden_layers", 1}}}},
+        "text_config",
+        {{"vision_tower.patch_embed.proj.weight", {16, 3, 2, 2}},
+         {"vision_tower.encoder.blocks.0.wqkv.weight", {48, 16}},
+         {"vision_tower.encoder.blocks.0.wo.weight", {16, 16}},
+         {"vision_tower.encoder.blocks.0.mlp.fc0.weight", {32, 16}},
+         {"mm_projector.proj.0.weight", {32, 32}},
+         {"mm_projector.proj.2.weight", {32, 32}}});
+  QuantJob job;
+  job.model_path = folder_;
+  job.save_path = temp_path("vision_out");
+  job.plan = make_plan(parse_recipe(kRecipe, "test.yaml"));
+  job.overwrite = job.quiet = true;
+  job.samples = {{5, 9, 23, 2, 31, 8, 4, 1, 30, 17}};
+  quantize_model(job);
+  const Json types = read_description(job.save_path);
+  EXPECT_EQ(types.at("language_model.model.layers.1.self_attn.kv_b_proj.weight"), "W8A8_DYNAMIC");
+  EXPECT_EQ(types.at("language_model.model.layers.1.mlp.experts.3.up_proj.weight"), "W8A8_DYNAMIC");
+  EXPECT_EQ(types.at("language_model.lm_head.weight"), "FLOAT");
+  for (const char* name :
+       {"vision_tower.encoder.blocks.0.wqkv.weight", "mm_projector.proj.2.weight"})
+    EXPECT_EQ(types.at(name), "FLOAT");
+  const CheckpointReader written(job.save_path);
+  const CheckpointReader source(folder_);
+  for (const std::string& name : source.names()) EXPECT_TRUE(written.has(name)) << name;
+  fs::remove_all(job.save_path);
+}
+
+TEST_F(Renamed, InternVlsPublishedNamesAreRead) {
+  write("qwen3_moe",
+        {{"model_type", "internvl_chat"}, {"vision_config", {{"num_hidden_layers", 1}}}},
+        "llm_config",
+        {{"vision_model.embeddings.class_embedding", {1, 1, 16}},
+         {"vision_model.embeddings.patch_embedding.weight", {16, 3, 2, 2}},
+         {"vision_model.encoder.layers.0.attn.qkv.weight", {48, 16}},
+         {"vision_model.encoder.layers.0.mlp.fc1.weight", {32, 16}},
+         {"mlp1.1.weight", {32, 64}},
+         {"mlp1.3.weight", {32, 32}}});
+  expect_text_alone(folder_, "language_model.model.");
+}
+
+}  // namespace
+}  // namespace msmodelslim
