@@ -7,6 +7,17 @@
 #include "kernels/ops.h"
 
 namespace msmodelslim {
+namespace {
+
+[[noreturn]] void throw_unkept() {
+  throw UsageError("what an entry of the recipe looks at cannot be kept or taken from a file",
+                   "leave out --stats_out and --stats_in");
+}
+
+}  // namespace
+
+void Tap::store(ByteWriter&) const { throw_unkept(); }
+void Tap::load(StatisticsReader&) { throw_unkept(); }
 
 bool FloatLinearOp::few_rows(const Linear& linear, const float* x, std::int64_t rows,
                              float* y) const {
