@@ -1,8 +1,11 @@
 #pragma once
-// Values as bytes and back, for messages between processes of one program on machines of one kind.
+// Values as bytes and back, for messages between processes of one program on machines of one kind,
+// and for files that only this program writes.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -31,6 +34,7 @@ class ByteWriter {
     values(from.data(), from.size());
   }
   void text(const std::string& from) { values(from.data(), from.size()); }
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   Bytes take() { return std::move(bytes_); }
 
  private:
@@ -41,11 +45,14 @@ class ByteWriter {
   Bytes bytes_;
 };
 
-// Reads what a ByteWriter has written, in its order. Throws DataError behind the end.
+// Reads what a ByteWriter has written, in its order. Throws DataError behind the end, before
+// anything is allocated.
 class ByteReader {
  public:
-  explicit ByteReader(const Bytes& bytes) : at_(bytes.data()), left_(bytes.size()) {}
+  explicit ByteReader(const Bytes& bytes) : ByteReader(std::span<const std::byte>(bytes)) {}
+  explicit ByteReader(std::span<const std::byte> bytes) : at_(bytes.data()), left_(bytes.size()) {}
   bool at_end() const { return left_ == 0; }
+  std::size_t left() const { return left_; }
   template <typename T>
   T value() {
     T result;
@@ -75,8 +82,8 @@ class ByteReader {
     left_ -= count * sizeof(T);
   }
   [[noreturn]] static void throw_short() {
-    throw DataError("a message between ranks ends too early",
-                    "start all ranks with the same program");
+    throw DataError("what one part of the program wrote for another ends too early",
+                    "start all ranks with the same program; make a file with statistics again");
   }
   const std::byte* at_;
   std::size_t left_;

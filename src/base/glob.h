@@ -16,6 +16,7 @@ class Glob {
   explicit Glob(std::string pattern);  // throws UsageError for more than 1000 brace expansions
   bool matches(std::string_view name) const;
   const std::string& pattern() const { return pattern_; }
+  bool operator==(const Glob& other) const { return pattern_ == other.pattern_; }
 
  private:
   std::string pattern_;

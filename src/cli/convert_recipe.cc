@@ -15,6 +15,8 @@ void check_options(const QuantArgs& args) {
   const std::pair<const char*, bool> unused[] = {
       {"--save_format", args.save_format.has_value()},
       {"--calib_dataset", args.calib_dataset.has_value()},
+      {"--stats_out", !args.stats_out.empty()},
+      {"--stats_in", !args.stats_in.empty()},
       {"--calib_samples", args.calib_samples.has_value()},
       {"--calib_tokens", args.calib_tokens.has_value()},
       {"--max_memory", args.max_memory.has_value()},

@@ -1,5 +1,7 @@
 #include "cli/dry_run.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -18,24 +20,68 @@ std::string megabytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-// Room on the disk of a folder that may not exist yet; the largest number when it is unknown.
-std::uint64_t free_bytes(const std::string& folder) {
+// The nearest folder that exists already.
+fs::path existing(const std::string& folder) {
   std::error_code ec;
   fs::path path = fs::absolute(folder, ec);
   while (!fs::exists(path, ec) && path.has_relative_path()) path = path.parent_path();
-  const fs::space_info space = fs::space(path, ec);
+  return path;
+}
+
+// Room on the disk of a folder; the largest number when it is unknown.
+std::uint64_t free_bytes(const std::string& folder) {
+  std::error_code ec;
+  const fs::space_info space = fs::space(existing(folder), ec);
   return ec ? UINT64_MAX : space.available;
+}
+
+dev_t disk_of(const std::string& folder) {
+  struct stat about {};
+  return ::stat(existing(folder).c_str(), &about) == 0 ? about.st_dev : 0;
 }
 
 // Sizes are not exact, so that only a disk with clearly too little room is a problem; what an
 // unfinished run has written is used again, or removed.
-std::string disk_problem(const std::string& folder, std::uint64_t needed) {
-  const std::uint64_t room = free_bytes(folder);
-  if (static_cast<double>(room) + static_cast<double>(unfinished_bytes(folder)) >=
-      0.9 * static_cast<double>(needed))
-    return "";
-  return fmt::format("{}: the result takes about {}, the disk has {} left", folder,
-                     megabytes(needed), megabytes(room));
+class DiskNeeds {
+ public:
+  void add(const std::string& path, std::uint64_t bytes, std::uint64_t there) {
+    Need& need = needs_[disk_of(path)];
+    if (need.path.empty()) need.path = path;
+    need.bytes += bytes;
+    need.there += there;
+  }
+  std::vector<std::string> problems() const {
+    std::vector<std::string> all;
+    for (const auto& [disk, need] : needs_) {
+      const std::uint64_t room = free_bytes(need.path);
+      if (static_cast<double>(room) + static_cast<double>(need.there) <
+          0.9 * static_cast<double>(need.bytes))
+        all.push_back(fmt::format("{}: the result takes about {}, the disk has {} left", need.path,
+                                  megabytes(need.bytes), megabytes(room)));
+    }
+    return all;
+  }
+
+ private:
+  struct Need {
+    std::string path;
+    std::uint64_t bytes = 0;
+    std::uint64_t there = 0;
+  };
+  std::map<dev_t, Need> needs_;
+};
+
+// `results`: the bytes of each job's folder.
+std::vector<std::string> disk_problems(const std::vector<QuantJob>& jobs,
+                                       const std::vector<std::uint64_t>& results,
+                                       const ModelSpec& model) {
+  DiskNeeds needs;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    needs.add(jobs[i].save_path, results[i], unfinished_bytes(jobs[i].save_path));
+    if (!jobs[i].stats_out.empty() && jobs[i].gathers)
+      needs.add(jobs[i].stats_out, gathered_size(jobs[i], model).all, 0);
+  }
+  return needs.problems();
 }
 
 // Layers of the same kind together.
@@ -103,40 +149,61 @@ std::string memory_text(const MemoryPlan& memory, const QuantJob& job) {
 
 }  // namespace
 
-int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
+int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const ModelSpec& model,
             const CheckpointReader& checkpoint, const MemoryPlan& memory,
             std::vector<std::string> problems) {
-  const std::vector<PlannedTensor> tensors = preview(job, model, checkpoint);
-  const std::uint64_t after = planned_bytes(tensors);
-  if (std::string problem = disk_problem(job.save_path, after); !problem.empty())
-    problems.push_back(std::move(problem));
-  const double flop = calibration_flop(model, job.plan, job.samples);
-  const double seconds = estimate_seconds(model, job.plan, job.samples, checkpoint.total_bytes());
+  std::vector<std::uint64_t> results;
+  Json recipes = Json::array();
+  double flop = 0;
+  double seconds = 0;
   std::size_t tokens = 0;
-  for (const auto& sample : job.samples) tokens += sample.size();
-  if (args.json) {
-    const Json json = {{"recipe", job.plan.config_id},
-                       {"tensors", tensors_json(tensors)},
-                       {"bytes_before", checkpoint.total_bytes()},
-                       {"bytes_after", after},
-                       {"free_bytes", free_bytes(job.save_path)},
-                       {"memory", memory_json(memory, job)},
-                       {"calibration_tokens", tokens},
-                       {"flop", flop},
-                       {"seconds", seconds},
-                       {"problems", problems}};
-    std::printf("%s\n", json.dump(2).c_str());
-    return problems.empty() ? 0 : 2;
-  }
-  print_tensors(tensors);
   const auto line = [](const char* name, const std::string& value) {
     std::fputs(fmt::format("{:<18} {}\n", name, value).c_str(), stdout);
   };
-  line("recipe", job.plan.config_id);
-  line("weights",
-       fmt::format("{} -> about {}", megabytes(checkpoint.total_bytes()), megabytes(after)));
-  line("disk", fmt::format("{} free at {}", megabytes(free_bytes(job.save_path)), job.save_path));
-  line("memory", memory_text(memory, job));
+  for (const QuantJob& job : jobs) {
+    const std::vector<PlannedTensor> tensors = preview(job, model, checkpoint);
+    results.push_back(planned_bytes(tensors));
+    const std::vector<std::vector<std::int32_t>> none;
+    const auto& passing = job.no_passes ? none : job.samples;
+    flop += calibration_flop(model, job.plan, passing);
+    seconds += estimate_seconds(model, job.plan, passing, checkpoint.total_bytes());
+    std::size_t own = 0;
+    for (const auto& sample : job.samples) own += sample.size();
+    tokens = std::max(tokens, own);
+    if (args.json) {
+      recipes.push_back({{"recipe", job.plan.config_id},
+                         {"save_path", job.save_path},
+                         {"passes", job.passes},
+                         {"tensors", tensors_json(tensors)},
+                         {"bytes_before", checkpoint.total_bytes()},
+                         {"bytes_after", results.back()},
+                         {"free_bytes", free_bytes(job.save_path)}});
+      continue;
+    }
+    print_tensors(tensors);
+    line("recipe", job.plan.config_id);
+    line("weights", fmt::format("{} -> about {}", megabytes(checkpoint.total_bytes()),
+                                megabytes(results.back())));
+    line("disk", fmt::format("{} free at {}", megabytes(free_bytes(job.save_path)), job.save_path));
+    if (job.passes != "own") line("forward passes", job.passes);
+    if (jobs.size() > 1) std::fputs("\n", stdout);
+  }
+  for (std::string& problem : disk_problems(jobs, results, model))
+    problems.push_back(std::move(problem));
+  if (args.json) {
+    Json json = {{"memory", memory_json(memory, jobs.front())},
+                 {"calibration_tokens", tokens},
+                 {"flop", flop},
+                 {"seconds", seconds},
+                 {"problems", problems}};
+    if (jobs.size() == 1)
+      json.update(recipes.front());
+    else
+      json["recipes"] = std::move(recipes);
+    std::printf("%s\n", json.dump(2).c_str());
+    return problems.empty() ? 0 : 2;
+  }
+  line("memory", memory_text(memory, jobs.front()));
   line("calibration", fmt::format("{} tokens, {:.3g} TFLOP", tokens, flop / 1e12));
   line("time", fmt::format("about {:.0f} s on this machine", seconds));
   for (const std::string& problem : problems) line("PROBLEM", problem);
@@ -144,11 +211,13 @@ int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
   return problems.empty() ? 0 : 2;
 }
 
-void check_disk(const QuantJob& job, const ModelSpec& model, const CheckpointReader& checkpoint) {
-  const std::string problem =
-      disk_problem(job.save_path, planned_bytes(preview(job, model, checkpoint)));
-  if (!problem.empty())
-    throw ResourceError(problem, "free space on the disk or choose another --save_path");
+void check_disk(const std::vector<QuantJob>& jobs, const ModelSpec& model,
+                const CheckpointReader& checkpoint) {
+  std::vector<std::uint64_t> results;
+  for (const QuantJob& job : jobs)
+    results.push_back(planned_bytes(preview(job, model, checkpoint)));
+  if (const auto problems = disk_problems(jobs, results, model); !problems.empty())
+    throw ResourceError(problems.front(), "free space on the disk or choose another --save_path");
 }
 
 }  // namespace msmodelslim

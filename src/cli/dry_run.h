@@ -9,13 +9,14 @@
 
 namespace msmodelslim {
 
-// Prints; makes nothing. `problems`: what was found wrong before. The exit code: 0 when the run
-// would start, else 2.
-int dry_run(const QuantArgs& args, const QuantJob& job, const ModelSpec& model,
+// Prints; makes nothing. `memory`: of all jobs. `problems`: what was found wrong before. The exit
+// code: 0 when the run would start, else 2.
+int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const ModelSpec& model,
             const CheckpointReader& checkpoint, const MemoryPlan& memory,
             std::vector<std::string> problems);
 
-// Throws ResourceError when the disk of --save_path has less room than the result needs.
-void check_disk(const QuantJob& job, const ModelSpec& model, const CheckpointReader& checkpoint);
+// Throws ResourceError when a disk has less room than the results and --stats_out need.
+void check_disk(const std::vector<QuantJob>& jobs, const ModelSpec& model,
+                const CheckpointReader& checkpoint);
 
 }  // namespace msmodelslim

@@ -55,12 +55,12 @@ std::uint64_t memory_budget(const QuantArgs& args) {
   return args.max_memory.value_or(available_memory() / 10 * 9);
 }
 
-void keep_to_memory(const QuantArgs& args, const MemoryPlan& plan, QuantJob* job) {
+void keep_to_memory(const QuantArgs& args, const MemoryPlan& plan, std::vector<QuantJob>* jobs) {
   const std::uint64_t budget = memory_budget(args);
   const std::string scratch = scratch_folder(args);
   const bool spills = plan.states > 0 && plan.needed(false) > budget;
   if (spills) {
-    job->scratch = scratch;
+    for (QuantJob& job : *jobs) job.scratch = scratch;
     log_info(kLogger, "{} of hidden states go to a scratch file in {}", gigabytes(plan.states),
              scratch);
   }

@@ -1,5 +1,6 @@
 #include "cli/quant_args.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.h"
@@ -18,6 +19,7 @@ Examples:
   msmodelslim quant ./my-llama --save_path ./my-llama-w8a8 --yes
   msmodelslim quant ./my-llama --save_path ./out --config_path recipe.yaml \
       --calib_dataset samples.jsonl --exclude '*.down_proj'
+  msmodelslim quant ./my-llama --config_path a.yaml b.yaml --save_path ./out-a ./out-b
 
 A recipe decides what is quantized and how. It comes from --config_path, or is searched by
 --model_type and --quant_type; a recipe that is not made for exactly that is proposed with a
@@ -42,8 +44,9 @@ struct Raw {
   std::string model;  // the plain argument
   std::string device = "auto";
   std::string model_type;
-  std::string quant_type;
-  std::string config_path;
+  std::vector<std::string> save_paths;
+  std::vector<std::string> quant_types;
+  std::vector<std::string> config_paths;
   std::string save_format;
   std::string verify = "quick";
   std::string trust_remote_code = "False";
@@ -51,20 +54,27 @@ struct Raw {
   std::string max_memory;
 };
 
-// An earlier --tag with its words; a later one takes its place.
-void drop_earlier_tags(std::vector<std::string>* words) {
-  const auto is_tag = [](const std::string& word) {
-    return word == "--tag" || word.starts_with("--tag=");
+// An earlier `option` with its words, at most so many; a later one takes its place.
+void drop_earlier(const std::string& option, std::size_t most, std::vector<std::string>* words) {
+  const auto is_tag = [&](const std::string& word) {
+    return word == option || word.starts_with(option + "=");
   };
   const auto last = std::find_if(words->rbegin(), words->rend(), is_tag);
   if (last == words->rend()) return;
   const std::vector<std::string> all = *words;
   const std::size_t kept = static_cast<std::size_t>(words->rend() - last) - 1;
   words->clear();
-  bool dropping = false;
+  std::size_t dropping = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].starts_with("--")) dropping = is_tag(all[i]) && i < kept;
-    if (!dropping) words->push_back(all[i]);
+    if (all[i].starts_with("--")) {
+      const bool drops = is_tag(all[i]) && i < kept;
+      dropping = !drops ? 0 : all[i] == option ? most : most - 1;
+      if (drops) continue;
+    }
+    if (dropping == 0)
+      words->push_back(all[i]);
+    else
+      --dropping;
   }
 }
 
@@ -91,7 +101,9 @@ class Parser {
   QuantArgs parse(const std::vector<std::string>& args) {
     try {
       std::vector<std::string> words = expand_long_options(args, option_names(), python_options());
-      drop_earlier_tags(&words);
+      drop_earlier("--tag", std::numeric_limits<std::size_t>::max(), &words);
+      for (const char* option : {"--save_path", "--config_path", "--quant_type"})
+        drop_earlier(option, 1, &words);
       std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
       app_.parse(words);
     } catch (const CLI::CallForHelp&) {
@@ -109,11 +121,17 @@ class Parser {
     return add_option(app_, name, target, type, text);
   }
 
+  void add_list(const char* name, std::vector<std::string>& target, const char* type,
+                const std::string& text) {
+    app_.add_option(name, target, text)->type_name(type)->expected(1, -1);
+  }
+
   void add_model_options() {
     add("model", raw_.model, "DIR", "float model folder, same as --model_path");
     add("--model_path", raw_.model_path, "DIR",
         "float model folder: config.json, *.safetensors, tokenizer.json");
-    add("--save_path", args_.save_path, "DIR", "folder for the result (required)");
+    add_list("--save_path", raw_.save_paths, "DIR",
+             "folder for the result (required); of several recipes one for each");
     add("--model_type", raw_.model_type, "NAME",
         "name in the support matrix, for example Qwen2.5-7B-Instruct\n"
         "(default: found from the model folder)");
@@ -122,11 +140,12 @@ class Parser {
   }
 
   void add_recipe_options() {
-    add("--quant_type", raw_.quant_type, "TYPE",
-        fmt::format("recipe to search (default w8a8, with a question):\n{}",
-                    join_words(quant_type_names(), " ")));
-    add("--config_path", raw_.config_path, "FILE|ID",
-        "recipe file, or the config_id of a recipe that comes with the program");
+    add_list("--quant_type", raw_.quant_types, "TYPE",
+             fmt::format("recipe to search (default w8a8, with a question):\n{}",
+                         join_words(quant_type_names(), " ")));
+    add_list("--config_path", raw_.config_paths, "FILE|ID",
+             "recipe file, or the config_id of a recipe that comes with the program;\n"
+             "several share what they can, and each has its own --save_path");
     add("--save_format", raw_.save_format, "FORMAT",
         "ascendv1 (vLLM-Ascend, MindIE, SGLang) or compressed_tensors (vLLM);\n"
         "default: the recipe's, which is ascendv1 unless it says otherwise");
@@ -150,6 +169,10 @@ class Parser {
     add("--calib_tokens", args_.calib_tokens, "N",
         "stop after N tokens; the last sample is cut to fit")
         ->check(in_range(1, kMostCount));
+    add("--stats_out", args_.stats_out, "FILE",
+        "keep what calibration gathers, for --stats_in of later runs");
+    add("--stats_in", args_.stats_in, "FILE",
+        "take it from there instead of calibrating; the result is the same");
     add("--expert_fallback", args_.expert_fallback, "all_tokens|nearest|dynamic|error",
         "experts that too few tokens go to, where data is needed: show them all tokens\n"
         "(default) or those nearest to them, do without data, or stop")
@@ -203,7 +226,49 @@ class Parser {
     return names;
   }
 
+  // A plain word behind the values of a list is the model's folder.
+  void take_model_from_lists() {
+    if (!raw_.model.empty() || !raw_.model_path.empty()) return;
+    std::vector<std::vector<std::string>*> lists;
+    std::size_t least = std::numeric_limits<std::size_t>::max();
+    for (auto* list : {&raw_.save_paths, &raw_.config_paths, &raw_.quant_types})
+      if (!list->empty()) {
+        lists.push_back(list);
+        least = std::min(least, list->size());
+      }
+    if (raw_.config_paths.empty() && raw_.quant_types.empty()) least = 1;
+    std::erase_if(lists, [&](const auto* list) { return list->size() == least; });
+    if (lists.size() != 1 || lists.front()->size() != least + 1) return;
+    raw_.model = lists.front()->back();
+    lists.front()->pop_back();
+  }
+
+  void understand_recipes() {
+    if (raw_.save_paths.empty() || raw_.save_paths.front().empty())
+      throw UsageError("no folder for the result is given", "add --save_path DIR");
+    if (!raw_.quant_types.empty() && !raw_.config_paths.empty())
+      throw UsageError("--quant_type and --config_path cannot be given together",
+                       "a recipe file already says the type: drop --quant_type");
+    const std::size_t recipes =
+        std::max({std::size_t{1}, raw_.quant_types.size(), raw_.config_paths.size()});
+    if (recipes != raw_.save_paths.size())
+      throw UsageError(fmt::format("{} recipes and {} folders for results are given", recipes,
+                                   raw_.save_paths.size()),
+                       "give one --save_path folder for each recipe, in the same order");
+    std::vector<QuantTarget> targets(recipes);
+    for (std::size_t i = 0; i < recipes; ++i) {
+      targets[i].save_path = raw_.save_paths[i];
+      if (!raw_.quant_types.empty()) targets[i].quant_type = parse_quant_type(raw_.quant_types[i]);
+      if (!raw_.config_paths.empty()) targets[i].config_path = raw_.config_paths[i];
+    }
+    args_.save_path = targets.front().save_path;
+    args_.quant_type = targets.front().quant_type;
+    args_.config_path = targets.front().config_path;
+    args_.others.assign(targets.begin() + 1, targets.end());
+  }
+
   QuantArgs understand() {
+    take_model_from_lists();
     if (raw_.model_path.empty()) raw_.model_path = raw_.model;
     if (!raw_.model.empty() && raw_.model != raw_.model_path)
       throw UsageError(
@@ -212,19 +277,16 @@ class Parser {
           "put words of --tag and --exclude before another option, or drop one folder");
     if (raw_.model_path.empty())
       throw UsageError("no model folder is given", "add --model_path DIR");
-    if (args_.save_path.empty())
-      throw UsageError("no folder for the result is given", "add --save_path DIR");
-    if (!raw_.quant_type.empty() && !raw_.config_path.empty())
-      throw UsageError("--quant_type and --config_path cannot be given together",
-                       "a recipe file already says the type: drop --quant_type");
+    understand_recipes();
+    if (!args_.stats_in.empty() && !args_.stats_out.empty())
+      throw UsageError("--stats_in and --stats_out cannot be given together",
+                       "what is taken from a file is in that file already: drop --stats_out");
     args_.model_path = raw_.model_path;
     if (!raw_.max_memory.empty())
       args_.max_memory = parse_byte_size("--max_memory", raw_.max_memory);
     args_.device = parse_device(raw_.device);
     args_.trust_remote_code = parse_bool_option("--trust_remote_code", raw_.trust_remote_code);
     if (!raw_.model_type.empty()) args_.model_type = raw_.model_type;
-    if (!raw_.quant_type.empty()) args_.quant_type = parse_quant_type(raw_.quant_type);
-    if (!raw_.config_path.empty()) args_.config_path = raw_.config_path;
     if (!raw_.save_format.empty()) {
       args_.save_format = raw_.save_format;
       if (raw_.save_format != "ascendv1" && raw_.save_format != "compressed_tensors")
@@ -260,5 +322,17 @@ class Parser {
 QuantArgs parse_quant_args(const std::vector<std::string>& args) { return Parser().parse(args); }
 
 std::string quant_help() { return Parser().help(); }
+
+std::vector<QuantArgs> each_recipe(const QuantArgs& args) {
+  std::vector<QuantArgs> all = {args};
+  all.front().others.clear();
+  for (const QuantTarget& target : args.others) {
+    QuantArgs& next = all.emplace_back(all.front());
+    next.save_path = target.save_path;
+    next.quant_type = target.quant_type;
+    next.config_path = target.config_path;
+  }
+  return all;
+}
 
 }  // namespace msmodelslim

@@ -14,9 +14,17 @@ namespace msmodelslim {
 // How the result is proven: during the run, also by loading the folder afterwards, or not at all.
 enum class Verify { kQuick, kFull, kNone };
 
+// One recipe of several, and where its result goes.
+struct QuantTarget {
+  std::string save_path;
+  std::optional<QuantType> quant_type;
+  std::optional<std::string> config_path;
+};
+
 struct QuantArgs {
   std::string model_path;
-  std::string save_path;
+  std::string save_path;  // the first, as quant_type and config_path
+  std::vector<QuantTarget> others;
   Device device;
   std::optional<std::string> model_type;
   std::optional<QuantType> quant_type;
@@ -32,6 +40,8 @@ struct QuantArgs {
   std::optional<std::int64_t> calib_characters;  // texts are cut into samples of so many
   std::optional<std::int64_t> calib_samples;
   std::optional<std::int64_t> calib_tokens;
+  std::string stats_out;  // a file that keeps what calibration gathers; "": none
+  std::string stats_in;   // one that is taken instead of calibrating; "": none
   std::string expert_fallback = "all_tokens";
   std::int64_t expert_min_tokens = 1;
   std::vector<std::string> exclude;  // more patterns of modules that stay float
@@ -57,5 +67,8 @@ struct QuantArgs {
 QuantArgs parse_quant_args(const std::vector<std::string>& args);
 
 std::string quant_help();
+
+// The arguments of each recipe, as if it had been given alone.
+std::vector<QuantArgs> each_recipe(const QuantArgs& args);
 
 }  // namespace msmodelslim

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -82,7 +83,8 @@ void warn_before_work(const QuantArgs& args, const QuantJob& job, const ModelSpe
   log_debug(kLogger, "ASCEND_RT_VISIBLE_DEVICES and PYTORCH_NPU_ALLOC_CONF have no effect");
 }
 
-void print_summary(const QuantSummary& summary, const Ranks& ranks) {
+void print_summary(const QuantSummary& summary, const QuantJob& job) {
+  const Ranks& ranks = *job.ranks;
   const double before = static_cast<double>(summary.bytes_before) / 1e6;
   const double after = static_cast<double>(summary.bytes_after) / 1e6;
   std::printf("folder             %s\n", summary.folder.c_str());
@@ -103,8 +105,9 @@ void print_summary(const QuantSummary& summary, const Ranks& ranks) {
   }
   if (summary.kv_caches > 0)
     std::printf("int8 KV cache      %lld blocks\n", static_cast<long long>(summary.kv_caches));
-  std::printf("calibration        %lld tokens\n",
-              static_cast<long long>(summary.calibration_tokens));
+  std::printf("calibration        %lld tokens%s\n",
+              static_cast<long long>(summary.calibration_tokens),
+              job.passes == "own" ? "" : fmt::format(", forward passes {}", job.passes).c_str());
   std::printf("time               %.1f s wall, %.1f s CPU, %d threads\n", summary.wall_seconds,
               summary.cpu_seconds, thread_count());
   if (!ranks.alone())
@@ -141,34 +144,7 @@ int conclude(const QuantArgs& args, const QuantJob& job, const QuantSummary& sum
   return 1;
 }
 
-}  // namespace
-
-int run_quant(const std::vector<std::string>& words, Ranks& ranks) {
-  QuantArgs args = parse_quant_args(words);
-  if (args.help) {
-    if (ranks.is_root()) std::fputs(quant_help().c_str(), stdout);
-    return 0;
-  }
-  if (!ranks.is_root()) {  // rank 0 speaks for all
-    args.quiet = true;
-    set_log_level(LogLevel::kError);
-  }
-  if (args.quiet && log_level() < LogLevel::kWarning) set_log_level(LogLevel::kWarning);
-  if (args.threads) set_thread_count(*args.threads);
-  std::optional<Recipe> given;
-  if (args.config_path) given = PracticeLibrary::standard().find(*args.config_path);
-  if (given && given->apiversion == "modelslim_convert" && !ranks.alone())
-    throw UsageError("mpirun has started several processes; a recipe of a conversion runs in one",
-                     "start it without mpirun");
-  if (given && given->apiversion == "modelslim_convert") return run_recipe_conversion(args, *given);
-  const ModelConfig config = ModelConfig::read(args.model_path);
-  log_info(kLogger, "===========ANALYSE MODEL===========");
-  ModelType type = choose_model_type(args.model_type, args.model_path, config);
-  if (!build_any_spec(config, open_source(args.model_path)).has_forward())
-    type.pedigrees = {std::string(kDataFreePedigree)};
-  log_info(kLogger, "===========GET BEST PRACTICE===========");
-  Recipe recipe = given ? std::move(*given) : choose(args, type, ranks);
-  log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
+QuantJob job_of(const QuantArgs& args, const ModelType& type, Recipe recipe, Ranks& ranks) {
   QuantJob job;
   job.plan = plan_of(args, &recipe);
   job.model_path = args.model_path;
@@ -187,11 +163,100 @@ int run_quant(const std::vector<std::string>& words, Ranks& ranks) {
   job.recipe_text = recipe_to_yaml(recipe);
   job.request = args.save_format.value_or("");
   job.restart = args.restart;
+  job.stats_in = args.stats_in;
+  job.stats_out = args.stats_out;
   job.ranks = &ranks;
-  return carry_out(args, std::move(job), config);
+  return job;
+}
+
+// For messages about one of several recipes.
+std::string recipe_name(const QuantArgs& args) {
+  if (args.config_path) return "recipe " + *args.config_path;
+  return fmt::format("quant_type {} for {}", args.quant_type ? args.quant_type->name : "w8a8",
+                     args.save_path);
+}
+
+// An error of `work` begins with the name, unless that is empty.
+void with_name(const std::string& name, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const UsageError& error) {
+    if (name.empty()) throw;
+    throw UsageError(fmt::format("{}: {}", name, error.what()), error.remedy());
+  } catch (const DataError& error) {
+    if (name.empty()) throw;
+    throw DataError(fmt::format("{}: {}", name, error.what()), error.remedy());
+  } catch (const ResourceError& error) {
+    if (name.empty()) throw;
+    throw ResourceError(fmt::format("{}: {}", name, error.what()), error.remedy());
+  }
+}
+
+// Results may not be, or lie in, each other.
+void check_distinct(const std::vector<QuantJob>& jobs) {
+  for (const QuantJob& a : jobs)
+    for (const QuantJob& b : jobs) {
+      if (&a == &b) continue;
+      const fs::path inner = fs::weakly_canonical(fs::absolute(a.save_path));
+      const fs::path outer = fs::weakly_canonical(fs::absolute(b.save_path));
+      const fs::path between = inner.lexically_relative(outer);
+      if (between.empty() || *between.begin() == "..") continue;
+      throw UsageError(
+          fmt::format("--save_path {} is or lies in --save_path {}", a.save_path, b.save_path),
+          "give each recipe a folder of its own");
+    }
+}
+
+}  // namespace
+
+int run_quant(const std::vector<std::string>& words, Ranks& ranks) {
+  QuantArgs args = parse_quant_args(words);
+  if (args.help) {
+    if (ranks.is_root()) std::fputs(quant_help().c_str(), stdout);
+    return 0;
+  }
+  if (!ranks.is_root()) {  // rank 0 speaks for all
+    args.quiet = true;
+    set_log_level(LogLevel::kError);
+  }
+  if (args.quiet && log_level() < LogLevel::kWarning) set_log_level(LogLevel::kWarning);
+  if (args.threads) set_thread_count(*args.threads);
+  const std::vector<QuantArgs> all = each_recipe(args);
+  std::vector<std::optional<Recipe>> given;
+  for (const QuantArgs& one : all) {
+    given.emplace_back();
+    if (one.config_path) given.back() = PracticeLibrary::standard().find(*one.config_path);
+    if (!given.back() || given.back()->apiversion != "modelslim_convert") continue;
+    if (!ranks.alone() || all.size() > 1)
+      throw UsageError(fmt::format("{}; a recipe of a conversion runs in one process and by itself",
+                                   ranks.alone() ? "several recipes are given"
+                                                 : "mpirun has started several processes"),
+                       ranks.alone() ? "give it alone" : "start it without mpirun");
+    return run_recipe_conversion(args, *given.back());
+  }
+  const ModelConfig config = ModelConfig::read(args.model_path);
+  log_info(kLogger, "===========ANALYSE MODEL===========");
+  ModelType type = choose_model_type(args.model_type, args.model_path, config);
+  if (!build_any_spec(config, open_source(args.model_path)).has_forward())
+    type.pedigrees = {std::string(kDataFreePedigree)};
+  log_info(kLogger, "===========GET BEST PRACTICE===========");
+  std::vector<QuantJob> jobs;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    with_name(all.size() > 1 ? recipe_name(all[i]) : "", [&] {
+      Recipe recipe = given[i] ? std::move(*given[i]) : choose(all[i], type, ranks);
+      log_info(kLogger, "recipe {} ({})", recipe.metadata.config_id, recipe.path);
+      jobs.push_back(job_of(all[i], type, std::move(recipe), ranks));
+    });
+  return carry_out(all, std::move(jobs), config);
 }
 
 int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
+  return carry_out(std::vector<QuantArgs>{args}, {std::move(job)}, config);
+}
+
+int carry_out(const std::vector<QuantArgs>& all, std::vector<QuantJob> jobs,
+              const ModelConfig& config) {
+  const QuantArgs& args = all.front();
   std::vector<std::string> problems;
   const auto attempt = [&](const auto& work) {
     if (!args.dry_run) return work();
@@ -201,31 +266,48 @@ int carry_out(const QuantArgs& args, QuantJob job, const ModelConfig& config) {
       problems.push_back(fmt::format("{} ({})", error.what(), error.remedy()));
     }
   };
-  attempt([&] { check_job(job); });
-  attempt([&] { read_samples(calibration_choice(args), config, &job); });
-  const FloatModel source = open_float_model(args.model_path, job.layers);
+  const auto of_each = [&](const auto& work) {
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+      attempt(
+          [&] { with_name(jobs.size() > 1 ? recipe_name(all[i]) : "", [&] { work(jobs[i]); }); });
+  };
+  attempt([&] { check_distinct(jobs); });
+  of_each([](const QuantJob& job) { check_job(job); });
+  KnownSets known;
+  of_each([&](QuantJob& job) { read_samples(calibration_choice(args), config, &job, &known); });
+  const FloatModel source = open_float_model(args.model_path, jobs.front().layers);
   const CheckpointReader& checkpoint = source.checkpoint;
   const ModelSpec& model = source.spec;
   if ((args.verify == Verify::kFull || args.max_kl) && !model.has_forward())
     throw UsageError(model.obstacle + "; --verify full and --max_kl run the model",
                      "use --verify quick, which reads the folder back");
-  if (model.has_forward()) attempt([&] { job.held_out = held_out_sequences(args, model, job); });
-  const MemoryPlan memory = plan_memory(job, model);
-  attempt([&] { keep_to_memory(args, memory, &job); });
-  const bool is_root = job.ranks->is_root();
+  if (model.has_forward())
+    of_each([&](QuantJob& job) { job.held_out = held_out_sequences(args, model, job); });
+  attempt([&] { share_passes(&jobs); });
+  const MemoryPlan memory = plan_memory(jobs, model);
+  attempt([&] { keep_to_memory(args, memory, &jobs); });
+  const bool is_root = jobs.front().ranks->is_root();
   if (args.dry_run)
-    return is_root ? dry_run(args, job, model, checkpoint, memory, std::move(problems)) : 0;
-  if (is_root) check_disk(job, model, checkpoint);
-  warn_before_work(args, job, model, checkpoint.total_bytes());
-  job.read_back = args.verify != Verify::kNone;
+    return is_root ? dry_run(args, jobs, model, checkpoint, memory, std::move(problems)) : 0;
+  if (is_root) check_disk(jobs, model, checkpoint);
+  for (QuantJob& job : jobs) {
+    warn_before_work(args, job, model, checkpoint.total_bytes());
+    job.read_back = args.verify != Verify::kNone;
+  }
   log_info(kLogger, "===========QUANTIZE MODEL===========");
   Json files;
   if (is_root) files = source_files(checkpoint, args.sha256);
-  const QuantSummary summary = quantize_model(job);
+  const std::vector<QuantSummary> summaries = quantize_models(jobs);
   if (!is_root) return 0;
   log_info(kLogger, "===========SUCCESS===========");
-  if (!args.quiet) print_summary(summary, *job.ranks);
-  return conclude(args, job, summary, model, std::move(files));
+  int code = 0;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs.size() > 1 && !args.quiet)
+      std::printf("%srecipe             %s\n", i > 0 ? "\n" : "", jobs[i].plan.config_id.c_str());
+    if (!args.quiet) print_summary(summaries[i], jobs[i]);
+    code = std::max(code, conclude(all[i], jobs[i], summaries[i], model, files));
+  }
+  return code;
 }
 
 }  // namespace msmodelslim

@@ -65,6 +65,7 @@ Json quant_report(const QuantJob& job, const QuantSummary& summary, const ModelS
             {"disk_reads", summary.disk_reads},
             {"blocks", std::move(blocks)}}},
           {"calibration_tokens", summary.calibration_tokens},
+          {"passes", job.passes},
           {"resumed_blocks", summary.resumed_blocks},
           {"quantized", summary.quantized},
           {"linears_total", summary.linears},

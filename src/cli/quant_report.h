@@ -5,12 +5,13 @@
 //   version, date, model {name, path, architecture, dtype, bytes, files}, recipe {config_id, text},
 //   output {folder, bytes, tensors_xxh3_128, files}, environment {cpu, threads, peak_bytes}, time
 //   {wall_seconds, cpu_seconds, write_wait_seconds, disk_reads, blocks: [{seconds, bytes}]},
-//   calibration_tokens, resumed_blocks, quantized, linears_total, linears, inputs, static_inputs,
-//   scales, experts, proof {tokens, kl, kl_error, perplexity, float_perplexity, top1_agreement,
-//   block_errors, worst} or null, warnings
+//   calibration_tokens, passes, resumed_blocks, quantized, linears_total, linears, inputs,
+//   static_inputs, scales, experts, proof {tokens, kl, kl_error, perplexity, float_perplexity,
+//   top1_agreement, block_errors, worst} or null, warnings
 // files: run_files.h; linears, experts, worst: report_lists.h; inputs, static_inputs, scales:
-// pipeline/run_notes.h. tensors_xxh3_128: over the texts of the hashes of all tensors in the order
-// of writing, each taken of the bytes handed over. A figure that was not measured is null.
+// pipeline/run_notes.h; passes: QuantJob::passes. tensors_xxh3_128: over the texts of the hashes of
+// all tensors in the order of writing, each taken of the bytes handed over. A figure that was not
+// measured is null.
 
 #include "base/json.h"
 #include "cli/proof.h"

@@ -7,6 +7,17 @@
 #include "kernels/ops.h"
 
 namespace msmodelslim {
+namespace {
+
+[[noreturn]] void throw_unkept() {
+  throw UsageError("what an entry of the recipe looks at cannot be kept or taken from a file",
+                   "leave out --stats_out and --stats_in");
+}
+
+}  // namespace
+
+void Tap::store(ByteWriter&) const { throw_unkept(); }
+void Tap::load(StatisticsReader&) { throw_unkept(); }
 
 std::size_t KeptState::floats() const {
   std::size_t count = delta.inputs.size() + delta.memory.size();

@@ -31,6 +31,8 @@ struct Sequence {
 // Which tokens the rows of a sequence look at, [rows, position + rows]; empty: all that they see.
 using ChosenTokens = std::vector<bool>;
 
+class StatisticsReader;
+
 // Looks at the input of a linear; never changes it. Called once per linear and chunk, samples in
 // order; an expert's linears only see the rows that go to it, and no call when there are none.
 class Tap {
@@ -48,6 +50,10 @@ class Tap {
   // then is what one tap on all samples has. Others are shown everything.
   virtual bool combines() const { return false; }
   virtual void combine(Ranks&) {}
+  // What it has seen, and back into a tap that was made in the same way: for runs that have the
+  // same pass (pipeline/gathered.h). Every tap of a recipe's entries has both, others throw.
+  virtual void store(ByteWriter& out) const;
+  virtual void load(StatisticsReader& in);
   // The block's keys (after RoPE) and values before a KvOp; k, v [rows, kv_heads*head_dim].
   virtual void see_kv(const Block& /*block*/, const float* /*k*/, const float* /*v*/,
                       std::int64_t /*rows*/, const std::vector<Sequence>& /*sequences*/) {}

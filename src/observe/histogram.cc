@@ -1,8 +1,10 @@
 #include "observe/histogram.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 
 namespace msmodelslim {
 namespace {
@@ -74,6 +76,22 @@ void RunningHistogram::add(const float* x, std::int64_t count, MinMax range) {
   });
   for (const auto& piece : pieces)
     for (std::size_t i = 0; i < piece.size(); ++i) counts_[i] += static_cast<double>(piece[i]);
+}
+
+void RunningHistogram::store(ByteWriter& out) const {
+  out.value(range_);
+  out.value(total_);
+  out.values(counts_);
+}
+
+void RunningHistogram::load(StatisticsReader& in) {
+  range_ = in.value<MinMax>();
+  total_ = in.value<double>();
+  counts_ = in.values<double>(static_cast<std::size_t>(kBins));
+  const auto is_count = [](double count) { return std::isfinite(count) && count >= 0; };
+  if (!std::isfinite(range_.min) || !std::isfinite(range_.max) || range_.min > range_.max ||
+      !is_count(total_) || !std::all_of(counts_.begin(), counts_.end(), is_count))
+    in.throw_wrong("a histogram that cannot be");
 }
 
 }  // namespace msmodelslim

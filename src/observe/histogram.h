@@ -8,9 +8,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/bytes.h"
 #include "kernels/ops.h"
 
 namespace msmodelslim {
+
+class StatisticsReader;
 
 class RunningHistogram {
  public:
@@ -24,6 +27,8 @@ class RunningHistogram {
   double total() const { return total_; }
   // [kBins]; all in the first when the range is one value.
   const std::vector<double>& counts() const { return counts_; }
+  void store(ByteWriter& out) const;
+  void load(StatisticsReader& in);
 
  private:
   void widen(MinMax range);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "forward/statistics_reader.h"
+
 namespace msmodelslim {
 
 void KvTap::see_kv(const Block& block, const float* k, const float* v, std::int64_t,
@@ -39,6 +41,35 @@ void KvTap::add(const float* x, std::int64_t width, const std::vector<Sequence>&
     }
     ++running.samples;
   }
+}
+
+void KvTap::store(ByteWriter& out) const {
+  out.value<std::uint8_t>(finite_);
+  for (const Running* running : {&keys_, &values_}) {
+    out.value(running->samples);
+    out.values(running->range.min);
+    out.values(running->range.max);
+    out.values(running->sum_min);
+    out.values(running->sum_max);
+  }
+}
+
+void KvTap::load(StatisticsReader& in) {
+  finite_ = in.value<std::uint8_t>() != 0;
+  const std::int64_t width = in.block().k.out;
+  load(in, width, keys_);
+  load(in, width, values_);
+  if (keys_.samples != values_.samples) in.throw_wrong("another number of samples");
+}
+
+void KvTap::load(StatisticsReader& in, std::int64_t width, Running& running) const {
+  running.samples = in.value<std::int64_t>();
+  const auto channels = static_cast<std::size_t>(running.samples == 0 ? 0 : width);
+  running.range.min = in.values<float>(channels);
+  running.range.max = in.values<float>(channels);
+  const std::size_t sums = aggregation_ == KvAggregation::kMean ? channels : 0;
+  running.sum_min = in.values<double>(sums);
+  running.sum_max = in.values<double>(sums);
 }
 
 ColumnRange KvTap::range_of(const Running& running) const {

@@ -24,6 +24,8 @@ class KvTap : public Tap {
   void see_kv(const Block& block, const float* k, const float* v, std::int64_t rows,
               const std::vector<Sequence>& sequences) override;
 
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   bool seen() const { return keys_.samples > 0; }
   bool finite() const { return finite_; }  // false after NaN or infinity
   // Each [kv_heads*head_dim], head after head. Only after a token was seen.
@@ -40,6 +42,7 @@ class KvTap : public Tap {
   void add(const float* x, std::int64_t width, const std::vector<Sequence>& sequences,
            Running& running);
   ColumnRange range_of(const Running& running) const;
+  void load(StatisticsReader& in, std::int64_t width, Running& running) const;
 
   KvAggregation aggregation_;
   bool finite_ = true;

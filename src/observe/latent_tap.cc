@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 #include "kernels/gemm.h"
 #include "observe/recall_window.h"
 
@@ -66,6 +67,20 @@ void LatentTap::add_latents(const float* latent, std::int64_t rows) {
                 values.data() + r * spec.latent);
   widen(values_, range_of(values.data(), rows * spec.latent));
   widen(keys_, window_of(values));
+}
+
+void LatentTap::store(ByteWriter& out) const {
+  out.value<std::uint8_t>(seen_);
+  out.values(queries_);
+  out.value(keys_);
+  out.value(values_);
+}
+
+void LatentTap::load(StatisticsReader& in) {
+  seen_ = in.value<std::uint8_t>() != 0;
+  queries_ = in.values<MinMax>(queries_.size());
+  keys_ = in.value<MinMax>();
+  values_ = in.value<MinMax>();
 }
 
 bool LatentTap::finite() const {

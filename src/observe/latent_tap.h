@@ -19,6 +19,8 @@ class LatentTap : public Tap {
   void see_latent(const Block& block, const float* q, const float* latent, std::int64_t rows,
                   const std::vector<Sequence>& sequences) override;
 
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   bool seen() const { return seen_; }
   bool finite() const;
   // Extrema over all samples of the interval that holds 99.99 % of a sample's values (`keys`,

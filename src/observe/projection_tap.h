@@ -18,6 +18,8 @@ class ProjectionTap : public Tap {
   bool wants(const Linear& linear) const override { return linears_.count(linear.name()) > 0; }
   void see(const Linear& linear, const float* x, std::int64_t rows,
            const std::vector<Sequence>& sequences) override;
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   bool seen() const { return !ranges_.empty(); }
   const ColumnRange& range(const std::string& linear) const { return ranges_.at(linear); }
 

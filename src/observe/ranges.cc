@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 
 namespace msmodelslim {
 
@@ -27,6 +27,20 @@ MinMax RunningRange::range() const {
   if (aggregation_ != RangeAggregation::kMean) return extremes_;
   const auto n = static_cast<double>(count_);
   return {static_cast<float>(sum_min_ / n), static_cast<float>(sum_max_ / n)};
+}
+
+void RunningRange::store(ByteWriter& out) const {
+  out.value(count_);
+  out.value(extremes_);
+  out.value(sum_min_);
+  out.value(sum_max_);
+}
+
+void RunningRange::load(StatisticsReader& in) {
+  count_ = in.value<std::int64_t>();
+  extremes_ = in.value<MinMax>();
+  sum_min_ = in.value<double>();
+  sum_max_ = in.value<double>();
 }
 
 MinMax range_of(const float* x, std::int64_t count) {
@@ -94,23 +108,37 @@ void ChannelTap::see(const Linear& linear, const float* x, std::int64_t rows,
 
 // Minima and maxima of ranks in their order: as if the chunks had come one behind the other.
 void ChannelTap::combine(Ranks& ranks) {
-  std::map<std::string, Stats*> ordered;
-  for (auto& [name, stats] : stats_) ordered[name] = &stats;
   ByteWriter writer;
-  for (const auto& [name, stats] : ordered) {
-    writer.values(stats->min);
-    writer.values(stats->max);
-    *stats = {};
+  for (auto& [name, stats] : stats_) {
+    writer.values(stats.min);
+    writer.values(stats.max);
+    stats = {};
   }
   for (const Bytes& message : ranks.gather(writer.take())) {
     ByteReader reader(message);
-    for (const auto& [name, stats] : ordered) {
+    for (auto& [name, stats] : stats_) {
       const auto low = reader.values<float>();
       const auto high = reader.values<float>();
       if (low.empty()) continue;
-      if (stats->min.empty()) start(*stats, low.size());
-      widen(*stats, {low, high});
+      if (stats.min.empty()) start(stats, low.size());
+      widen(stats, {low, high});
     }
+  }
+}
+
+void ChannelTap::store(ByteWriter& out) const {
+  for (const auto& [name, stats] : stats_) {
+    out.values(stats.abs_max);
+    out.values(stats.min);
+    out.values(stats.max);
+  }
+}
+
+void ChannelTap::load(StatisticsReader& in) {
+  for (auto& [name, stats] : stats_) {
+    stats.abs_max = in.of_inputs<float>(name);
+    stats.min = in.of_inputs<float>(name);
+    stats.max = in.of_inputs<float>(name);
   }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // Statistics of activations over the calibration set.
 
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "forward/context.h"
@@ -31,6 +31,8 @@ class RunningRange {
   void update(MinMax sample);
   bool seen() const { return count_ > 0; }
   MinMax range() const;
+  void store(ByteWriter& out) const;
+  void load(StatisticsReader& in);
 
  private:
   RangeAggregation aggregation_;
@@ -57,12 +59,14 @@ class ChannelTap : public Tap {
            const std::vector<Sequence>& sequences) override;
   bool combines() const override { return true; }
   void combine(Ranks& ranks) override;
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   // False while no row came by: experts that no token went to.
   bool seen(const std::string& linear) const { return !stats_.at(linear).abs_max.empty(); }
   const Stats& stats(const std::string& linear) const { return stats_.at(linear); }
 
  private:
-  std::unordered_map<std::string, Stats> stats_;
+  std::map<std::string, Stats> stats_;
 };
 
 }  // namespace msmodelslim

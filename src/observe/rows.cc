@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 
 namespace msmodelslim {
 namespace {
@@ -71,6 +72,26 @@ void RowsTap::see(const Linear& linear, const float* x, std::int64_t rows,
       kept.values.insert(kept.values.end(), x + r * width, x + (r + 1) * width);
 }
 
+void RowsTap::store(ByteWriter& out) const {
+  for (const auto& [name, kept] : kept_) {
+    out.value<std::uint64_t>(kept.seen);
+    out.values(kept.values);
+  }
+}
+
+void RowsTap::load(StatisticsReader& in) {
+  for (auto& [name, kept] : kept_) {
+    const auto seen = in.value<std::uint64_t>();
+    in.note_reached(name, seen > 0);
+    if (seen > choice_.size() || (in.sees_all(name) && seen > 0 && seen < choice_.size()))
+      in.throw_wrong("another number of tokens");
+    kept.seen = seen;
+    const auto rows =
+        std::count(choice_.begin(), choice_.begin() + static_cast<std::ptrdiff_t>(seen), true);
+    kept.values = in.values<float>(static_cast<std::size_t>(rows * in.spec(name).in));
+  }
+}
+
 MeanTap::MeanTap(const std::vector<std::string>& linears) {
   for (const std::string& name : linears) sums_[name];
 }
@@ -86,6 +107,21 @@ void MeanTap::see(const Linear& linear, const float* x, std::int64_t rows,
       for (std::int64_t j = begin; j < end; ++j)
         sum.values[static_cast<std::size_t>(j)] += static_cast<double>(std::fabs(x[r * width + j]));
   });
+}
+
+void MeanTap::store(ByteWriter& out) const {
+  for (const auto& [name, sum] : sums_) {
+    out.value(sum.rows);
+    out.values(sum.values);
+  }
+}
+
+void MeanTap::load(StatisticsReader& in) {
+  for (auto& [name, sum] : sums_) {
+    sum.rows = in.value<std::int64_t>();
+    sum.values = in.of_inputs<double>(name);
+    in.note_reached(name, sum.rows > 0);
+  }
 }
 
 std::vector<float> MeanTap::mean(const std::string& linear) const {

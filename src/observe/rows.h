@@ -1,8 +1,8 @@
 #pragma once
 // Rows of activations for algorithms that search, and their mean size.
 
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "forward/context.h"
@@ -28,6 +28,8 @@ class RowsTap : public Tap {
   bool wants(const Linear& linear) const override { return kept_.count(linear.name()) > 0; }
   void see(const Linear& linear, const float* x, std::int64_t rows,
            const std::vector<Sequence>& sequences) override;
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   const std::vector<float>& rows(const std::string& linear) const {
     return kept_.at(linear).values;
   }
@@ -40,7 +42,7 @@ class RowsTap : public Tap {
   };
   RowChoice choice_;
   std::size_t chosen_;
-  std::unordered_map<std::string, Kept> kept_;
+  std::map<std::string, Kept> kept_;
 };
 
 // Per input channel the mean of |x| over all tokens, of chosen linears. Summed in double.
@@ -50,6 +52,8 @@ class MeanTap : public Tap {
   bool wants(const Linear& linear) const override { return sums_.count(linear.name()) > 0; }
   void see(const Linear& linear, const float* x, std::int64_t rows,
            const std::vector<Sequence>& sequences) override;
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   bool seen(const std::string& linear) const { return sums_.at(linear).rows > 0; }
   // Only when seen.
   std::vector<float> mean(const std::string& linear) const;
@@ -59,7 +63,7 @@ class MeanTap : public Tap {
     std::int64_t rows = 0;
     std::vector<double> values;
   };
-  std::unordered_map<std::string, Sum> sums_;
+  std::map<std::string, Sum> sums_;
 };
 
 }  // namespace msmodelslim

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 #include "observe/ranges.h"
 
 namespace msmodelslim {
@@ -60,6 +61,24 @@ void SpreadTap::see(const Linear& linear, const float* x, std::int64_t,
   for (const Sequence& s : sequences)
     if (s.rows > 0 && seen_[linear.name()]++ < samples_)
       add(x + s.begin * width, s.rows, width, stats);
+}
+
+void SpreadTap::store(ByteWriter& out) const {
+  for (const auto& [name, stats] : stats_) {
+    out.values(stats.min);
+    out.values(stats.max);
+    out.values(stats.peak);
+    out.value(stats.std);
+  }
+}
+
+void SpreadTap::load(StatisticsReader& in) {
+  for (auto& [name, stats] : stats_) {
+    stats.min = in.of_inputs<float>(name);
+    stats.max = in.of_inputs<float>(name);
+    stats.peak = in.of_inputs<float>(name);
+    stats.std = in.value<double>();
+  }
 }
 
 void SpreadTap::add(const float* x, std::int64_t rows, std::int64_t width, Stats& stats) const {

@@ -35,6 +35,8 @@ class SpreadTap : public Tap {
   bool wants(const Linear& linear) const override { return stats_.count(linear.name()) > 0; }
   void see(const Linear& linear, const float* x, std::int64_t rows,
            const std::vector<Sequence>& sequences) override;
+  void store(ByteWriter& out) const override;
+  void load(StatisticsReader& in) override;
   const std::map<std::string, Stats>& all() const { return stats_; }
 
  private:

@@ -104,13 +104,12 @@ void CalibrationPass::shared_pass(BlockState& state, PackedStates& states, bool 
   }
 }
 
-void CalibrationPass::complete_experts(const Processor& reason, BlockState& state,
-                                       PackedStates& states, const std::vector<Tap*>& taps,
-                                       const RopeTable& rope) {
+std::optional<ExpertCompletion> CalibrationPass::starved(const Processor& reason, BlockState& state,
+                                                         const std::vector<Tap*>& taps) {
   ExpertCompletion completion;
   completion.experts = starved_experts(state, coverage_, taps, job_.expert_min_tokens);
   const auto count = std::count(completion.experts.begin(), completion.experts.end(), true);
-  if (count == 0) return;
+  if (count == 0) return std::nullopt;
   const std::string problem = fmt::format(
       "{}: {} of {} experts get fewer than {} calibration tokens, which {} needs",
       state.block->moe->spec->name, count, coverage_.size(), job_.expert_min_tokens, reason.name());
@@ -121,20 +120,41 @@ void CalibrationPass::complete_experts(const Processor& reason, BlockState& stat
   if (job_.expert_fallback == ExpertFallback::kDynamic) {
     log_warning("quant", "{}; they go on without data", problem);
     go_without_data(state, completion.experts);
-    return;
+    return std::nullopt;
   }
   completion.all_rows = job_.expert_fallback == ExpertFallback::kAllTokens;
   log_warning("quant", "{}; they are shown {}", problem,
               completion.all_rows ? "all tokens" : "the tokens nearest to them");
+  return completion;
+}
+
+void CalibrationPass::complete_experts(const Processor& reason, BlockState& state,
+                                       PackedStates& states, const std::vector<Tap*>& taps,
+                                       const RopeTable& rope) {
+  const std::optional<ExpertCompletion> completion = starved(reason, state, taps);
+  if (!completion) return;
   std::vector<OnlyTap> only;
   only.reserve(taps.size());
   std::vector<Tap*> watchers;
   for (Tap* tap : taps) {
-    only.emplace_back(*tap, linears_of(*state.block->moe, completion.experts));
+    only.emplace_back(*tap, linears_of(*state.block->moe, completion->experts));
     watchers.push_back(&only.back());
   }
   passes_.emplace_back("experts without tokens");
-  pass(state, states, false, watchers, rope, &completion);
+  pass(state, states, false, watchers, rope, &*completion);
+}
+
+void CalibrationPass::take(const Processor& reason, BlockState& state,
+                           const std::vector<Tap*>& taps,
+                           const std::vector<std::int64_t>& expert_tokens) {
+  if (!state.block->moe || expert_tokens.empty()) return;
+  if (expert_tokens.size() != state.block->moe->experts.size())
+    throw DataError(fmt::format("{}: the statistics are of {} experts, the model has {}",
+                                state.block->spec->name, expert_tokens.size(),
+                                state.block->moe->experts.size()),
+                    "make them again with --stats_out");
+  coverage_ = expert_tokens;
+  starved(reason, state, taps);
 }
 
 std::vector<std::int64_t> CalibrationPass::end_block(const Block& block) {

@@ -3,6 +3,7 @@
 // quantized already compute so. Experts with too few tokens are seen to (expert_fallback.h).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class CalibrationPass {
   // A pass that `reason` asks for; `update`: `states` becomes the block's output.
   void run(const Processor& reason, BlockState& state, PackedStates& states, bool update,
            const std::vector<Tap*>& taps, const RopeTable& rope);
+  // Instead of run(): the experts got so many tokens in a pass that another run has made.
+  void take(const Processor& reason, BlockState& state, const std::vector<Tap*>& taps,
+            const std::vector<std::int64_t>& expert_tokens);
   // A pass that is run elsewhere, for the log.
   void note(const char* reason) { passes_.emplace_back(reason); }
   // The block is done: logs the passes and how its experts were used, of which it returns the
@@ -38,6 +42,9 @@ class CalibrationPass {
                    const std::vector<Tap*>& taps, const RopeTable& rope,
                    const std::vector<LinearQuantizer*>& quantizers, LinearOp& op, KvOp* kv_op,
                    const ExpertCompletion* completion);
+  // Whom nobody shows enough tokens; without data they need none. None: nothing is to be done.
+  std::optional<ExpertCompletion> starved(const Processor& reason, BlockState& state,
+                                          const std::vector<Tap*>& taps);
   void complete_experts(const Processor& reason, BlockState& state, PackedStates& states,
                         const std::vector<Tap*>& taps, const RopeTable& rope);
 

@@ -38,21 +38,42 @@ std::string sequences_text(const Sequences& sequences) {
   return text;
 }
 
+// What decides about the passes besides the recipe.
+std::string options_text(const QuantJob& job) {
+  std::string options =
+      fmt::format("{} {} {} {} {}", job.pedigree, job.seed, static_cast<int>(job.expert_fallback),
+                  job.expert_min_tokens, job.int8_pass);
+  for (const std::string& pattern : job.exclude) options += "\n" + pattern;
+  return options;
+}
+
+std::string samples_text(const QuantJob& job) {
+  std::string samples = sequences_text(job.samples) + sequences_text(job.anti_samples);
+  for (const Sequences& prior : job.prior_samples) samples += sequences_text(prior);
+  return samples;
+}
+
 }  // namespace
 
 Json fingerprint(const QuantJob& job) {
-  std::string options = fmt::format("{} {} {} {} {} {}", job.pedigree, job.seed,
-                                    static_cast<int>(job.expert_fallback), job.expert_min_tokens,
-                                    job.debug, job.int8_pass);
-  for (const std::string& pattern : job.exclude) options += "\n" + pattern;
-  std::string samples =
-      sequences_text(job.samples) + sequences_text(job.anti_samples) + sequences_text(job.held_out);
-  for (const Sequences& prior : job.prior_samples) samples += sequences_text(prior);
   return {{"version", MSMODELSLIM_VERSION},
           {"model", hash_text(model_text(job.model_path))},
           {"recipe", hash_text(job.recipe_text + "\n" + job.request)},
-          {"options", hash_text(options)},
-          {"calibration set", hash_text(samples)}};
+          {"options", hash_text(fmt::format("{} {}", options_text(job), job.debug))},
+          {"calibration set", hash_text(samples_text(job) + sequences_text(job.held_out))},
+          {"other recipes and statistics",
+           hash_text(job.beside + "\n" + job.stats_in + "\n" + job.stats_out)}};
+}
+
+Json statistics_print(const QuantJob& job) {
+  return {{"version", MSMODELSLIM_VERSION},
+          {"model", hash_text(model_text(job.model_path) + std::to_string(job.layers))},
+          {"options", hash_text(options_text(job))},
+          {"calibration set", hash_text(samples_text(job))}};
+}
+
+Json statistics_header(const QuantJob& job) {
+  return {{"print", statistics_print(job)}, {"recipe", job.recipe_text}};
 }
 
 }  // namespace msmodelslim

@@ -6,8 +6,14 @@
 
 namespace msmodelslim {
 
-// {"model", "recipe", "options", "calibration set", "version"}: hash texts. Of weight files the
-// name, size and time of change count, not the content.
+// {"model", "recipe", "options", "calibration set", "version", "other recipes and statistics"}:
+// hash texts. Of weight files the name, size and time of change count, not the content.
 Json fingerprint(const QuantJob& job);
+
+// The same of what its passes gather, but for the plan (same_statistics.h): "version", "model",
+// "options", "calibration set". Two jobs with the same ones and the same plan gather the same.
+Json statistics_print(const QuantJob& job);
+// {"print", "recipe"}: what a file of its statistics says about them.
+Json statistics_header(const QuantJob& job);
 
 }  // namespace msmodelslim

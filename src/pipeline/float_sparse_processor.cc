@@ -26,6 +26,12 @@ class InputProducts : public Tap {
     for (auto& [key, entry] : of_)
       if (entry.source == linear.name()) entry.hessian->add(x, rows);
   }
+  void store(ByteWriter& out) const override {
+    for (const auto& [key, entry] : of_) entry.hessian->store(out);
+  }
+  void load(StatisticsReader& in) override {
+    for (const auto& [key, entry] : of_) entry.hessian->load(in);
+  }
 
  private:
   struct Entry {

@@ -11,29 +11,37 @@ void FloatStreams::add(const Processor& processor) {
 std::int64_t FloatStreams::start(const ModelSpec& model, const CheckpointReader& checkpoint,
                                  const std::vector<std::vector<std::int32_t>>& calibration,
                                  const std::vector<std::vector<std::int32_t>>& anti,
-                                 const std::string& scratch) {
+                                 const std::string& scratch, bool passes) {
   model_ = &model;
   std::int64_t longest = 1;
   for (const auto& [stream, processor] : last_) {
-    const bool own = stream == Stream::kAnti && !anti.empty();
+    const auto& samples = stream == Stream::kAnti && !anti.empty() ? anti : calibration;
     PackedStates& states = states_[stream];
-    states = embed_samples(model, checkpoint, own ? anti : calibration, scratch);
+    if (passes) {
+      states = embed_samples(model, checkpoint, samples, scratch);
+    } else {
+      for (const auto& ids : samples) {
+        states.sequences.push_back({states.rows, static_cast<std::int64_t>(ids.size())});
+        states.rows += states.sequences.back().rows;
+      }
+    }
     for (const Sequence& s : states.sequences) longest = std::max(longest, s.rows);
   }
   return longest;
 }
 
-void FloatStreams::step(Processor& processor, bool last_block, BlockState& state,
-                        const RopeTable& rope, Workspace& workspace) {
-  PackedStates& states = states_.at(processor.stream());
-  state.samples = &states.sequences;
-  const std::vector<Tap*> taps = processor.prepare(state);
+const std::vector<Sequence>& FloatStreams::samples(const Processor& processor) const {
+  return states_.at(processor.stream()).sequences;
+}
+
+void FloatStreams::pass(const Processor& processor, bool last_block, BlockState& state,
+                        const std::vector<Tap*>& taps, const RopeTable& rope,
+                        Workspace& workspace) {
   const bool carries = last_.at(processor.stream()) == &processor && !last_block;
-  if (carries || !taps.empty()) {
-    FloatLinearOp op(model_->dtype);
-    run_block_on(*model_, *state.block, states, carries, rope, op, taps, workspace);
-  }
-  processor.finish(state);
+  if (!carries && taps.empty()) return;
+  FloatLinearOp op(model_->dtype);
+  run_block_on(*model_, *state.block, states_.at(processor.stream()), carries, rope, op, taps,
+               workspace);
 }
 
 std::vector<NamedValues> FloatStreams::values() {

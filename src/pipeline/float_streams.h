@@ -16,14 +16,15 @@ class FloatStreams {
   // Processors in recipe order; those of Stream::kQuantized are not looked at.
   void add(const Processor& processor);
   // Embeds what is needed; the longest sample. `anti` empty: the set for outlier suppression is
-  // the calibration set.
+  // the calibration set. `passes` false: nothing will pass, only where the samples lie is known.
   std::int64_t start(const ModelSpec& model, const CheckpointReader& checkpoint,
                      const std::vector<std::vector<std::int32_t>>& calibration,
-                     const std::vector<std::vector<std::int32_t>>& anti,
-                     const std::string& scratch);
-  // prepare(), the pass, finish().
-  void step(Processor& processor, bool last_block, BlockState& state, const RopeTable& rope,
-            Workspace& workspace);
+                     const std::vector<std::vector<std::int32_t>>& anti, const std::string& scratch,
+                     bool passes);
+  const std::vector<Sequence>& samples(const Processor& processor) const;
+  // Between the processor's prepare() and finish().
+  void pass(const Processor& processor, bool last_block, BlockState& state,
+            const std::vector<Tap*>& taps, const RopeTable& rope, Workspace& workspace);
   std::int64_t tokens() const;
   std::vector<NamedValues> values();
 

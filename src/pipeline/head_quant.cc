@@ -1,5 +1,6 @@
 #include "pipeline/head_quant.h"
 
+#include "forward/statistics_reader.h"
 #include "kernels/ops.h"
 #include "pipeline/linear_config.h"
 
@@ -26,7 +27,8 @@ const LinearQuantStep* head_step(const Plan& plan, const std::vector<std::string
 }
 
 QuantizedLinear quantize_head(const LinearQuantStep& step, const Plan& plan, const ModelSpec& model,
-                              const CheckpointReader& checkpoint, const PackedStates& states) {
+                              const CheckpointReader& checkpoint, const PackedStates& states,
+                              const GatheredView* given, GatheredBlock* gathered) {
   Head head(model, checkpoint);
   const LinearConfig config = linear_config_of(step, plan, model.dtype);
   const bool gptq = config.weight.method == "gptq";
@@ -40,6 +42,20 @@ QuantizedLinear quantize_head(const LinearQuantStep& step, const Plan& plan, con
                    if (gptq) hessian->add(normed.data(), rows);
                    if (config.has_range()) quantizer.observe(normed.data(), context.sequences);
                  });
+  if (given != nullptr && config.needs_data()) {
+    StatisticsReader reader(head.linear());
+    const auto pass = given->passes.find(0);
+    if (pass == given->passes.end() || pass->second.size() != 1)
+      reader.throw_wrong("no inputs of the head");
+    reader.open(pass->second.front());
+    quantizer.load(reader);
+    reader.finish();
+  }
+  if (gathered != nullptr && config.needs_data()) {
+    ByteWriter writer;
+    quantizer.store(writer);
+    gathered->passes[0] = {writer.take()};
+  }
   return quantizer.finish();
 }
 

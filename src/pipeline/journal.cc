@@ -50,6 +50,14 @@ bool Journal::found() const {
   return true;
 }
 
+std::size_t Journal::next_block() const {
+  const Json journal = read_json_file(path(kFile));
+  const Json& state = journal.at("state");
+  if (!state.is_object() || !state.value("next_block", Json()).is_number_unsigned())
+    throw damaged(path(kFile));
+  return state["next_block"].get<std::size_t>();
+}
+
 Json Journal::read(const std::vector<NamedValues>& values) {
   Json journal = read_json_file(path(kFile));
   values_file_ = journal.value("values", "");

@@ -31,6 +31,8 @@ class Journal {
 
   // Whether an unfinished run like this one lies in the folder. UsageError when it is another one.
   bool found() const;
+  // "next_block" of the last save.
+  std::size_t next_block() const;
   // Of the last save. Fills `values`: each must have the size that was saved (DataError).
   Json read(const std::vector<NamedValues>& values);
 

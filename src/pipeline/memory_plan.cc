@@ -14,6 +14,9 @@ namespace {
 
 constexpr double kProgram = 60e6;  // code, tokenizer, tables, the library's buffers
 constexpr double kFloat = sizeof(float);
+constexpr const char* kWrites = "tensors to be written";
+constexpr const char* kRotations = "rotations";
+constexpr const char* kGathered = "statistics for others";
 
 using Samples = std::vector<std::vector<std::int32_t>>;
 
@@ -42,6 +45,7 @@ struct Wishes {
   bool multiplies_changed = false;  // as floats: bf16 products need rounded copies of them
   bool static_range = false;
   bool gptq = false;
+  bool sparse = false;
   bool learns = false;
   bool learns_behind = false;
   bool flat = false;
@@ -77,6 +81,8 @@ void add_step(const Step& step, Wishes& wishes) {
     wishes.learns_behind |= learned->quantized_inputs;
   } else if (std::holds_alternative<FlatQuantStep>(step.value)) {
     wishes.learns = wishes.flat = true;
+  } else if (std::holds_alternative<FloatSparseStep>(step.value)) {
+    wishes.sparse = true;
   } else if (std::holds_alternative<SvdResidualStep>(step.value)) {
     wishes.low_rank = true;
   } else if (const auto* group = std::get_if<GroupStep>(&step.value)) {
@@ -179,6 +185,23 @@ class Planner {
     }
   }
 
+  GatheredSize gathered() const {
+    GatheredSize size;
+    for (const BlockSpec& spec : model_.blocks) {
+      const BlockSize block = size_of(spec, model_);
+      constexpr double kRanges = 6;  // values of a channel, or of what a linear shows as a whole
+      double values = kRanges * block.inputs + 2 * static_cast<double>(spec.linears().size());
+      if (wishes_.gptq || wishes_.sparse) values += 0.5 * block.inputs_squared + block.inputs;
+      if (wishes_.search_rows > 0)
+        values += block.inputs *
+                  std::min(static_cast<double>(wishes_.search_rows), tokens_of(job_.samples));
+      const auto bytes = static_cast<std::uint64_t>(kFloat * values);
+      size.block = std::max(size.block, bytes);
+      size.all += bytes;
+    }
+    return size;
+  }
+
   MemoryPlan plan() {
     add("program", kProgram);
     add_writes();
@@ -187,6 +210,7 @@ class Planner {
     add_choices();
     add_shared_samples();
     add_algorithms();
+    add_gathered();
     add_ends();
     plan_.states = static_cast<std::uint64_t>(states());
     return std::move(plan_);
@@ -201,7 +225,8 @@ class Planner {
     return chunk_rows(job_.samples,
                       job_.plan.v0 ? kChunkRows : chunk_rows_of(model_, job_.samples));
   }
-  bool runs_blocks() const { return wishes_.forward || !job_.held_out.empty(); }
+  bool passes() const { return wishes_.forward && !job_.no_passes; }
+  bool runs_blocks() const { return passes() || !job_.held_out.empty(); }
   // Weights that are multiplied as fp32: they are mapped, not copied, when the file holds fp32.
   bool maps_weights() const { return model_.dtype == DType::kF32 && !wishes_.changes_weights; }
 
@@ -209,8 +234,7 @@ class Planner {
   void add_writes() {
     const auto each = static_cast<double>(dtype_size(model_.dtype));
     const auto waiting = static_cast<double>(ShardWriter::kWaitingBytes);
-    add("tensors to be written",
-        std::min(each * all_weights_, std::max(waiting, each * most_.largest)));
+    add(kWrites, std::min(each * all_weights_, std::max(waiting, each * most_.largest)));
   }
 
   void add_block() {
@@ -233,7 +257,7 @@ class Planner {
   void add_activations() {
     if (!runs_blocks()) return;
     double rows = 0;
-    if (wishes_.forward) rows = std::max(calibration_chunk(), chunk_rows(job_.anti_samples));
+    if (passes()) rows = std::max(calibration_chunk(), chunk_rows(job_.anti_samples));
     // The rounded or quantized input of a product and its sums come on top.
     const double row = most_.row + 2 * most_.widest_in + most_.widest_out;
     add("activations", kFloat * rows * row);
@@ -299,8 +323,13 @@ class Planner {
       add("learning", kFloat * (6 * (most_.weights + most_.experts) +
                                 3 * chunk_rows(job_.samples) * most_.row));
     if (wishes_.rotates)
-      add("rotations", 2 * kFloat * static_cast<double>(model_.hidden * model_.hidden));
+      add(kRotations, 2 * kFloat * static_cast<double>(model_.hidden * model_.hidden));
     if (wishes_.low_rank) add("low-rank branches", 4 * kFloat * most_.largest);
+  }
+
+  // A second time: what the job itself is done with waits for others.
+  void add_gathered() {
+    if (job_.gathers) add(kGathered, static_cast<double>(gathered().block));
   }
 
   // Behind the last block; what the block needed is free then.
@@ -315,14 +344,13 @@ class Planner {
       ends += 2 * kFloat * static_cast<double>(HeldOutStreams::kLogitRows) * vocab;
     double blocks = 0;
     for (const MemoryItem& item : plan_.items)
-      if (item.name != "program" && item.name != "tensors to be written")
-        blocks += static_cast<double>(item.bytes);
+      if (item.name != "program" && item.name != kWrites) blocks += static_cast<double>(item.bytes);
     add("embedding and head", ends - blocks);
   }
 
   double states() const {
     const auto width = static_cast<double>(model_.stream);
-    const double samples = wishes_.forward ? tokens_of(job_.samples) : 0;
+    const double samples = passes() ? tokens_of(job_.samples) : 0;
     double copies = 1;
     if (wishes_.learns) copies += 1;
     if (wishes_.learns_behind) copies += 1;
@@ -331,7 +359,7 @@ class Planner {
     if (mtp) copies += 2;
     double all = copies * samples;
     if (shares_samples()) all /= job_.ranks->size();
-    if (job_.plan.v0)
+    if (job_.plan.v0 && !job_.no_passes)
       all += tokens_of(job_.anti_samples.empty() ? job_.samples : job_.anti_samples);
     all += 3 * tokens_of(job_.held_out);
     for (const Samples& prior : job_.prior_samples) all = std::max(all, tokens_of(prior));
@@ -367,6 +395,28 @@ std::string MemoryPlan::largest() const {
 
 MemoryPlan plan_memory(const QuantJob& job, const ModelSpec& model) {
   return Planner(job, model).plan();
+}
+
+MemoryPlan plan_memory(const std::vector<QuantJob>& jobs, const ModelSpec& model) {
+  MemoryPlan all;
+  for (const QuantJob& job : jobs) {
+    const MemoryPlan one = plan_memory(job, model);
+    all.states += one.states;
+    for (const MemoryItem& item : one.items) {
+      const auto found = std::find_if(all.items.begin(), all.items.end(),
+                                      [&](const auto& known) { return known.name == item.name; });
+      const bool stays = item.name == kWrites || item.name == kRotations || item.name == kGathered;
+      if (found == all.items.end())
+        all.items.push_back(item);
+      else
+        found->bytes = stays ? found->bytes + item.bytes : std::max(found->bytes, item.bytes);
+    }
+  }
+  return all;
+}
+
+GatheredSize gathered_size(const QuantJob& job, const ModelSpec& model) {
+  return Planner(job, model).gathered();
 }
 
 }  // namespace msmodelslim

@@ -28,4 +28,15 @@ struct MemoryPlan {
 
 MemoryPlan plan_memory(const QuantJob& job, const ModelSpec& model);
 
+// Of jobs that go through each block one after the other: what a job holds from block to block adds
+// up, of the rest the largest counts.
+MemoryPlan plan_memory(const std::vector<QuantJob>& jobs, const ModelSpec& model);
+
+// What the job gathers in the blocks for others, in the largest one and in all.
+struct GatheredSize {
+  std::uint64_t block = 0;
+  std::uint64_t all = 0;
+};
+GatheredSize gathered_size(const QuantJob& job, const ModelSpec& model);
+
 }  // namespace msmodelslim

@@ -1,5 +1,5 @@
 #pragma once
-// Runs a plan over a model, block by block, and publishes the output folder.
+// Runs plans over a model, block by block, and publishes the output folders.
 
 #include <cstdint>
 #include <functional>
@@ -50,7 +50,16 @@ struct QuantJob {
   std::string recipe_text;
   std::string request;   // what else decides about the result: a run goes on only with the same one
   bool restart = false;  // an unfinished run in the way is thrown away
-  std::string scratch;   // a folder for hidden states that do not fit into memory; "": they do
+  std::string beside;    // the other recipes of the same run, if there are any
+  std::string stats_in;  // a file of statistics that is taken instead of passes; "": none
+  std::string stats_out;  // a file that keeps what the passes gather; "": none
+  // Filled in by share_passes(). The calibration set does not pass through the blocks: the job with
+  // this number in the run, or else stats_in, has what it would gather.
+  bool no_passes = false;
+  int passes_of = -1;
+  bool gathers = false;        // what its passes show is kept for others or stats_out
+  std::string passes = "own";  // the same in words
+  std::string scratch;  // a folder for hidden states that do not fit into memory; "": they do
   Ranks* ranks = &lone_rank();  // who works on it; each has this job, rank 0 writes
   double journal_pause = 2;     // seconds between two notes of what is done, see Journal
 };
@@ -100,7 +109,13 @@ bool has_mixed_groups(const QuantJob& job, const ModelSpec& model);
 // Throws; makes nothing.
 void check_job(const QuantJob& job);
 
-// Collective when job.ranks are several: rank 0 has the summary, the others an empty one.
+// Of jobs of one model: decides whose passes each of them uses, and tells each which others there
+// are. UsageError when stats_in is not of such a job, and when there is nothing for stats_out.
+void share_passes(std::vector<QuantJob>* jobs);
+
+// The folder of each job has the bytes of a run of that job alone. Collective when job.ranks are
+// several: rank 0 has the summaries, the others empty ones.
+std::vector<QuantSummary> quantize_models(std::vector<QuantJob> jobs);
 QuantSummary quantize_model(const QuantJob& job);
 
 }  // namespace msmodelslim

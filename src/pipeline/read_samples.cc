@@ -68,10 +68,17 @@ std::vector<std::vector<std::int32_t>> calibration_ids(const std::string& model_
   return ids;
 }
 
-void read_samples(const CalibrationChoice& choice, const ModelConfig& config, QuantJob* job) {
+void read_samples(const CalibrationChoice& choice, const ModelConfig& config, QuantJob* job,
+                  KnownSets* known) {
+  const auto read = [&](const CalibrationChoice& how, const std::string& dataset) {
+    const std::string key = how.texts.empty() ? dataset : "";
+    if (known != nullptr && known->count(key) > 0) return known->at(key);
+    auto ids = calibration_ids(job->model_path, config, how, dataset, kLogger);
+    if (known != nullptr) (*known)[key] = ids;
+    return ids;
+  };
   const auto ids = [&](const std::string& dataset) {
-    return calibration_ids(job->model_path, config, choice, choice.dataset.value_or(dataset),
-                           kLogger);
+    return read(choice, choice.dataset.value_or(dataset));
   };
   const Plan& plan = job->plan;
   for (const PriorStage& stage : plan.priors)
@@ -84,8 +91,7 @@ void read_samples(const CalibrationChoice& choice, const ModelConfig& config, Qu
   if (!separate || plan.v0->anti_dataset.empty()) return;
   CalibrationChoice of_file = choice;
   of_file.texts.clear();
-  job->anti_samples =
-      calibration_ids(job->model_path, config, of_file, plan.v0->anti_dataset, kLogger);
+  job->anti_samples = read(of_file, plan.v0->anti_dataset);
 }
 
 }  // namespace msmodelslim

@@ -1,6 +1,7 @@
 #pragma once
 // The calibration sets of a run, as token ids.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +32,11 @@ std::vector<std::vector<std::int32_t>> calibration_ids(const std::string& model_
                                                        const std::string& dataset,
                                                        const char* logger);
 
-// Fills in what the job's plan reads.
-void read_samples(const CalibrationChoice& choice, const ModelConfig& config, QuantJob* job);
+// Sets that were read before, for the same choice and model, by name.
+using KnownSets = std::map<std::string, std::vector<std::vector<std::int32_t>>>;
+
+// Fills in what the job's plan reads. `known`: of the jobs before.
+void read_samples(const CalibrationChoice& choice, const ModelConfig& config, QuantJob* job,
+                  KnownSets* known = nullptr);
 
 }  // namespace msmodelslim

@@ -45,7 +45,7 @@ Ranges float_ranges(const QuantJob& job) {
   FloatStreams streams;
   for (const auto& processor : processors) streams.add(*processor);
   std::int64_t longest =
-      streams.start(model, checkpoint, job.samples, job.anti_samples, job.scratch);
+      streams.start(model, checkpoint, job.samples, job.anti_samples, job.scratch, true);
   std::vector<std::vector<std::int32_t>> first = job.samples;
   first.resize(std::min(first.size(), kSamples));
   PackedStates states = embed_samples(model, checkpoint, first, job.scratch);
@@ -63,8 +63,12 @@ Ranges float_ranges(const QuantJob& job) {
     BlockState state;
     state.block = &block;
     state.index = static_cast<std::int64_t>(i);
-    for (const auto& processor : processors)
-      streams.step(*processor, i + 1 == model.blocks.size(), state, rope, workspace);
+    for (const auto& processor : processors) {
+      state.samples = &streams.samples(*processor);
+      const std::vector<Tap*> taps = processor->prepare(state);
+      streams.pass(*processor, i + 1 == model.blocks.size(), state, taps, rope, workspace);
+      processor->finish(state);
+    }
     std::vector<std::string> names;
     for (const Linear* linear : block.linears()) names.push_back(linear->name());
     SpreadTap tap(names, 1.0F);

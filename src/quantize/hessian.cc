@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 #include "kernels/cholesky.h"
 #include "kernels/gram.h"
 
@@ -65,6 +66,26 @@ void Hessian::share_columns(Ranks& ranks) {
       std::copy_n(from, end - first, values_.data() + row * width_ + first);
       from += end - first;
     }
+  }
+}
+
+// The upper triangle: what lies below is not used.
+void Hessian::store(ByteWriter& out) const {
+  out.value(rows_);
+  if (rows_ == 0) return;
+  const auto n = static_cast<std::size_t>(width_);
+  out.reserve(sizeof(rows_) + n * sizeof(std::uint64_t) + n * (n + 1) / 2 * sizeof(float));
+  for (std::size_t row = 0; row < n; ++row) out.values(values_.data() + row * n + row, n - row);
+}
+
+void Hessian::load(StatisticsReader& in) {
+  rows_ = in.value<std::int64_t>();
+  if (rows_ == 0) return;
+  const auto n = static_cast<std::size_t>(width_);
+  values_.assign(n * n, 0.0F);
+  for (std::size_t row = 0; row < n; ++row) {
+    const std::vector<float> values = in.values<float>(n - row);
+    std::copy(values.begin(), values.end(), values_.data() + row * n + row);
   }
 }
 

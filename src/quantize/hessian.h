@@ -11,6 +11,8 @@
 
 namespace msmodelslim {
 
+class StatisticsReader;
+
 class Hessian {
  public:
   explicit Hessian(std::int64_t width) : width_(width) {}
@@ -23,6 +25,9 @@ class Hessian {
   // process: each rank is shown all rows and makes its columns, which then go to all.
   void combine(Ranks& ranks);
   std::int64_t rows() const { return rows_; }
+  // What was collected, before factor().
+  void store(ByteWriter& out) const;
+  void load(StatisticsReader& in);
   // X^T X, [width, width], before factor().
   std::vector<float> products() const;
 

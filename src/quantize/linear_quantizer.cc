@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "forward/statistics_reader.h"
 #include "quantize/int8_linear.h"
 #include "quantize/mx.h"
 
@@ -178,6 +179,18 @@ void LinearQuantizer::round_plainly() {
 
 void LinearQuantizer::observe(const float* x, const std::vector<Sequence>& sequences) {
   sample_params(x, sequences);
+}
+
+void LinearQuantizer::store(ByteWriter& out) const {
+  if (config_.has_range()) range_.store(out);
+  if (config_.has_range() && config_.histogram) histogram_.store(out);
+  if (hessian_ && collects_) hessian_->store(out);
+}
+
+void LinearQuantizer::load(StatisticsReader& in) {
+  if (config_.has_range()) range_.load(in);
+  if (config_.has_range() && config_.histogram) histogram_.load(in);
+  if (hessian_ && collects_) hessian_->load(in);
 }
 
 QuantizedLinear LinearQuantizer::finish() {

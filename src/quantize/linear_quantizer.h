@@ -75,6 +75,9 @@ class LinearQuantizer {
   const Hessian* hessian() const { return hessian_.get(); }
   // Takes the samples into the range without a product.
   void observe(const float* x, const std::vector<Sequence>& sequences);
+  // What it has seen, and back into a quantizer that was made in the same way.
+  void store(ByteWriter& out) const;
+  void load(StatisticsReader& in);
   // Throws DataError when a static range never saw a token or saw NaN.
   QuantizedLinear finish();
 

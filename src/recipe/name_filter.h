@@ -23,6 +23,8 @@ class NameFilter {
   bool selects(std::string_view name) const;
   bool selects_nothing() const;  // whatever the name
 
+  bool operator==(const NameFilter&) const = default;
+
   std::vector<std::string> include() const;
   std::vector<std::string> exclude() const;
 

@@ -44,6 +44,8 @@ bool Fa3QuantStep::measures() const {
   return is_static(q) || is_static(k) || is_static(v);
 }
 
+bool GroupStep::operator==(const GroupStep& other) const { return steps == other.steps; }
+
 bool needs_data(const Step& step) {
   if (const auto* linear = std::get_if<LinearQuantStep>(&step.value))
     return reads_data(find_quantizer(Side::kAct, linear->act)) ||

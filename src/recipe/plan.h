@@ -25,6 +25,7 @@ struct QConfig {
   std::string method = "none";  // none, minmax, ...
   Json ext = Json::object();    // parameters of the method, scalars typed
   bool is_float() const { return dtype == "float"; }
+  bool operator==(const QConfig&) const = default;
 };
 
 // ext.aggregation_type of ranges over samples; kLast for a KV cache only.
@@ -39,6 +40,7 @@ struct LinearQuantStep {
   QConfig weight;
   NameFilter filter;
   std::string type;  // AscendV1 type of the pair: W8A8, W8A8_DYNAMIC, W8A16, ...
+  bool operator==(const LinearQuantStep&) const = default;
 };
 
 enum class SmoothKind {
@@ -66,6 +68,7 @@ struct SmoothStep {
   bool ignore_adapter = false;    // also pairs that the Python tool's adapter of the model lacks
   NameFilter filter;              // of the subgraph's source module
   std::vector<std::string> skip;  // names of linears: a pair with such a target is left alone
+  bool operator==(const SmoothStep&) const = default;
 };
 
 // quarot: rotations of the residual stream, the heads and (online) the inputs of o and down.
@@ -76,6 +79,7 @@ struct QuaRotStep {
   std::int64_t max_tp_size = 4;
   bool export_extra_info = true;
   bool adapted = false;  // adapt_rotation stage 2: the residual rotation is the fitted one
+  bool operator==(const QuaRotStep&) const = default;
 };
 
 // adapt_rotation stage 1: fits a rotation of the residual stream to the inputs of some linears.
@@ -85,12 +89,14 @@ struct AdaptRotationStep {
   std::vector<std::string> layer_types = {"up_proj"};  // parts of the linears' names
   std::int64_t block_size = -1;
   std::int64_t max_samples = 2048;  // rows per linear
+  bool operator==(const AdaptRotationStep&) const = default;
 };
 
 // What runs over the float model before the recipe itself.
 struct PriorStage {
   std::vector<AdaptRotationStep> steps;
   std::string dataset;  // empty: the plan's
+  bool operator==(const PriorStage&) const = default;
 };
 
 // A low-rank branch beside the selected linears that a later linear_quant quantizes; what it then
@@ -98,18 +104,21 @@ struct PriorStage {
 struct SvdResidualStep {
   std::int64_t rank = 32;  // <= min(out, in) of every linear
   NameFilter filter;
+  bool operator==(const SvdResidualStep&) const = default;
 };
 
 // Sets weights to zero and rounds the others to few bits; the linears stay float (W16A16S).
 struct FloatSparseStep {
   double ratio = 0.3;  // share of zeros
   NameFilter filter;
+  bool operator==(const FloatSparseStep&) const = default;
 };
 
 // int8 KV cache of the selected attention modules.
 struct DynamicCacheStep {
   QConfig cache;
   NameFilter filter;  // of attention modules
+  bool operator==(const DynamicCacheStep&) const = default;
 };
 
 // What the selected attention modules with latent vectors compare, in 8 bits: int8 or fp8_e4m3,
@@ -118,12 +127,14 @@ struct Fa3QuantStep {
   std::optional<QConfig> q, k, v;
   NameFilter filter;  // of attention modules
   bool measures() const;
+  bool operator==(const Fa3QuantStep&) const = default;
 };
 
 // Smooths the keys of the selected attention modules.
 struct KvSmoothStep {
   double factor = 1;  // exponent of the largest |key|
   NameFilter filter;  // of attention modules
+  bool operator==(const KvSmoothStep&) const = default;
 };
 
 // Learned rounding: the first strategy that selects a linear says how it is quantized; type FLOAT
@@ -136,6 +147,7 @@ struct AutoroundStep {
   bool squared_loss = false;      // ours: the loss is the sum of squares, not of |error|
   bool quantized_inputs = false;  // ours: a block learns on the outputs of the quantized ones
   std::vector<LinearQuantStep> strategies;
+  bool operator==(const AutoroundStep&) const = default;
 };
 
 // 5 / iters as in the Python tool. Weight-only int4, which it does not have, takes the published
@@ -145,6 +157,7 @@ double learning_rate(const AutoroundStep& step, const LinearQuantStep& strategy)
 // Learned transforms of the inputs of pairs all of whose linears are selected.
 struct FlatQuantStep {
   NameFilter filter;
+  bool operator==(const FlatQuantStep&) const = default;
 };
 
 struct AwqStep {
@@ -154,6 +167,7 @@ struct AwqStep {
   std::set<std::string> subgraph_types;
   NameFilter filter;              // of the subgraph's source module
   std::vector<std::string> skip;  // as SmoothStep's
+  bool operator==(const AwqStep&) const = default;
 };
 
 struct Step;
@@ -161,6 +175,7 @@ struct Step;
 // Children share one forward pass over the calibration set per block.
 struct GroupStep {
   std::vector<Step> steps;
+  bool operator==(const GroupStep& other) const;
 };
 
 struct Step {
@@ -179,6 +194,7 @@ struct Step {
       value;
   std::string path;  // where the recipe says so: spec.process.0.linear_quant
   int line = 0;      // 1-based line in the recipe file
+  bool operator==(const Step& other) const { return value == other.value; }
 };
 
 struct SaveStep {

@@ -21,6 +21,7 @@ struct V0Anti {
   std::vector<std::string> disable_names;  // linears whose group is left alone; m3, m4, m6
   std::optional<double> alpha;             // m6; absent: searched
   std::optional<double> beta;
+  bool operator==(const V0Anti&) const = default;
 };
 
 struct V0Options {
@@ -72,6 +73,7 @@ struct V0Options {
   std::string written_type() const;  // as the files name it: old MindIE has no W8A8_MIX
   std::string stem() const;          // of the weight files
   bool needs_statistics() const { return level > 0 || act_method == 3 || disable_threshold > 0; }
+  bool operator==(const V0Options&) const = default;
 };
 
 // Tells about a value that cannot be: its field and what is wrong with it.

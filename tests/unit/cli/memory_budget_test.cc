@@ -38,30 +38,30 @@ class KeepToMemory : public ::testing::Test {
   }
   MemoryPlan plan_;
   QuantArgs args_;
-  QuantJob job_;
+  std::vector<QuantJob> jobs_ = std::vector<QuantJob>(1);
 };
 
 TEST_F(KeepToMemory, LeavesStatesInMemoryWhereTheyFit) {
   args_.max_memory = 1100;
-  keep_to_memory(args_, plan_, &job_);
-  EXPECT_EQ(job_.scratch, "");
+  keep_to_memory(args_, plan_, &jobs_);
+  EXPECT_EQ(jobs_.front().scratch, "");
 }
 
 TEST_F(KeepToMemory, MovesStatesToTheScratchFolder) {
   args_.max_memory = 1099;
-  keep_to_memory(args_, plan_, &job_);
-  EXPECT_EQ(job_.scratch, args_.scratch_dir);
+  keep_to_memory(args_, plan_, &jobs_);
+  EXPECT_EQ(jobs_.front().scratch, args_.scratch_dir);
 }
 
 TEST_F(KeepToMemory, NamesWhatDoesNotFit) {
   args_.max_memory = 799;
-  EXPECT_THAT([&] { keep_to_memory(args_, plan_, &job_); },
+  EXPECT_THAT([&] { keep_to_memory(args_, plan_, &jobs_); },
               ThrowsMessage<ResourceError>(HasSubstr("weights")));
 }
 
 TEST_F(KeepToMemory, FindsAMissingScratchFolder) {
   args_.scratch_dir = "/nowhere/at/all";
-  EXPECT_THAT([&] { keep_to_memory(args_, plan_, &job_); },
+  EXPECT_THAT([&] { keep_to_memory(args_, plan_, &jobs_); },
               ThrowsMessage<UsageError>(HasSubstr("/nowhere/at/all")));
 }
 
@@ -69,8 +69,8 @@ TEST_F(KeepToMemory, ChoosesTheFolderAboveTheResult) {
   args_.scratch_dir = "";
   args_.save_path = (fs::temp_directory_path() / "no" / "such" / "folder").string();
   args_.max_memory = 1000;
-  keep_to_memory(args_, plan_, &job_);
-  EXPECT_EQ(job_.scratch, fs::temp_directory_path().string());
+  keep_to_memory(args_, plan_, &jobs_);
+  EXPECT_EQ(jobs_.front().scratch, fs::temp_directory_path().string());
 }
 
 }  // namespace

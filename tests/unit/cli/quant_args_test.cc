@@ -104,6 +104,7 @@ TEST(QuantArgs, ArgparseSpellings) {
   EXPECT_EQ(parse({"--config-path", "r.yaml"}).config_path, "r.yaml");
   EXPECT_EQ(parse({"--calib-data=a=b"}).calib_dataset, "a=b");
   EXPECT_EQ(parse({"--save_path", "T"}).save_path, "T");  // the later one counts
+  EXPECT_EQ(parse({"--config_path", "a", "--config_path", "b"}).config_path, "b");
   EXPECT_EQ(parse_quant_args({"--model_pa", "x", "--sav=y"}).model_path, "x");
 }
 
@@ -192,6 +193,42 @@ TEST(LongOptions, WordsBehindADoubleDashStay) {
   EXPECT_THAT(expand_long_options({"--a-b", "--", "--zzz"}, {"a_b"}),
               ElementsAre("--a_b", "--", "--zzz"));
   EXPECT_THAT(expand_long_options({"--ab"}, {"ab", "abc"}), ElementsAre("--ab"));
+}
+
+TEST(QuantArgs, SeveralRecipesHaveAFolderEach) {
+  const QuantArgs args =
+      parse_quant_args({"M", "--config_path", "a.yaml", "b.yaml", "--save_path", "A", "B"});
+  const std::vector<QuantArgs> each = each_recipe(args);
+  ASSERT_EQ(each.size(), 2U);
+  EXPECT_EQ(each[0].save_path, "A");
+  EXPECT_EQ(each[0].config_path, "a.yaml");
+  EXPECT_EQ(each[1].save_path, "B");
+  EXPECT_EQ(each[1].config_path, "b.yaml");
+  EXPECT_EQ(each[1].model_path, "M");
+  EXPECT_EQ(each_recipe(parse_quant_args({"M", "--save_path", "S"})).size(), 1U);
+  const std::vector<QuantArgs> types = each_recipe(
+      parse_quant_args({"M", "--save_path", "A", "B", "--quant_type", "w8a8", "w8a16"}));
+  EXPECT_EQ(types[1].quant_type->name, "w8a16");
+  EXPECT_THAT(error_of({"M", "--save_path", "A", "B"}), HasSubstr("1 recipes and 2 folders"));
+  EXPECT_THAT(error_of({"M", "--save_path", "A", "--config_path", "a", "b"}),
+              HasSubstr("2 recipes and 1 folders"));
+}
+
+TEST(QuantArgs, APlainWordBehindAListIsTheModel) {
+  EXPECT_EQ(parse_quant_args({"--config_path", "a", "--save_path", "A", "M"}).model_path, "M");
+  EXPECT_EQ(parse_quant_args({"--save_path", "A", "--config_path", "a", "M"}).model_path, "M");
+  EXPECT_EQ(parse_quant_args({"--save_path", "A", "--quant_type", "w8a8", "M"}).model_path, "M");
+  const QuantArgs args =
+      parse_quant_args({"--save_path", "A", "B", "--config_path", "a", "b", "M"});
+  EXPECT_EQ(args.model_path, "M");
+  EXPECT_EQ(args.others.size(), 1U);
+}
+
+TEST(QuantArgs, StatisticsAreTakenOrKept) {
+  EXPECT_EQ(parse_quant_args({"M", "--save_path", "S", "--stats_out", "F"}).stats_out, "F");
+  EXPECT_EQ(parse_quant_args({"M", "--save_path", "S", "--stats_in", "F"}).stats_in, "F");
+  EXPECT_THAT(error_of({"M", "--save_path", "S", "--stats_in", "F", "--stats_out", "G"}),
+              HasSubstr("--stats_in and --stats_out"));
 }
 
 }  // namespace

@@ -157,5 +157,93 @@ TEST_F(QuantCommand, WrongWordsAreUsageErrors) {
   EXPECT_FALSE(fs::exists(out_));
 }
 
+// The weights of each folder, whose report says whose passes were used.
+TEST_F(QuantCommand, SeveralRecipesGiveTheFoldersOfEach) {
+  fs::create_directories(out_);
+  const std::string other = out_ + "/other.yaml";
+  write_file_atomic(other, R"(
+apiversion: modelslim_v1
+metadata: {config_id: other}
+spec:
+  process:
+    - {type: iter_smooth, include: ['*'], alpha: 0.5}
+    - type: linear_quant
+      qconfig:
+        act: {scope: per_token, dtype: int8, symmetric: true, method: minmax}
+        weight: {scope: per_channel, dtype: int4, symmetric: true, method: minmax}
+  save: [{type: ascendv1_saver}]
+)");
+  const std::vector<std::string> common = {
+      model_, "--calib_dataset", "boolq.jsonl", "--calib_samples", "2", "--quiet", "--yes"};
+  const auto quantize = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), common.begin(), common.end());
+    return run_quant(words);
+  };
+  EXPECT_EQ(quantize({"--config_path", "default-w8a8", other, "--save_path", out_ + "/a",
+                      out_ + "/b", "--stats_out", out_ + "/statistics"}),
+            0);
+  EXPECT_EQ(quantize({"--config_path", "default-w8a8", "--save_path", out_ + "/c"}), 0);
+  EXPECT_EQ(quantize({"--config_path", other, "--save_path", out_ + "/d"}), 0);
+  EXPECT_EQ(quantize({"--config_path", other, "--save_path", out_ + "/e", "--stats_in",
+                      out_ + "/statistics"}),
+            0);
+  const auto report = [&](const char* folder) {
+    return read_json_file(out_ + "/" + folder + "/quant_report.json");
+  };
+  EXPECT_EQ(report("a").at("output").at("tensors_xxh3_128"),
+            report("c").at("output").at("tensors_xxh3_128"));
+  for (const char* folder : {"b", "e"}) {
+    EXPECT_EQ(report(folder).at("output").at("tensors_xxh3_128"),
+              report("d").at("output").at("tensors_xxh3_128"));
+    EXPECT_EQ(report(folder).at("proof"), report("d").at("proof"));
+  }
+  EXPECT_EQ(report("a").at("passes"), "own");
+  EXPECT_EQ(report("b").at("passes"), "of default-w8a8");
+  EXPECT_EQ(report("e").at("passes"), "of " + out_ + "/statistics");
+}
+
+TEST_F(QuantCommand, AProblemOfOneRecipeStopsAllAndIsNamed) {
+  const auto error_of = [&](std::vector<std::string> words) -> std::string {
+    words.insert(words.begin(), {model_, "--quiet", "--yes", "--calib_samples", "1"});
+    try {
+      run_quant(words);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  fs::create_directories(out_ + "/full");
+  write_file_atomic(out_ + "/full/x", "x");
+  EXPECT_THAT(error_of({"--config_path", "default-w8a8", "default-w8a16", "--save_path",
+                        out_ + "/a", out_ + "/full"}),
+              testing::AllOf(testing::HasSubstr("recipe default-w8a16"),
+                             testing::HasSubstr("is not empty")));
+  EXPECT_THAT(
+      error_of({"--quant_type", "w8a8", "w8a16", "--save_path", out_ + "/a", out_ + "/a/b"}),
+      testing::HasSubstr("lies in"));
+  EXPECT_FALSE(fs::exists(out_ + "/a"));
+}
+
+TEST_F(QuantCommand, ADryRunOfSeveralAddsUpAndSaysWhatIsShared) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_quant({model_, "--quant_type", "w8a8", "w8a16", "w8a8", "--save_path", out_ + "/a",
+                       out_ + "/b", out_ + "/c", "--calib_samples", "2", "--quiet", "--yes",
+                       "--dry_run", "--json"}),
+            0);
+  const Json three = Json::parse(testing::internal::GetCapturedStdout());
+  ASSERT_EQ(three.at("recipes").size(), 3U);
+  EXPECT_EQ(three["recipes"][0].at("passes"), "own");
+  EXPECT_EQ(three["recipes"][1].at("passes"), "none, it needs no data");
+  EXPECT_EQ(three["recipes"][2].at("passes"), "of default-w8a8");
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_quant({model_, "--quant_type", "w8a8", "--save_path", out_ + "/a",
+                       "--calib_samples", "2", "--quiet", "--yes", "--dry_run", "--json"}),
+            0);
+  const Json one = Json::parse(testing::internal::GetCapturedStdout());
+  EXPECT_EQ(three.at("flop"), one.at("flop"));
+  EXPECT_GT(three.at("memory").at("parts").at("statistics for others").get<int>(), 0);
+  EXPECT_EQ(one.at("memory").at("parts").count("statistics for others"), 0U);
+}
+
 }  // namespace
 }  // namespace msmodelslim
