@@ -24,7 +24,7 @@ CONFIG = {
     "o_groups": 2, "o_lora_rank": 8, "sliding_window": 6, "compress_ratios": [0, 4, 8, 0],
     "index_n_heads": 4, "index_head_dim": 8, "index_topk": 2, "num_hash_layers": 1, "hc_mult": 4,
     "hc_sinkhorn_iters": 20, "hc_eps": 1e-6, "n_routed_experts": 4, "num_experts_per_tok": 2,
-    "n_shared_experts": 1, "moe_intermediate_size": 12, "routed_scaling_factor": 1.5,
+    "n_shared_experts": 1, "moe_intermediate_size": 16, "routed_scaling_factor": 1.5,
     "scoring_func": "sqrtsoftplus", "topk_method": "noaux_tc", "norm_topk_prob": True,
     "swiglu_limit": 0.5, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
     "compress_rope_theta": 160000.0, "max_position_embeddings": 256,
