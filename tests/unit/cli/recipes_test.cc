@@ -30,7 +30,7 @@ std::vector<LibraryRecipe> recipes() {
   std::vector<LibraryRecipe> found;
   for (const char* pedigree :
        {"qwen3_moe", "deepseek_v3", "kimi_k2", "glm4_moe", "glm4_moe_lite", "minimax_m2",
-        "qwen3_next", "deepseek_v3_2", "glm_5", "longcat_flash", "step_3_5_flash"})
+        "qwen3_next", "deepseek_v3_2", "glm_5", "longcat_flash", "step_3_5_flash", "deepseek_v4"})
     for (const auto& item : fs::directory_iterator(kSource + "/recipes/" + pedigree))
       found.push_back({pedigree, item.path().filename().string()});
   std::sort(found.begin(), found.end(),
