@@ -509,12 +509,19 @@ TEST_F(SeveralResume, AnotherSetOfRecipesDoesNotGoOnWithIt) {
   set_thread_count(1);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     jobs[i].save_path = path("q" + std::to_string(i));
+    jobs[i].overwrite = true;  // killed between the two names
     jobs[i].journal_pause = 0;
   }
   const std::string journal = path(".q1.msmodelslim-partial/unfinished/journal.json");
-  for (double after = 0.01; !fs::exists(journal) && after < 5; after *= 1.2) {
+  const auto start = std::chrono::steady_clock::now();
+  run(jobs, 100);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::mt19937 generator(5);
+  std::uniform_real_distribution<double> delay(0, seconds);
+  for (int tries = 0; !fs::exists(journal) && tries < 200; ++tries) {
     for (const QuantJob& job : jobs) fs::remove_all(job.save_path);
-    run(jobs, after);
+    run(jobs, delay(generator));
   }
   ASSERT_TRUE(fs::exists(journal));
   EXPECT_THAT(error_of([&] { quantize_model(jobs[1]); }),
