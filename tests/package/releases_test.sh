@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Makes the packages of a finished build and uses each in a root that was made for it, where nothing else is:
 #
-#   tests/package/roots_test.sh BUILD_FOLDER
+#   tests/package/releases_test.sh BUILD_FOLDER
 #
 #   Debian 12      the .deb with what it depends on, by apt; the archive; both quantize the same
 #   Ubuntu 22.04   the archive, when UBUNTU_MIRROR names a mirror of it
 #
 # Needs root, debootstrap and the network.
 set -euo pipefail
-build=$(realpath "${1:?usage: tests/package/roots_test.sh BUILD_FOLDER}")
+build=$(realpath "${1:?usage: tests/package/releases_test.sh BUILD_FOLDER}")
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 scratch=$(mktemp -d)
 root=
@@ -18,7 +18,7 @@ clean_up() {
   rm -rf --one-file-system "$scratch"
 }
 trap clean_up EXIT
-environment=(HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
+environment=(HOME=/opt PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
 for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
   if [[ -n ${!variable:-} ]]; then environment+=("$variable=${!variable}"); fi
 done
