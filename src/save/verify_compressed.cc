@@ -45,7 +45,7 @@ class Check {
       if (block.k_norm) norm(*block.k_norm);
       for (const auto& members : block.fused_groups()) group(members);
       if (block.moe) experts(*block.moe);
-      for (const std::string& name : block.float_tensors()) any_float(name);
+      for (const std::string& name : block.float_tensors()) copied_tensor(name);
     }
     for (const std::string& name : reader_.names())
       if (known_.count(name) == 0) problem("{}: no module of an engine takes this tensor", name);
@@ -66,16 +66,21 @@ class Check {
     float_tensor(model_.embedding + ".weight", {model_.vocab, model_.hidden});
     float_tensor(model_.final_norm.name + ".weight", {model_.final_norm.size});
     linear(model_.head);
+    if (const auto& hyper = model_.head_hyper)
+      for (const std::string& name : {hyper->fn, hyper->base, hyper->scale}) copied_tensor(name);
   }
 
   void norm(const NormSpec& spec) { float_tensor(spec.name + ".weight", {spec.size}); }
 
   void float_tensor(const std::string& name, const Shape& shape) { tensor(name, {shape, {}}); }
 
-  // Shapes of these were checked in the source.
-  void any_float(const std::string& name) {
+  // Shapes of these were checked in the source. A table of experts holds numbers of them.
+  void copied_tensor(const std::string& name) {
     const auto view = reader_.find(name);
-    float_tensor(name, view ? view->shape : Shape{});
+    if (view && (view->dtype == DType::kI32 || view->dtype == DType::kI64))
+      tensor(name, {view->shape, view->dtype});
+    else
+      float_tensor(name, view ? view->shape : Shape{});
   }
 
   void tensor(const std::string& name, const Expected& expected) {

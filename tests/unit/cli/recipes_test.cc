@@ -132,5 +132,45 @@ std::string recipe_name(const testing::TestParamInfo<LibraryRecipe>& param) {
 
 INSTANTIATE_TEST_SUITE_P(Families, LibraryRecipes, testing::ValuesIn(recipes()), recipe_name);
 
+// vLLM reads Step's experts one by one under these names, although the source stacks them.
+TEST(CompressedFolders, OfStepAndDeepSeekV4AreReadBack) {
+  for (const auto& [model, expert, kept] :
+       {std::tuple{"step3p5", "model.layers.1.moe.experts.3.gate_proj", "model.layers.1.moe.gate"},
+        {"deepseek_v4", "layers.1.ffn.experts.3.w1", "layers.1.ffn.gate"}}) {
+    QuantJob job;
+    job.model_path = kSource + "/tests/golden/data/tiny/" + model;
+    job.save_path = temp_path("compressed_out");
+    job.plan = make_plan(parse_recipe(R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int8, scope: per_token, symmetric: true, method: minmax}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+  save: [{type: compressed_tensors}]
+)",
+                                      "test.yaml"));
+    job.overwrite = job.quiet = true;
+    check_job(job);
+    quantize_model(job);
+    const CheckpointReader written(job.save_path);
+    EXPECT_EQ(written.at(std::string(expert) + ".weight").dtype, DType::kI8);
+    EXPECT_TRUE(written.has(std::string(expert) + ".weight_scale"));
+    EXPECT_FALSE(written.has("model.layers.1.moe.gate_proj.weight"));
+    EXPECT_FALSE(written.has(std::string(kept) + ".weight_scale"));
+    const Json config = read_json_file(job.save_path + "/config.json").at("quantization_config");
+    EXPECT_EQ(config.at("quant_method"), "compressed-tensors");
+    PerplexityOptions options;
+    options.model_paths = {job.save_path};
+    options.float_path = job.model_path;
+    options.seqlen = 20;
+    std::vector<std::int32_t> text;
+    for (std::int32_t i = 0; i < 80; ++i) text.push_back(i * 7 % 31);
+    EXPECT_LT(evaluate_perplexity(options, text).front().kl.value().mean, 0.1) << model;
+    fs::remove_all(job.save_path);
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim

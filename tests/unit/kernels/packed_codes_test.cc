@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct NamedTile {
   const char* name;
   const CodeTile* tile;  // nullptr: not on this processor
 };
+
+void PrintTo(const NamedTile& tile, std::ostream* out) { *out << tile.name; }
 
 std::vector<NamedTile> tiles() {
   std::vector<NamedTile> all{{"fastest", code_tile()}};
