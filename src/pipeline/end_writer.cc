@@ -1,7 +1,10 @@
 #include "pipeline/end_writer.h"
 
+#include <algorithm>
 #include <set>
+#include <string_view>
 
+#include "base/glob.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
@@ -27,6 +30,47 @@ Tensor rotated_norm(const TensorView& norm, const Tensor& rotation) {
   std::vector<float> product(turned.size());
   matmul_nt(scaled.data(), n, turned.data(), n, product.data(), n, n, n, n);
   return from_f32(product.data(), {n, n}, norm.dtype);
+}
+
+// Linears that see or hear and whose outputs are hidden states of the text model (reference: models
+// 6; those that it does not list by their models' forward pass).
+bool writes_states(std::string_view tensor) {
+  static const std::vector<Glob> kModules = [] {
+    std::vector<Glob> globs;
+    for (const char* module :
+         {"*visual.merger.mlp.2", "*visual.merger_list.*.mlp.2", "*visual.merger.linear_fc2",
+          "*visual.deepstack_merger_list.*.linear_fc2", "*visual.merger.down_proj", "mlp1.3",
+          "*multi_modal_projector.linear_2", "*mm_projector.proj.2", "*audio_tower.proj",
+          "*audio_tower.proj2"})
+      globs.emplace_back(module);
+    return globs;
+  }();
+  const std::size_t dot = tensor.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  const std::string_view part = tensor.substr(dot);
+  if (part != ".weight" && part != ".bias") return false;
+  return std::any_of(kModules.begin(), kModules.end(), [&](const Glob& glob) {
+    return glob.matches(std::string(tensor.substr(0, dot)));
+  });
+}
+
+// Of a weight [hidden, in] or a bias [hidden]: what gives rewritten states.
+Tensor rewritten_output(const TensorView& tensor, const std::vector<ModelEnds::Rewrite>& rewrites) {
+  const Tensor values = to_f32(tensor);
+  const std::int64_t hidden = tensor.shape[0];
+  const std::int64_t in = tensor.count() / hidden;
+  const auto* from = values.as<float>();
+  std::vector<float> states(static_cast<std::size_t>(in * hidden));
+  for (std::int64_t i = 0; i < in; ++i)
+    for (std::int64_t h = 0; h < hidden; ++h)
+      states[static_cast<std::size_t>(i * hidden + h)] = from[h * in + i];
+  for (const auto& rewrite : rewrites) rewrite(states.data(), in);
+  std::vector<float> turned(states.size());
+  for (std::int64_t i = 0; i < in; ++i)
+    for (std::int64_t h = 0; h < hidden; ++h)
+      turned[static_cast<std::size_t>(h * in + i)] =
+          states[static_cast<std::size_t>(i * hidden + h)];
+  return from_f32(turned.data(), tensor.shape, tensor.dtype);
 }
 
 }  // namespace
@@ -101,14 +145,40 @@ void EndWriter::write_head(std::optional<QuantizedLinear> quantized, Saver& save
   checkpoint_.dont_need((model_.tied ? model_.embedding : model_.head.name) + ".weight");
 }
 
+bool EndWriter::rewrites_output(const std::string& name, const TensorView& tensor) const {
+  return !ends_.embedding.empty() && writes_states(name) && !tensor.shape.empty() &&
+         tensor.shape[0] == model_.hidden;
+}
+
 void EndWriter::write_extra_tensors(Saver& saver) const {
+  int rotated = 0;
   for (const std::string& name : extra_tensors_) {
     const WeightSource source = checkpoint_.source(name);
     check_finite(name, source);
     Tensor decoded;
-    saver.copy(name, source.whole(decoded));
+    const TensorView tensor = source.whole(decoded);
+    if (rewrites_output(name, tensor)) {
+      saver.copy(name, rewritten_output(tensor, ends_.embedding).view());
+      ++rotated;
+    } else {
+      saver.copy(name, tensor);
+    }
     checkpoint_.dont_need(name);
   }
+  if (ends_.embedding.empty() || extra_tensors_.empty()) return;
+  if (rotated > 0)
+    log_info("quant", "{} tensors that send hidden states into the text model are rotated with it",
+             rotated);
+  const auto reads_states = [](const std::string& name) {
+    return name.find("talker.") != std::string::npos || name.find("mtp.") != std::string::npos;
+  };
+  const auto unfit = std::find_if(extra_tensors_.begin(), extra_tensors_.end(), reads_states);
+  if (rotated == 0 || unfit != extra_tensors_.end())
+    log_warning("quant",
+                "what reads or writes hidden states among the tensors that are copied as they are "
+                "(next-token layers, talkers, unknown towers) no longer fits behind the rotation: "
+                "see {}",
+                unfit != extra_tensors_.end() ? *unfit : extra_tensors_.front());
 }
 
 }  // namespace msmodelslim

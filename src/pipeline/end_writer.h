@@ -19,9 +19,12 @@ class EndWriter {
   // Final norm and head, `quantized` or as `ends` has it. `use` gets them as they are written.
   void write_head(std::optional<QuantizedLinear> quantized, Saver& saver,
                   const std::function<void(Head&)>& use) const;
+  // As they are; behind a rotation, what other towers send into the text model is rotated, too.
   void write_extra_tensors(Saver& saver) const;
 
  private:
+  bool rewrites_output(const std::string& name, const TensorView& tensor) const;
+
   const ModelSpec& model_;
   const CheckpointReader& checkpoint_;
   const ModelEnds& ends_;

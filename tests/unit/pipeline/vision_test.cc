@@ -78,6 +78,80 @@ TEST_P(Vision, OnlyTheTextModelIsQuantized) {
   expect_text_alone(tiny(GetParam().name), GetParam().text);
 }
 
+// a . b for all rows of both, as [rows of a, rows of b].
+std::vector<float> inner_products(const std::vector<float>& a, const std::vector<float>& b,
+                                  std::size_t width) {
+  std::vector<float> all;
+  for (std::size_t i = 0; i < a.size(); i += width)
+    for (std::size_t j = 0; j < b.size(); j += width) {
+      float sum = 0;
+      for (std::size_t k = 0; k < width; ++k) sum += a[i + k] * b[j + k];
+      all.push_back(sum);
+    }
+  return all;
+}
+
+std::vector<float> values_of(const TensorView& tensor) {
+  const Tensor f = to_f32(tensor);
+  return {f.as<float>(), f.as<float>() + f.count()};
+}
+
+// The outputs of a linear, one state for each input and one for the bias.
+std::vector<float> states_of(const CheckpointReader& folder, const std::string& module,
+                             std::size_t hidden) {
+  const std::vector<float> weight = values_of(folder.at(module + ".weight"));
+  const std::size_t in = weight.size() / hidden;
+  std::vector<float> states;
+  for (std::size_t i = 0; i < in; ++i)
+    for (std::size_t h = 0; h < hidden; ++h) states.push_back(weight[h * in + i]);
+  if (const auto bias = folder.find(module + ".bias"))
+    for (const float value : values_of(*bias)) states.push_back(value);
+  return states;
+}
+
+// A rotation keeps inner products with the embedding's rows, which it turns as well.
+TEST(VisionRotation, TurnsWhatIsSentIntoTheTextModel) {
+  for (const auto& [model, embedding, modules] :
+       {std::tuple{"qwen2_5_vl", "model.embed_tokens.weight",
+                   std::vector<std::string>{"visual.merger.mlp.2"}},
+        {"qwen3_vl",
+         "model.language_model.embed_tokens.weight",
+         {"model.visual.merger.linear_fc2", "model.visual.deepstack_merger_list.0.linear_fc2"}},
+        {"glm4v_moe",
+         "model.language_model.embed_tokens.weight",
+         {"model.visual.merger.down_proj"}},
+        {"internvl",
+         "language_model.model.embed_tokens.weight",
+         {"multi_modal_projector.linear_2"}},
+        {"qwen3_omni_moe_thinker",
+         "thinker.model.embed_tokens.weight",
+         {"thinker.visual.merger.mlp.2", "thinker.visual.merger_list.0.mlp.2",
+          "thinker.audio_tower.proj2"}}}) {
+    QuantJob job;
+    job.model_path = tiny(model);
+    job.save_path = temp_path("vision_out");
+    std::string recipe = kRecipe;
+    recipe.replace(recipe.find("{type: iter_smooth, alpha: 0.5}"), 31, "{type: quarot}");
+    job.plan = make_plan(parse_recipe(recipe, "test.yaml"));
+    job.pedigree = "default";
+    job.overwrite = job.quiet = true;
+    quantize_model(job);
+    const CheckpointReader source = open_source(job.model_path);
+    const CheckpointReader written(job.save_path);
+    const auto hidden = static_cast<std::size_t>(source.at(embedding).shape[1]);
+    const std::vector<float> tokens = values_of(source.at(embedding));
+    const std::vector<float> turned = values_of(written.at(embedding));
+    EXPECT_THAT(turned, testing::Not(testing::Pointwise(testing::FloatNear(1e-3F), tokens)));
+    for (const std::string& module : modules)
+      EXPECT_THAT(
+          inner_products(states_of(written, module, hidden), turned, hidden),
+          testing::Pointwise(testing::FloatNear(1e-4F),
+                             inner_products(states_of(source, module, hidden), tokens, hidden)))
+          << module;
+    fs::remove_all(job.save_path);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Folders, Vision,
                          testing::Values(Folder{"qwen2_5_vl", "model."},
                                          Folder{"qwen3_vl", "model.language_model."},
