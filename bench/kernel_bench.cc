@@ -18,6 +18,8 @@
 #include "kernels/ops.h"
 #include "kernels/packed_bf16.h"
 #include "kernels/packed_codes.h"
+#include "kernels/rope.h"
+#include "quantize/dynamic_product.h"
 
 namespace {
 
@@ -167,6 +169,22 @@ void rms_norm(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * 336 * width * 8);
 }
 
+void quantize_per_token(benchmark::State& state) {
+  const std::int64_t width = 1536;
+  const std::vector<float> x(static_cast<std::size_t>(336 * width), 0.5F);
+  msmodelslim::DynamicInput out;
+  for (auto _ : state) msmodelslim::quantize_per_token(x.data(), 336, width, out);
+  state.SetBytesProcessed(state.iterations() * 336 * width * 5);
+}
+
+void rotate_half(benchmark::State& state) {
+  const std::vector<float> angles(336 * 64, 0.6F);
+  std::vector<float> x(336 * 12 * 128, 0.5F);
+  for (auto _ : state)
+    msmodelslim::rotate_half(x.data(), 336, 12, 128, 64, angles.data(), angles.data(), 0);
+  state.SetBytesProcessed(state.iterations() * 336 * 12 * 128 * 8);
+}
+
 void silu_mul(benchmark::State& state) {
   const std::int64_t count = 336 * 1536;
   const std::vector<float> gate(static_cast<std::size_t>(count), 0.5F);
@@ -231,6 +249,8 @@ BENCHMARK(few_rows_bf16)->Arg(1)->Arg(8)->UseRealTime();
 BENCHMARK(packed_bf16)->Arg(1)->Arg(8)->UseRealTime();
 BENCHMARK(decode_attention)->UseRealTime();
 BENCHMARK(rms_norm);
+BENCHMARK(quantize_per_token)->UseRealTime();
+BENCHMARK(rotate_half);
 BENCHMARK(silu_mul);
 BENCHMARK(scale_sums);
 BENCHMARK(causal_attention)->ArgsProduct({{700, 2048}, {0, 1}})->UseRealTime();
