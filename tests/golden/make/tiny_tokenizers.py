@@ -98,6 +98,8 @@ def sentence_piece(root, out, name, config, change=None, more=(), **options):
         with open(prefix + ".model", "rb") as f:
             proto.ParseFromString(f.read())
         change(proto.pieces)
+        proto.trainer_spec.ClearField("model_prefix")  # paths of this machine
+        proto.normalizer_spec.ClearField("normalization_rule_tsv")
         with open(prefix + ".model", "wb") as f:
             f.write(proto.SerializeToString())
     model = sentencepiece.SentencePieceProcessor(model_file=prefix + ".model")
