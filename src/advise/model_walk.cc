@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "checkpoint/source.h"
 #include "model/build.h"
+#include "model/check_checkpoint.h"
 #include "pipeline/block_writer.h"
 
 namespace msmodelslim {

@@ -15,11 +15,6 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
 // (see by_tensors.h) and the reason.
 ModelSpec build_any_spec(const ModelConfig& config, const CheckpointReader& checkpoint);
 
-// Of a model with a forward pass: every tensor that the spec names is in the checkpoint with the
-// right shape and a float dtype. Throws one DataError that lists what is wrong (at most a dozen
-// tensors).
-void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint);
-
 // The dtype that config.json declares (`torch_dtype` or `dtype`), if it names one that we know.
 std::optional<DType> declared_dtype(const ModelConfig& config);
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "model/check_checkpoint.h"
 #include "pipeline/by_tensors.h"
 #include "pipeline/check_ranks.h"
 #include "pipeline/fingerprint.h"

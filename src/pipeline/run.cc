@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "model/check_checkpoint.h"
 #include "pipeline/block_writer.h"
 #include "pipeline/engine_keys.h"
 #include "pipeline/fingerprint.h"

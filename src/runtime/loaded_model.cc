@@ -4,6 +4,7 @@
 #include "checkpoint/source.h"
 #include "forward/scratch.h"
 #include "model/build.h"
+#include "model/check_checkpoint.h"
 #include "runtime/engine_op.h"
 
 namespace msmodelslim {

@@ -16,6 +16,7 @@
 #include "checkpoint/source.h"
 #include "fuzz/scratch_folder.h"
 #include "model/build.h"
+#include "model/check_checkpoint.h"
 #include "runtime/generation_config.h"
 #include "text/tokenizer_config.h"
 

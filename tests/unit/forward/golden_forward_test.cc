@@ -7,6 +7,7 @@
 #include "checkpoint/source.h"
 #include "forward/run.h"
 #include "model/build.h"
+#include "model/check_checkpoint.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
