@@ -1,6 +1,7 @@
 #include "forward/context.h"
 
 #include <cmath>
+#include <list>
 
 #include "base/error.h"
 #include "kernels/gemv.h"
@@ -45,19 +46,32 @@ bool FloatLinearOp::few_rows(const Linear& linear, const float* x, std::int64_t 
 }
 
 void FloatLinearOp::apply(Linear& linear, const float* x, std::int64_t rows,
-                          const std::vector<Sequence>&, float* y) {
-  const float* bias = linear.bias().empty() ? nullptr : linear.bias().data();
-  if (const auto it = rounded_.find(linear.name()); it != rounded_.end()) {
-    it->second.multiply(x, rows, bias, y);
-    return;
+                          const std::vector<Sequence>& sequences, float* y) {
+  apply_each({{&linear, y}}, x, rows, sequences);
+}
+
+void FloatLinearOp::apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                               const std::vector<Sequence>&) {
+  std::vector<ProductWeight::Part> products;
+  std::list<ProductWeight> borrowed;
+  for (const auto& [linear, y] : parts) {
+    const float* bias = linear->bias().empty() ? nullptr : linear->bias().data();
+    auto rounded = rounded_.find(linear->name());
+    if (rounded == rounded_.end()) {
+      if (rows <= kFewRows && !linear->changed() && few_rows(*linear, x, rows, y)) {
+        if (bias != nullptr) add_bias(y, bias, rows, linear->spec().out);
+        continue;
+      }
+      ProductWeight weight(*linear, compute_dtype_);
+      if (weight.borrowed()) {
+        products.push_back({&borrowed.emplace_back(std::move(weight)), bias, y});
+        continue;
+      }
+      rounded = rounded_.emplace(linear->name(), std::move(weight)).first;
+    }
+    products.push_back({&rounded->second, bias, y});
   }
-  if (rows <= kFewRows && !linear.changed() && few_rows(linear, x, rows, y)) {
-    if (bias != nullptr) add_bias(y, bias, rows, linear.spec().out);
-    return;
-  }
-  ProductWeight weight(linear, compute_dtype_);
-  weight.multiply(x, rows, bias, y);
-  if (!weight.borrowed()) rounded_.emplace(linear.name(), std::move(weight));
+  if (!products.empty()) ProductWeight::multiply_each(products, x, rows);
 }
 
 RopeTable::RopeTable(const RopeSpec& rope, std::int64_t length)

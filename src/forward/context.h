@@ -135,6 +135,8 @@ class FloatLinearOp : public LinearOp {
   explicit FloatLinearOp(DType compute_dtype) : compute_dtype_(compute_dtype) {}
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;
+  void apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                  const std::vector<Sequence>& sequences) override;
 
  private:
   // The product with the checkpoint's own bytes; false where they would have to be rounded first.

@@ -1,6 +1,7 @@
 #include "forward/product.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/threads.h"
 #include "kernels/gemm.h"
@@ -27,9 +28,11 @@ void narrow_all(const float* from, std::uint16_t* to, std::int64_t count) {
   });
 }
 
-std::vector<std::uint16_t> narrowed(const float* x, std::int64_t count) {
-  std::vector<std::uint16_t> narrow(static_cast<std::size_t>(count));
-  narrow_all(x, narrow.data(), count);
+using Narrow = std::unique_ptr<std::uint16_t[]>;
+
+Narrow narrowed(const float* x, std::int64_t count) {
+  auto narrow = std::make_unique_for_overwrite<std::uint16_t[]>(static_cast<std::size_t>(count));
+  narrow_all(x, narrow.get(), count);
   return narrow;
 }
 
@@ -120,29 +123,46 @@ void ProductWeight::fill(const std::function<void(std::int64_t, float*)>& row) {
 }
 
 void ProductWeight::multiply(const float* x, std::int64_t rows, const float* bias, float* y) const {
-  const auto count = static_cast<std::size_t>(rows * in_);
-  if (bf16_view_ != nullptr) {
-    std::vector<std::uint16_t> narrow(count);
-    narrow_all(x, narrow.data(), rows * in_);
-    matmul_nt_bf16(narrow.data(), in_, bf16_view_, in_, y, out_, rows, out_, in_);
-  } else if (compute_ == DType::kF32) {
-    matmul_nt(x, in_, f32_view_, in_, y, out_, rows, out_, in_);
+  multiply_each({{this, bias, y}}, x, rows);
+}
+
+void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x,
+                                  std::int64_t rows) {
+  const ProductWeight& first = *parts.front().weight;
+  const std::int64_t in = first.in_;
+  if (first.bf16_view_ != nullptr) {
+    const Narrow narrow = narrowed(x, rows * in);
+    std::vector<ProductOf<std::uint16_t>> products;
+    for (const auto& [weight, bias, y] : parts)
+      products.push_back({weight->bf16_view_, in, y, weight->out_, weight->out_});
+    matmul_nt_each_bf16(narrow.get(), in, products, rows, in);
   } else {
-    std::vector<float> rounded(count);
-    round_all(x, rounded.data(), rows * in_, compute_);
-    matmul_nt(rounded.data(), in_, f32_view_, in_, y, out_, rows, out_, in_);
+    std::vector<ProductOf<float>> products;
+    for (const auto& [weight, bias, y] : parts)
+      products.push_back({weight->f32_view_, in, y, weight->out_, weight->out_});
+    if (first.compute_ == DType::kF32) {
+      matmul_nt_each(x, in, products, rows, in);
+    } else {
+      const auto rounded =
+          std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(rows * in));
+      round_all(x, rounded.get(), rows * in, first.compute_);
+      matmul_nt_each(rounded.get(), in, products, rows, in);
+    }
   }
-  if (bias == nullptr) return;
-  parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
-    add_bias(y + begin * out_, bias, end - begin, out_);
-  });
+  for (const Part& part : parts) {
+    if (part.bias == nullptr) continue;
+    const std::int64_t out = part.weight->out_;
+    parallel_ranges(rows, 64, [&](std::int64_t begin, std::int64_t end) {
+      add_bias(part.y + begin * out, part.bias, end - begin, out);
+    });
+  }
 }
 
 void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accumulate,
                                   float* dx) const {
   if (bf16_view_ != nullptr) {
-    const std::vector<std::uint16_t> narrow = narrowed(dy, rows * out_);
-    matmul_nn_bf16(narrow.data(), out_, bf16_view_, in_, dx, in_, rows, in_, out_, accumulate);
+    const Narrow narrow = narrowed(dy, rows * out_);
+    matmul_nn_bf16(narrow.get(), out_, bf16_view_, in_, dx, in_, rows, in_, out_, accumulate);
     return;
   }
   const Gradient gradient(dy, rows * out_, compute_);
@@ -152,9 +172,9 @@ void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accum
 void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
                      std::int64_t out, std::int64_t in, bool accumulate, float* g) {
   if (natively_bf16(compute)) {
-    const std::vector<std::uint16_t> narrow_dy = narrowed(dy, rows * out);
-    const std::vector<std::uint16_t> narrow_x = narrowed(x, rows * in);
-    matmul_tn_bf16(narrow_dy.data(), out, narrow_x.data(), in, g, in, out, in, rows, accumulate);
+    const Narrow narrow_dy = narrowed(dy, rows * out);
+    const Narrow narrow_x = narrowed(x, rows * in);
+    matmul_tn_bf16(narrow_dy.get(), out, narrow_x.get(), in, g, in, out, in, rows, accumulate);
     return;
   }
   const Gradient gradient(dy, rows * out, compute);

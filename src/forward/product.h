@@ -28,6 +28,13 @@ class ProductWeight {
   void fill(const std::function<void(std::int64_t, float*)>& row);
   // x [rows, in], y [rows, out], bias [out] or null. All threads.
   void multiply(const float* x, std::int64_t rows, const float* bias, float* y) const;
+  // The same of several weights of one `in` and dtype that read one x, with less waiting.
+  struct Part {
+    const ProductWeight* weight;
+    const float* bias;
+    float* y;
+  };
+  static void multiply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows);
   // dx [rows, in] = dy [rows, out] W, or is added to dx. dy is rounded too if the products are
   // bfloat16; float16 is too narrow for gradients.
   void multiply_back(const float* dy, std::int64_t rows, bool accumulate, float* dx) const;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -111,19 +112,48 @@ class TileProduct {
   dnnl::matmul product_;
 };
 
-// All tiles of y (+)= left * right. At most four tile shapes occur.
+// The right side of a product, and where it goes.
+template <typename T, typename Sum>
+struct RightSide {
+  Layout layout;
+  const T* right;
+  Sum* y;
+  std::int64_t ldy;
+  std::int64_t n;
+};
+
+// All tiles of y (+)= left * right, of all right sides.
+template <typename T, typename Sum>
+void tiled_products(const T* left, const std::vector<RightSide<T, Sum>>& sides, std::int64_t m,
+                    std::int64_t k) {
+  if (m == 0) return;
+  using Shape = std::tuple<std::size_t, std::int64_t, std::int64_t>;
+  std::map<Shape, TileProduct> shapes;  // at most four of each side
+  std::vector<std::int64_t> widths;
+  const TileCut row_cut(m);
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    const auto& side = sides[i];
+    widths.push_back(side.n);
+    if (side.n == 0) continue;
+    const TileCut col_cut(side.n);
+    for (const std::int64_t rows : {row_cut.size, row_cut.last})
+      for (const std::int64_t cols : {col_cut.size, col_cut.last})
+        shapes.try_emplace({i, rows, cols}, side.layout, rows, cols, k, side.ldy);
+  }
+  for_each_tile(
+      m, widths,
+      [&](std::size_t i, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+        const auto& side = sides[i];
+        shapes.at({i, rows, cols})
+            .run(left + row * side.layout.left_row, side.right + col * side.layout.right_col,
+                 side.y + row * side.ldy + col);
+      });
+}
+
 template <typename T, typename Sum>
 void tiled_product(const Layout& layout, const T* left, const T* right, Sum* y, std::int64_t ldy,
                    std::int64_t m, std::int64_t n, std::int64_t k) {
-  std::map<std::pair<std::int64_t, std::int64_t>, TileProduct> shapes;
-  for (std::int64_t rows : {std::min(m, kTileRows), m % kTileRows})
-    for (std::int64_t cols : {std::min(n, kTileCols), n % kTileCols})
-      if (rows > 0 && cols > 0) shapes.try_emplace({rows, cols}, layout, rows, cols, k, ldy);
-  for_each_tile(
-      m, n, [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-        shapes.at({rows, cols})
-            .run(left + row * layout.left_row, right + col * layout.right_col, y + row * ldy + col);
-      });
+  tiled_products<T, Sum>(left, {{layout, right, y, ldy, n}}, m, k);
 }
 
 constexpr memory::data_type type_of(const float*) { return memory::data_type::f32; }
@@ -131,9 +161,12 @@ constexpr memory::data_type type_of(const std::uint16_t*) { return memory::data_
 constexpr memory::data_type kF32 = memory::data_type::f32;
 
 template <typename T>
-void product_nt(const T* x, std::int64_t ldx, const T* w, std::int64_t ldw, float* y,
-                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  tiled_product(Layout{type_of(x), kF32, ldx, 1, 1, ldw, false}, x, w, y, ldy, m, n, k);
+void products_nt(const T* x, std::int64_t ldx, const std::vector<ProductOf<T>>& products,
+                 std::int64_t m, std::int64_t k) {
+  std::vector<RightSide<T, float>> sides;
+  for (const ProductOf<T>& p : products)
+    sides.push_back({{type_of(x), kF32, ldx, 1, 1, p.ldw, false}, p.w, p.y, p.ldy, p.n});
+  tiled_products(x, sides, m, k);
 }
 
 template <typename T>
@@ -231,13 +264,24 @@ void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  product_nt(x, ldx, w, ldw, y, ldy, m, n, k);
+  products_nt(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
 }
 
 void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
                     std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
                     std::int64_t k) {
-  product_nt(x, ldx, w, ldw, y, ldy, m, n, k);
+  products_nt(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
+}
+
+void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<ProductOf<float>>& products,
+                    std::int64_t m, std::int64_t k) {
+  products_nt(x, ldx, products, m, k);
+}
+
+void matmul_nt_each_bf16(const std::uint16_t* x, std::int64_t ldx,
+                         const std::vector<ProductOf<std::uint16_t>>& products, std::int64_t m,
+                         std::int64_t k) {
+  products_nt(x, ldx, products, m, k);
 }
 
 void matmul_nn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,

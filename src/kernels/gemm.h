@@ -7,6 +7,7 @@
 // the same bits for any number of threads.
 
 #include <cstdint>
+#include <vector>
 
 namespace msmodelslim {
 
@@ -18,6 +19,22 @@ void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ld
 void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
                     std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
                     std::int64_t k);
+
+// One of several products with one x: y[m,n] = x[m,k] * w[n,k]^T.
+template <typename T>
+struct ProductOf {
+  const T* w;
+  std::int64_t ldw;
+  float* y;
+  std::int64_t ldy;
+  std::int64_t n;
+};
+// The same bits as one by one, but the threads wait for each other once only.
+void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<ProductOf<float>>& products,
+                    std::int64_t m, std::int64_t k);
+void matmul_nt_each_bf16(const std::uint16_t* x, std::int64_t ldx,
+                         const std::vector<ProductOf<std::uint16_t>>& products, std::int64_t m,
+                         std::int64_t k);
 
 // The products of a backward pass, all threads; `accumulate` adds to y.
 // y[m,n] = a[m,k] * b[k,n]

@@ -44,8 +44,12 @@ class OriginalOp : public LinearOp {
   explicit OriginalOp(DType dtype) : dtype_(dtype) {}
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override {
-    FloatLinearOp(dtype_).apply(linear, x, rows, sequences, y);
-    linear.release();
+    apply_each({{&linear, y}}, x, rows, sequences);
+  }
+  void apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
+                  const std::vector<Sequence>& sequences) override {
+    FloatLinearOp(dtype_).apply_each(parts, x, rows, sequences);
+    for (const Part& part : parts) part.linear->release();
   }
 
  private:

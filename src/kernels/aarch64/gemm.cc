@@ -42,11 +42,20 @@ void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  for_each_tile(m, n,
-                [&](std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-                  matmul_nt_tile(x + row * ldx, ldx, w + col * ldw, ldw, y + row * ldy + col, ldy,
-                                 rows, cols, k);
-                });
+  matmul_nt_each(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
+}
+
+void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<ProductOf<float>>& products,
+                    std::int64_t m, std::int64_t k) {
+  std::vector<std::int64_t> widths;
+  for (const auto& product : products) widths.push_back(product.n);
+  for_each_tile(
+      m, widths,
+      [&](std::size_t i, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+        const ProductOf<float>& p = products[i];
+        matmul_nt_tile(x + row * ldx, ldx, p.w + col * p.ldw, p.ldw, p.y + row * p.ldy + col, p.ldy,
+                       rows, cols, k);
+      });
 }
 
 void matmul_nn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,
@@ -71,6 +80,11 @@ bool has_bf16_products() { return false; }
 
 void matmul_nt_bf16(const std::uint16_t*, std::int64_t, const std::uint16_t*, std::int64_t, float*,
                     std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
+  no_bf16();
+}
+
+void matmul_nt_each_bf16(const std::uint16_t*, std::int64_t,
+                         const std::vector<ProductOf<std::uint16_t>>&, std::int64_t, std::int64_t) {
   no_bf16();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "kernels/gemm_tiles.h"
 #include "kernels/ops.h"
 
 namespace msmodelslim {
@@ -38,6 +39,45 @@ TEST(Gemm, AgreesWithTheDefinition) {
                static_cast<double>(w[static_cast<std::size_t>(j * k + d)]);
       EXPECT_NEAR(y[static_cast<std::size_t>(i * n + j)], sum, 1e-4);
     }
+}
+
+TEST(Gemm, SeveralProductsOfOneInputHaveTheBitsOfEach) {
+  const std::int64_t m = 600;
+  const std::int64_t k = 70;
+  const std::vector<std::int64_t> widths = {576, 0, 192, 1};
+  const auto x = random_values(m * k, 1);
+  std::vector<std::vector<float>> w;
+  std::vector<std::vector<float>> each;
+  std::vector<std::vector<float>> together;
+  std::vector<ProductOf<float>> products;
+  for (const std::int64_t n : widths) {
+    w.push_back(random_values(n * k, 2 + n));
+    each.emplace_back(static_cast<std::size_t>(m * n));
+    together.push_back(each.back());
+  }
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    const std::int64_t n = widths[i];
+    matmul_nt(x.data(), k, w[i].data(), k, each[i].data(), n, m, n, k);
+    products.push_back({w[i].data(), k, together[i].data(), n, n});
+  }
+  matmul_nt_each(x.data(), k, products, m, k);
+  EXPECT_EQ(together, each);
+  EXPECT_NE(each[2], std::vector<float>(each[2].size()));
+}
+
+TEST(Gemm, TilesCoverASideAndAreNearlyEqual) {
+  for (std::int64_t length = 1; length < 5000; ++length) {
+    const TileCut cut(length);
+    std::int64_t sum = 0;
+    for (std::int64_t tile = 0; tile < cut.count; ++tile) {
+      ASSERT_EQ(tile * cut.size, sum);
+      ASSERT_GT(cut.size_of(tile), 0) << length;
+      ASSERT_LE(cut.size_of(tile), TileCut::kMost) << length;
+      sum += cut.size_of(tile);
+    }
+    ASSERT_EQ(sum, length);
+    ASSERT_LE(cut.size - cut.last, 16 * cut.count) << length;
+  }
 }
 
 TEST(Gemm, MultipliesBfloat16BitPatterns) {
