@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kVersion = 1;
 constexpr const char* kFile = "journal.json";
-constexpr double kMostShare = 0.05;  // of the run's time for saving
+constexpr double kMostShare = 0.02;  // of the run's time for saving
 
 DataError damaged(const std::string& path) {
   return DataError(fmt::format("{}: the journal of the unfinished run is damaged", path),
