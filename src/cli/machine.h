@@ -12,8 +12,9 @@ namespace msmodelslim {
 // "asimd", "asimddp", "i8mm", "bf16", "sve".
 std::vector<std::string> cpu_features();
 
-// FLOP per second of fp32 products, the best of a few of some ten milliseconds, all threads.
-double product_speed();
+// FLOP per second of products in fp32, or `bf16` where the processor has them; the best of a few
+// of some ten milliseconds, all threads.
+double product_speed(bool bf16);
 
 struct DiskSpeed {
   double write = 0;  // bytes per second, with the sync to the disk
