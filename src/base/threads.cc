@@ -65,10 +65,9 @@ int thread_count() {
   return g_threads;
 }
 
-void sleep_while_waiting(char** argv) {
+void sleep_while_waiting(char** argv, int spins) {
   if (::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  ::setenv("GOMP_SPINCOUNT", "5000",
-           0);  // a few microseconds: the way from one product to the next
+  ::setenv("GOMP_SPINCOUNT", std::to_string(spins).c_str(), 0);
   const cpu_set_t set = process_cpus();
   sched_setaffinity(0, sizeof(set), &set);
   if (::setenv("OMP_WAIT_POLICY", "PASSIVE", 1) == 0) ::execv("/proc/self/exe", argv);

@@ -13,11 +13,11 @@ int available_threads();
 void set_thread_count(int count);  // count >= 1
 int thread_count();
 
-// Threads that wait for work spin for a few microseconds only and then sleep: on a shared machine
-// spinning costs more than it gains. The OpenMP runtime reads this from the environment when the
-// program is loaded, so the program starts itself anew once with OMP_WAIT_POLICY=PASSIVE, unless
-// the user set the variable.
-void sleep_while_waiting(char** argv);
+// Threads that wait for work look for it `spins` times (5000: some tens of microseconds) and then
+// sleep: on a shared machine spinning costs more than it gains. The OpenMP runtime reads this from
+// the environment when the program is loaded, so the program starts itself anew once with
+// OMP_WAIT_POLICY=PASSIVE, unless the user set the variable.
+void sleep_while_waiting(char** argv, int spins);
 
 // Calls body(i) for i in [0, count), each exactly once, on all threads. Exceptions are rethrown.
 void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& body);
