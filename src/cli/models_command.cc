@@ -170,12 +170,13 @@ Json support_matrix(const PracticeLibrary& library) {
 std::string matrix_markdown(const Json& matrix) {
   std::ostringstream text;
   text << "# Models\n\n"
+          "[中文](models.zh.md)\n\n"
           "Written by `msmodelslim models --markdown` from the table of families and the recipes; "
           "do not edit.\n\n"
           "## Families\n\n"
           "Models of these families have a forward pass: they can be calibrated, proven, evaluated "
           "and served. Others\nare quantized without data, by the names and shapes of their "
-          "tensors; so are parts for images and sounds,\nwhich stay as they are.\n\n"
+          "tensors. Parts for images and sounds stay\nas they are.\n\n"
           "| model_type in config.json | architecture | verified |\n|---|---|---|\n";
   for (const Json& family : matrix["families"])
     text << "| " << family["model_type"].get<std::string>() << " | "

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test and fuzzer that docs/security.md names is there.
+# Every test and fuzzer that docs/security.md and its translation name is there.
 # shellcheck disable=SC2016  # the quotes are those of the page
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -25,17 +25,19 @@ found=$(missing "${TMPDIR:-/tmp}/promises_test.$$" | wc -l)
 rm "${TMPDIR:-/tmp}/promises_test.$$"
 [[ $found -eq 2 ]]
 
-lost=$(missing docs/security.md)
-if [[ -n $lost ]]; then
-  echo "docs/security.md names tests that are not there:"
-  echo "$lost"
-  exit 1
-fi
-# Every fuzzer is named in it.
-for fuzzer in tests/fuzz/fuzz_*.cc; do
-  name=$(basename "$fuzzer" .cc)
-  grep -q "\`$name\`" docs/security.md || {
-    echo "docs/security.md does not name $name"
+for page in docs/security.md docs/security.zh.md; do
+  lost=$(missing "$page")
+  if [[ -n $lost ]]; then
+    echo "$page names tests that are not there:"
+    echo "$lost"
     exit 1
-  }
+  fi
+  # Every fuzzer is named in it.
+  for fuzzer in tests/fuzz/fuzz_*.cc; do
+    name=$(basename "$fuzzer" .cc)
+    grep -q "\`$name\`" "$page" || {
+      echo "$page does not name $name"
+      exit 1
+    }
+  done
 done
