@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/ascendv1.h"
+#include "checkpoint/gguf_convert.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/source.h"
 #include "forward/run.h"
@@ -340,6 +341,15 @@ TEST(Experts, GlmFivesFinalNormIsAlsoWrittenTurned) {
   EXPECT_EQ(read_description(job.save_path).at("is_rot_used"), true);
   const Json index = read_json_file(job.save_path + "/quant_model_weights.safetensors.index.json");
   EXPECT_EQ(index.at("weight_map").at("rot.weight"), "rot.safetensors");
+  const std::string converted = temp_path("glm_5_float");
+  convert_model_folder({job.save_path, converted, DType::kF32, true});
+  const CheckpointReader floats(converted);
+  EXPECT_TRUE(floats.has("model.norm.weight"));
+  EXPECT_FALSE(floats.has("rot.weight")) << "no engine reads it beside float weights";
+  EXPECT_FALSE(fs::exists(converted + "/rot.safetensors"));
+  for (const std::string& name : floats.names())
+    EXPECT_TRUE(name.starts_with("model.") || name.starts_with("lm_head.")) << name;
+  fs::remove_all(converted);
   job.pedigree = "default";
   quantize_model(job);
   EXPECT_FALSE(fs::exists(job.save_path + "/rot.safetensors"));
