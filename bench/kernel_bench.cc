@@ -19,6 +19,7 @@
 #include "kernels/packed_bf16.h"
 #include "kernels/packed_codes.h"
 #include "kernels/rope.h"
+#include "kernels/rounding_sums.h"
 #include "quantize/dynamic_product.h"
 
 namespace {
@@ -239,6 +240,17 @@ void weight_codes(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * count * 5);
 }
 
+// A row of 7168 weights with one scale: what each step of ssz costs, in weights per second.
+void rounding_sums(benchmark::State& state) {
+  std::vector<float> w(7168);
+  for (std::size_t i = 0; i < w.size(); ++i)
+    w[i] = 0.001F * static_cast<float>(static_cast<int>(i * 37 % 201) - 100);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(
+        msmodelslim::rounding_sums(w.data(), static_cast<std::int64_t>(w.size()), 0.0123F, -8, 7));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(w.size()));
+}
+
 BENCHMARK(roof)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product_bf16)->Args({1536, 576})->Args({576, 1536})->Args({8960, 1536})->UseRealTime();
@@ -255,6 +267,7 @@ BENCHMARK(silu_mul);
 BENCHMARK(scale_sums);
 BENCHMARK(causal_attention)->ArgsProduct({{700, 2048}, {0, 1}})->UseRealTime();
 BENCHMARK(weight_codes);
+BENCHMARK(rounding_sums);
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/ops.h"
+#include "kernels/small_floats.h"
 #include "tensor/codec.h"
 
 namespace msmodelslim {
@@ -47,12 +48,9 @@ void floats_of_row(const CodedWeight& weight, std::int64_t r, float* out) {
 void codes_of_row(const CodedWeight& weight, std::int64_t r, float* out) {
   const std::int64_t n = weight.columns;
   switch (weight.codes) {
-    case Codes::kE4M3: {
-      const auto* row = weight.data.as<std::uint8_t>() + r * n;
-      const auto& table = e4m3_values();
-      for (std::int64_t j = 0; j < n; ++j) out[j] = table[row[j]];
+    case Codes::kE4M3:
+      decode_e4m3(weight.data.as<std::uint8_t>() + r * n, out, n);
       return;
-    }
     case Codes::kInt8: {
       const auto* row = weight.data.as<std::int8_t>() + r * n;
       for (std::int64_t j = 0; j < n; ++j) out[j] = static_cast<float>(row[j]);

@@ -129,6 +129,18 @@ void warn_of_norm_biases(const CheckpointReader& reader) {
         count);
 }
 
+// It stands for the weights of the final norm where an engine hands normed states to a next-token
+// layer, which engines do beside quantized weights alone: for others it is an unknown tensor.
+void leave_out_norm_rotation(CheckpointReader& reader) {
+  if (!reader.has(kNormRotation)) return;
+  reader.hide([](const std::string& name) { return name == kNormRotation; });
+  log_warning("convert",
+              "{} is left out, engines read it beside quantized weights alone; a next-token layer "
+              "that is given states behind the final norm gets them without that norm's weights, "
+              "which are in the head",
+              kNormRotation);
+}
+
 void copy_other_files(const std::string& folder, const OutputFolder& output) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
@@ -159,9 +171,10 @@ void convert_model_folder(const ConvertOptions& options) {
                     "the file is damaged; download it again");
   // Decoded in fp32: rounded once, to the output's dtype.
   const bool ours = !find_description(folder).empty();
-  const CheckpointReader reader =
+  CheckpointReader reader =
       ours ? open_ascendv1_source(folder, DType::kF32) : open_source(folder, DType::kF32);
   if (ours) warn_of_norm_biases(reader);
+  if (ours) leave_out_norm_rotation(reader);
   remove_quantization(config);
   const std::string dtype = output_dtype_name(options.dtype);
   set_dtype(config, dtype, true);

@@ -103,7 +103,8 @@ std::vector<std::string> script_rollback(const Family& family, const ModelSpec& 
       for (const LinearSpec* linear : block.linears()) names.push_back(linear->name);
       continue;
     }
-    if (block.mtp) names.push_back(block.mtp->projection.name);
+    if (block.mtp)
+      for (const LinearSpec* linear : block.mtp->projections()) names.push_back(linear->name);
     if (block.moe && block.moe->router_is_linear) names.push_back(block.moe->router.name);
     if (block.mla) names.push_back(block.mla->kv_b.name);
     if (family.name == "w4a4") names.push_back(block.down.name);

@@ -158,7 +158,8 @@ class Backward {
       else
         rms_norm(from, norm->weight.data(), norm->bias_or_null(),
                  static_cast<float>(norm->spec.eps), to, rows * heads, norm->spec.size);
-      rotate_half(to, rows, heads, model_.head_dim, rope.half(), rope.cos(), rope.sin(), position);
+      const RopeLines lines = rope.before(position + rows);
+      rotate_half(to, rows, heads, model_.head_dim, rope.half(), lines.cos, lines.sin, position);
     });
     return out;
   }
@@ -170,7 +171,8 @@ class Backward {
     for_each_piece([&](std::int64_t row, std::int64_t rows, std::int64_t position,
                        const RopeTable& rope) {
       float* at = d + row * width;
-      rotate_half_grad(at, rows, heads, model_.head_dim, rope.half(), rope.cos(), rope.sin(),
+      const RopeLines lines = rope.before(position + rows);
+      rotate_half_grad(at, rows, heads, model_.head_dim, rope.half(), lines.cos, lines.sin,
                        position);
       if (norm != nullptr)
         rms_norm_grad(raw.data() + row * width, norm->weight.data(),

@@ -243,7 +243,17 @@ Mtp::Mtp(const MtpSpec& mtp_spec, const CheckpointReader& checkpoint)
       embedding_norm(mtp_spec.embedding_norm, checkpoint),
       hidden_norm(mtp_spec.hidden_norm, checkpoint),
       head_norm(mtp_spec.head_norm, checkpoint),
-      projection(mtp_spec.projection, checkpoint) {}
+      projection(mtp_spec.projection, checkpoint) {
+  if (mtp_spec.hidden_projection)
+    hidden_projection = std::make_unique<Linear>(*mtp_spec.hidden_projection, checkpoint);
+  if (mtp_spec.head_hyper) head_hyper = std::make_unique<Hyper>(*mtp_spec.head_hyper, checkpoint);
+}
+
+std::vector<Linear*> Mtp::projections() {
+  std::vector<Linear*> all = {&projection};
+  if (hidden_projection) all.push_back(hidden_projection.get());
+  return all;
+}
 
 Block::Block(const BlockSpec& block_spec, const CheckpointReader& checkpoint)
     : spec(&block_spec),
@@ -323,7 +333,8 @@ std::vector<Linear*> Block::mlp_linears() {
 std::vector<Linear*> Block::linears() {
   std::vector<Linear*> all = attention_linears();
   for (Linear* linear : mlp_linears()) all.push_back(linear);
-  if (mtp) all.push_back(&mtp->projection);
+  if (mtp)
+    for (Linear* linear : mtp->projections()) all.push_back(linear);
   return all;
 }
 

@@ -164,6 +164,10 @@ struct Mtp {
   const MtpSpec* spec;
   Norm embedding_norm, hidden_norm, head_norm;
   Linear projection;
+  std::unique_ptr<Linear> hidden_projection;
+  std::unique_ptr<Hyper> head_hyper;
+
+  std::vector<Linear*> projections();  // as MtpSpec's
 };
 
 struct Block {

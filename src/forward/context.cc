@@ -1,6 +1,5 @@
 #include "forward/context.h"
 
-#include <cmath>
 #include <list>
 
 #include "base/error.h"
@@ -72,32 +71,6 @@ void FloatLinearOp::apply_each(const std::vector<Part>& parts, const float* x, s
     products.push_back({&rounded->second, bias, y});
   }
   if (!products.empty()) ProductWeight::multiply_each(products, x, rows);
-}
-
-RopeTable::RopeTable(const RopeSpec& rope, std::int64_t length)
-    : half_(rope.dim / 2),
-      length_(length),
-      cos_(static_cast<std::size_t>(half_ * length)),
-      sin_(static_cast<std::size_t>(half_ * length)) {
-  if (rope.local_theta) {
-    RopeSpec local;
-    local.dim = rope.dim_of(true);
-    local.theta = *rope.local_theta;
-    local_ = std::make_shared<const RopeTable>(local, length);
-  }
-  if (rope.kind == RopeKind::kLongRope && length > rope.original_max_position)
-    short_ = std::make_shared<const RopeTable>(rope, rope.original_max_position);
-  const RopeFrequencies frequencies = rope_frequencies(rope, length);
-  for (std::int64_t p = 0; p < length; ++p) {
-    for (std::int64_t i = 0; i < half_; ++i) {
-      const float angle = static_cast<float>(p) * frequencies.inverse[static_cast<std::size_t>(i)];
-      const auto at = static_cast<std::size_t>(p * half_ + i);
-      cos_[at] =
-          static_cast<float>(std::cos(static_cast<double>(angle))) * frequencies.attention_factor;
-      sin_[at] =
-          static_cast<float>(std::sin(static_cast<double>(angle))) * frequencies.attention_factor;
-    }
-  }
 }
 
 }  // namespace msmodelslim

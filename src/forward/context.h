@@ -11,9 +11,9 @@
 #include "base/ranks.h"
 #include "forward/block.h"
 #include "forward/product.h"
+#include "forward/rope_table.h"
 #include "forward/routing.h"
 #include "kernels/decode_attention.h"
-#include "model/rope.h"
 
 namespace msmodelslim {
 
@@ -144,29 +144,6 @@ class FloatLinearOp : public LinearOp {
 
   DType compute_dtype_;
   std::map<std::string, ProductWeight> rounded_;
-};
-
-class RopeTable {
- public:
-  RopeTable(const RopeSpec& rope, std::int64_t length);
-  std::int64_t half() const { return half_; }
-  std::int64_t length() const { return length_; }
-  const float* cos() const { return cos_.data(); }  // [length, half]
-  const float* sin() const { return sin_.data(); }
-  // That of layers with a window, which may have frequencies of their own.
-  const RopeTable& local() const { return local_ ? *local_ : *this; }
-  // That of sequences of so many tokens; longrope has two.
-  const RopeTable& of_length(std::int64_t tokens) const {
-    return short_ && tokens <= short_->length() ? *short_ : *this;
-  }
-
- private:
-  std::int64_t half_;
-  std::int64_t length_;
-  std::vector<float> cos_;
-  std::vector<float> sin_;
-  std::shared_ptr<const RopeTable> local_;
-  std::shared_ptr<const RopeTable> short_;
 };
 
 // A pass for observers only: of a layer's experts just these run, and on more rows than those that

@@ -100,7 +100,8 @@ class EntryAttentionRun {
       parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
         float* at = x + (s.begin + begin) * heads * stride;
         flip(at, (end - begin) * heads);
-        rotate_pairs(at, end - begin, heads, stride, rope.half(), rope.cos(), rope.sin(),
+        const RopeLines lines = rope.before(s.position + end);
+        rotate_pairs(at, end - begin, heads, stride, rope.half(), lines.cos, lines.sin,
                      s.position + begin);
         flip(at, (end - begin) * heads);
       });
@@ -306,8 +307,10 @@ void compress(const Compressor& compressor, const RopeTable& rope, const float* 
     }
     rms_norm(entry, compressor.norm.weight.data(), nullptr, static_cast<float>(spec.norm.eps),
              entry, 1, spec.dim);
-    rotate_pairs(entry + spec.dim - 2 * rope.half(), 1, 1, spec.dim, rope.half(), rope.cos(),
-                 rope.sin(), (first + w) * spec.ratio);
+    const std::int64_t position = (first + w) * spec.ratio;
+    const RopeLines lines = rope.before(position + 1);
+    rotate_pairs(entry + spec.dim - 2 * rope.half(), 1, 1, spec.dim, rope.half(), lines.cos,
+                 lines.sin, position);
   });
   const auto end = state.waiting.begin() + runs * run;
   if (spec.overlaps) state.previous.assign(end - run, end);

@@ -17,8 +17,9 @@ void IndexerRun::rotate(float* x, std::int64_t heads) {
   for (const Sequence& s : context_.sequences) {
     const RopeTable& rope = context_.rope->of_length(s.reached());
     parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+      const RopeLines lines = rope.before(s.position + end);
       turn(x + (s.begin + begin) * heads * spec_.dim, end - begin, heads, spec_.dim, rope.half(),
-           rope.cos(), rope.sin(), s.position + begin);
+           lines.cos, lines.sin, s.position + begin);
     });
   }
 }

@@ -112,8 +112,9 @@ class LatentAttention {
     for (const Sequence& s : context_.sequences) {
       const RopeTable& rope = context_.rope->of_length(s.reached());
       parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+        const RopeLines lines = rope.before(s.position + end);
         turn(x + (s.begin + begin) * heads * stride, end - begin, heads, stride, rope.half(),
-             rope.cos(), rope.sin(), s.position + begin);
+             lines.cos, lines.sin, s.position + begin);
       });
     }
   }

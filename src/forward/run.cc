@@ -27,8 +27,9 @@ void rotate(const ModelSpec& model, const Block& block, const Context& context, 
     const RopeTable& rope = block.spec->window > 0 ? all.local() : all;
     parallel_ranges(s.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
       const auto turn = model.rope_pairs ? rotate_pairs : rotate_half;
+      const RopeLines lines = rope.before(s.position + end);
       turn(x + (s.begin + begin) * heads * model.head_dim, end - begin, heads, model.head_dim,
-           rope.half(), rope.cos(), rope.sin(), s.position + begin);
+           rope.half(), lines.cos, lines.sin, s.position + begin);
     });
   }
 }

@@ -1,6 +1,9 @@
-// A lane is a row, so that every row is summed in its own order. Two vectors of rows hide the
-// latency of the additions. This file is compiled without contraction: w - q s is two roundings.
+// A product with 1 / s, and a division only next to a half, was slower than to divide. This file is
+// compiled without contraction: w - q s is two roundings.
 #include "kernels/rounding_sums.h"
+
+#include <algorithm>
+#include <array>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/rounding_sums.cc"
@@ -12,45 +15,83 @@ namespace msmodelslim {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using D = hn::ScalableTag<double>;
+using D = hn::CappedTag<double, kRoundingLanes>;
 using F = hn::Rebind<float, D>;
 
-std::int64_t Rows() { return 2 * static_cast<std::int64_t>(hn::Lanes(D())); }
+constexpr std::int64_t kWidth = hn::MaxLanes(D());
+constexpr std::size_t kVectors = kRoundingLanes / kWidth;
+constexpr std::int64_t kExact = 1024;  // squares of codes that fp32 adds without rounding
 
-void Sums(const float* w, std::int64_t k, const float* scales, float low, float high,
-          RoundingSums* sums) {
-  const D d;
-  const F f;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const auto lo = hn::Set(f, low);
-  const auto hi = hn::Set(f, high);
-  const auto s0 = hn::LoadU(f, scales);
-  const auto s1 = hn::LoadU(f, scales + lanes);
-  auto error0 = hn::Zero(d);
-  auto error1 = error0, wq0 = error0, wq1 = error0, qq0 = error0, qq1 = error0;
-  const auto add = [&](const auto v, const auto s, auto& error, auto& wq, auto& qq) {
-    const auto q = hn::Min(hn::Max(hn::Round(hn::Div(v, s)), lo), hi);
-    const auto off = hn::Sub(v, hn::Mul(q, s));
-    error = hn::Add(error, hn::PromoteTo(d, hn::Mul(off, off)));
-    const auto code = hn::PromoteTo(d, q);
-    wq = hn::MulAdd(hn::PromoteTo(d, v), code, wq);  // exact products
-    qq = hn::MulAdd(code, code, qq);
-  };
-  for (std::int64_t i = 0; i < k; ++i, w += 2 * lanes) {
-    add(hn::LoadU(f, w), s0, error0, wq0, qq0);
-    add(hn::LoadU(f, w + lanes), s1, error1, wq1, qq1);
+class Sums {
+ public:
+  Sums(float scale, float low, float high)
+      : s_(hn::Set(f_, scale)), low_(hn::Set(f_, low)), high_(hn::Set(f_, high)) {
+    for (auto* sums : {&error_, &wq_, &qq_})
+      for (auto& sum : *sums) sum = hn::Zero(d_);
+    for (auto& sum : squares_) sum = hn::Zero(f_);
   }
-  HWY_ALIGN double lane[HWY_MAX_BYTES / sizeof(double)];
-  const auto store = [&](const auto values, std::int64_t first, double RoundingSums::*member) {
-    hn::Store(values, d, lane);
-    for (std::int64_t i = 0; i < lanes; ++i) sums[first + i].*member = lane[i];
-  };
-  store(error0, 0, &RoundingSums::error);
-  store(error1, lanes, &RoundingSums::error);
-  store(wq0, 0, &RoundingSums::wq);
-  store(wq1, lanes, &RoundingSums::wq);
-  store(qq0, 0, &RoundingSums::qq);
-  store(qq1, lanes, &RoundingSums::qq);
+
+  // kRoundingLanes values.
+  void add(const float* w) {
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      const auto v = hn::LoadU(f_, w + static_cast<std::int64_t>(i) * kWidth);
+      const auto q = hn::Min(hn::Max(hn::Round(hn::Div(v, s_)), low_), high_);
+      const auto off = hn::Sub(v, hn::Mul(q, s_));
+      error_[i] = hn::Add(error_[i], hn::PromoteTo(d_, hn::Mul(off, off)));
+      // An exact product.
+      wq_[i] = hn::MulAdd(hn::PromoteTo(d_, v), hn::PromoteTo(d_, q), wq_[i]);
+      squares_[i] = hn::Add(squares_[i], hn::Mul(q, q));
+    }
+  }
+
+  void flush_squares() {
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      qq_[i] = hn::Add(qq_[i], hn::PromoteTo(d_, squares_[i]));
+      squares_[i] = hn::Zero(f_);
+    }
+  }
+
+  RoundingSums result() const { return {total(error_), total(wq_), total(qq_)}; }
+
+ private:
+  using Vector = hn::Vec<F>;
+  using Doubles = hn::Vec<D>[kVectors];
+
+  double total(const Doubles& sums) const {
+    alignas(64) double lanes[kRoundingLanes];
+    for (std::size_t i = 0; i < kVectors; ++i)
+      hn::StoreU(sums[i], d_, lanes + static_cast<std::int64_t>(i) * kWidth);
+    double sum = 0;
+    for (const double lane : lanes) sum += lane;
+    return sum;
+  }
+
+  const F f_{};
+  const D d_{};
+  Vector s_;
+  Vector low_;
+  Vector high_;
+  Doubles error_;
+  Doubles wq_;
+  Doubles qq_;
+  Vector squares_[kVectors];
+};
+
+RoundingSums SumsOf(const float* w, std::int64_t k, float scale, float low, float high) {
+  Sums sums(scale, low, high);
+  std::int64_t i = 0;
+  while (i + kRoundingLanes <= k) {
+    const std::int64_t end = std::min(k, i + kExact * kRoundingLanes);
+    for (; i + kRoundingLanes <= end; i += kRoundingLanes) sums.add(w + i);
+    sums.flush_squares();
+  }
+  if (i < k) {
+    std::array<float, kRoundingLanes> last{};  // a zero adds nothing
+    std::copy(w + i, w + k, last.begin());
+    sums.add(last.data());
+    sums.flush_squares();
+  }
+  return sums.result();
 }
 
 }  // namespace HWY_NAMESPACE
@@ -60,14 +101,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace msmodelslim {
 
-HWY_EXPORT(Rows);
-HWY_EXPORT(Sums);
+HWY_EXPORT(SumsOf);
 
-std::int64_t rounding_rows() { return HWY_DYNAMIC_DISPATCH(Rows)(); }
-
-void rounding_sums(const float* w, std::int64_t k, const float* scales, float low, float high,
-                   RoundingSums* sums) {
-  HWY_DYNAMIC_DISPATCH(Sums)(w, k, scales, low, high, sums);
+RoundingSums rounding_sums(const float* w, std::int64_t k, float scale, float low, float high) {
+  return HWY_DYNAMIC_DISPATCH(SumsOf)(w, k, scale, low, high);
 }
 
 }  // namespace msmodelslim

@@ -1,6 +1,7 @@
 #include "kernels/small_floats.h"
 
 #include <algorithm>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/small_floats.cc"
@@ -99,6 +100,35 @@ void RoundE4m3Even(const float* x, float scale, float* out, std::int64_t count) 
   All(E4m3Even{scale}, x, out, count);
 }
 
+// The bits of a magnitude, moved to where fp32 has them, lack 2^120: also those below the smallest
+// normal code.
+HWY_INLINE V E4m3Value(hn::Vec<U> code) {
+  const U u;
+  const auto magnitude = hn::And(code, hn::Set(u, 0x7fU));
+  const V scaled = hn::Mul(hn::BitCast(F(), hn::ShiftLeft<20>(magnitude)), Value(0x1p120F));
+  const auto nan = hn::RebindMask(F(), hn::Eq(magnitude, hn::Set(u, 0x7fU)));
+  const V value = hn::IfThenElse(nan, Value(std::numeric_limits<float>::quiet_NaN()), scaled);
+  const auto sign = hn::ShiftLeft<24>(hn::And(code, hn::Set(u, 0x80U)));
+  return hn::Or(value, hn::BitCast(F(), sign));
+}
+
+void DecodeE4m3(const std::uint8_t* codes, float* out, std::int64_t count) {
+  const U u;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(u));
+  const auto decode = [](const std::uint8_t* from, float* to) HWY_ATTR {
+    hn::StoreU(E4m3Value(hn::PromoteTo(U(), hn::LoadU(hn::Rebind<std::uint8_t, U>(), from))), F(),
+               to);
+  };
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) decode(codes + i, out + i);
+  if (i == count) return;
+  std::uint8_t last[hn::MaxLanes(u)] = {};
+  float values[hn::MaxLanes(u)];
+  std::copy(codes + i, codes + count, last);
+  decode(last, values);
+  std::copy_n(values, count - i, out + i);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace msmodelslim
 HWY_AFTER_NAMESPACE();
@@ -110,6 +140,7 @@ namespace {
 HWY_EXPORT(RoundE4m3);
 HWY_EXPORT(RoundE2m1);
 HWY_EXPORT(RoundE4m3Even);
+HWY_EXPORT(DecodeE4m3);
 
 }  // namespace
 
@@ -123,6 +154,10 @@ void round_e2m1(const float* x, float down, float up, float* out, std::int64_t c
 
 void round_e4m3_even(const float* x, float scale, float* out, std::int64_t count) {
   HWY_DYNAMIC_DISPATCH(RoundE4m3Even)(x, scale, out, count);
+}
+
+void decode_e4m3(const std::uint8_t* codes, float* out, std::int64_t count) {
+  HWY_DYNAMIC_DISPATCH(DecodeE4m3)(codes, out, count);
 }
 
 }  // namespace msmodelslim

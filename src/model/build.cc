@@ -9,6 +9,7 @@
 #include "model/build_entries.h"
 #include "model/build_mla.h"
 #include "model/build_moe.h"
+#include "model/build_mtp.h"
 #include "model/by_tensors.h"
 #include "model/families/families.h"
 #include "model/llama_shape.h"
@@ -169,12 +170,13 @@ std::int64_t heads_of_layer(const ModelSpec& spec, const ModelConfig& config, st
   return heads;
 }
 
+// `layer`: its place in lists of config.json.
 BlockSpec build_block(const ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
-                      const TensorNames& names, std::int64_t layer, double eps,
+                      const std::string& name, std::int64_t layer, double eps,
                       Shortcut shortcut = Shortcut::kNone) {
   BlockSpec block;
   const ModuleNames& modules = *family.traits.names;
-  block.name = fmt::format("{}{}.{}", names.prefix, modules.layers, layer);
+  block.name = name;
   const std::string suffix = shortcut == Shortcut::kNone    ? ""
                              : shortcut == Shortcut::kOpens ? ".0"
                                                             : ".1";
@@ -313,13 +315,13 @@ double round_scale(double scale, DType dtype) {
 // Files may leave the layers out that config.json counts.
 void add_mtp(ModelSpec& spec, const FamilyRow& family, const ModelConfig& config,
              const CheckpointReader& checkpoint, const TensorNames& names, double eps) {
-  const auto first = static_cast<std::int64_t>(spec.blocks.size());
   const auto count = static_cast<std::int64_t>(config.number_or("num_nextn_predict_layers", 0));
-  for (std::int64_t i = first; i < first + count; ++i) {
-    if (!checkpoint.has(fmt::format("{}layers.{}.eh_proj.weight", names.prefix, i))) return;
-    spec.blocks.push_back(build_block(spec, family, config, names, i, eps));
-    BlockSpec& block = spec.blocks.back();
-    block.mtp = build_mtp(checkpoint, block.name, spec.hidden, eps);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::string name = mtp_name(spec, names.prefix + family.traits.names->layers, i);
+    if (!has_mtp(spec, checkpoint, name)) return;
+    const auto layer = static_cast<std::int64_t>(spec.blocks.size());
+    spec.blocks.push_back(build_block(spec, family, config, name, layer, eps));
+    spec.blocks.back().mtp = build_mtp(config, spec, checkpoint, name, eps);
   }
 }
 
@@ -392,7 +394,9 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
   check_count(config, "num_hidden_layers", parts_with_tensors, checkpoint);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     for (const Shortcut part : parts)
-      spec.blocks.push_back(build_block(spec, *family, config, names, layer, eps, part));
+      spec.blocks.push_back(build_block(spec, *family, config,
+                                        fmt::format("{}{}.{}", names.prefix, modules.layers, layer),
+                                        layer, eps, part));
     if (const auto& moe = spec.blocks.back().moe) parts_with_tensors += moe->experts.size();
     check_count(config, "layers with their experts", parts_with_tensors, checkpoint);
   }
@@ -401,7 +405,6 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
     spec.head_hyper = build_hyper(config, names.prefix + "hc_head", eps);
     spec.stream = spec.head_hyper->copies * spec.hidden + 1;
   }
-  if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
   spec.embedding = names.prefix + modules.embedding;
   spec.final_norm = {names.prefix + modules.final_norm, spec.hidden, eps, family->traits.one_plus,
                      family->traits.centered};
@@ -414,6 +417,7 @@ ModelSpec build_model_spec(const ModelConfig& config, const CheckpointReader& ch
     throw DataError(fmt::format("{}: {}.weight is missing although tie_word_embeddings is false",
                                 checkpoint.folder(), names.head),
                     "the download is incomplete; fetch the missing shard");
+  if (family->mtp) add_mtp(spec, *family, config, checkpoint, names, eps);
   const TensorView embedding = checkpoint.at(spec.embedding + ".weight");
   spec.dtype = declared_dtype(config).value_or(embedding.dtype);
   if (spec.dtype != embedding.dtype)

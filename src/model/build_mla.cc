@@ -111,18 +111,4 @@ MlaSpec build_mla(const ModelConfig& config, const ModelSpec& model, std::int64_
   return mla;
 }
 
-MtpSpec build_mtp(const CheckpointReader& checkpoint, const std::string& block, std::int64_t hidden,
-                  double eps) {
-  const auto own = [&](const char* table) {
-    const std::string name = block + table;
-    return checkpoint.has(name + ".weight") ? name : "";
-  };
-  return {{block + ".enorm", hidden, eps},
-          {block + ".hnorm", hidden, eps},
-          {block + ".eh_proj", 2 * hidden, hidden, false, Role::kNextToken, ""},
-          {block + ".shared_head.norm", hidden, eps},
-          own(".embed_tokens"),
-          own(".shared_head.head")};
-}
-
 }  // namespace msmodelslim

@@ -62,6 +62,13 @@ void check_delta(const DeltaSpec& delta, const CheckpointReader& checkpoint,
   check_tensor(checkpoint, delta.norm.name + ".weight", {delta.value_dim}, problems);
 }
 
+void check_head_hyper(const HyperSpec& hyper, const ModelSpec& model,
+                      const CheckpointReader& checkpoint, std::vector<std::string>& problems) {
+  check_tensor(checkpoint, hyper.fn, {hyper.copies, hyper.copies * model.hidden}, problems);
+  check_tensor(checkpoint, hyper.base, {hyper.copies}, problems);
+  check_tensor(checkpoint, hyper.scale, {1}, problems);
+}
+
 }  // namespace
 
 void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint) {
@@ -90,21 +97,20 @@ void check_checkpoint(const ModelSpec& spec, const CheckpointReader& checkpoint)
       check_tensor(checkpoint, block.mla->indexer->k_norm.name + ".bias", {block.mla->indexer->dim},
                    problems);
     }
-    if (block.mtp)
+    if (block.mtp) {
       for (const NormSpec* n :
            {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})
         norm(*n);
+      if (block.mtp->head_hyper)
+        check_head_hyper(*block.mtp->head_hyper, spec, checkpoint, problems);
+    }
     if (!block.moe) continue;
     if (!block.moe->router_is_linear) linear(block.moe->router);
     if (!block.moe->correction_bias.empty())
       check_tensor(checkpoint, block.moe->correction_bias, {block.moe->choices()}, problems);
   }
   norm(spec.final_norm);
-  if (const auto& hyper = spec.head_hyper) {
-    check_tensor(checkpoint, hyper->fn, {hyper->copies, hyper->copies * spec.hidden}, problems);
-    check_tensor(checkpoint, hyper->base, {hyper->copies}, problems);
-    check_tensor(checkpoint, hyper->scale, {1}, problems);
-  }
+  if (spec.head_hyper) check_head_hyper(*spec.head_hyper, spec, checkpoint, problems);
   if (!spec.tied) linear(spec.head);
   if (problems.empty()) return;
   constexpr std::size_t kShown = 12;

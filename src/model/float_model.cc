@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kLayers = "num_hidden_layers";
 
-// Tensors of blocks behind the first `layers`.
+// Tensors of blocks behind the first `layers`, and of next-token layers that have another place.
 void hide_later_blocks(const ModelConfig& config, CheckpointReader& checkpoint, int layers) {
   const FamilyRow* row = find_family(config.text_or("model_type", ""), config.architecture());
   const ModuleNames& names = row == nullptr ? kLlamaNames : *row->traits.names;
@@ -22,6 +22,7 @@ void hide_later_blocks(const ModelConfig& config, CheckpointReader& checkpoint, 
       fmt::format("{}{}.", names.prefix != nullptr ? names.prefix : tensor_names(checkpoint).prefix,
                   names.layers);
   checkpoint.hide([&](const std::string& name) {
+    if (name.starts_with("mtp.") || name.starts_with("model.mtp.")) return true;
     return name.rfind(prefix, 0) == 0 && std::atoi(name.c_str() + prefix.size()) >= layers;
   });
 }

@@ -60,6 +60,12 @@ std::vector<const NormSpec*> BlockSpec::norms() const {
   return all;
 }
 
+std::vector<const LinearSpec*> MtpSpec::projections() const {
+  std::vector<const LinearSpec*> all = {&projection};
+  if (hidden_projection) all.push_back(&*hidden_projection);
+  return all;
+}
+
 std::vector<const LinearSpec*> BlockSpec::linears() const {
   std::vector<const LinearSpec*> all;
   if (mla)
@@ -81,7 +87,7 @@ std::vector<const LinearSpec*> BlockSpec::linears() const {
     append(all, {&gate, &up, &down});
   else if (is_dense())
     append(all, {&up, &down});
-  if (mtp) all.push_back(&mtp->projection);
+  if (mtp) append(all, mtp->projections());
   return all;
 }
 
@@ -115,8 +121,10 @@ std::vector<std::string> BlockSpec::float_tensors() const {
   if (!mtp) return names;
   for (const NormSpec* norm : {&mtp->embedding_norm, &mtp->hidden_norm, &mtp->head_norm})
     names.push_back(norm->name + ".weight");
-  for (const std::string& table : {mtp->embedding, mtp->head})
-    if (!table.empty()) names.push_back(table + ".weight");
+  for (const MtpTable& table : {mtp->embedding, mtp->head})
+    if (table.is_own()) names.push_back(table.name + ".weight");
+  if (const auto& hyper = mtp->head_hyper)
+    names.insert(names.end(), {hyper->fn, hyper->base, hyper->scale});
   return names;
 }
 
@@ -187,8 +195,8 @@ std::vector<std::string> module_names(const ModelSpec& spec) {
     for (const NormSpec* norm :
          {&block.mtp->embedding_norm, &block.mtp->hidden_norm, &block.mtp->head_norm})
       names.push_back(norm->name);
-    for (const std::string& table : {block.mtp->embedding, block.mtp->head})
-      if (!table.empty()) names.push_back(table);
+    for (const MtpTable& table : {block.mtp->embedding, block.mtp->head})
+      if (table.is_own()) names.push_back(table.name);
   }
   names.push_back(spec.final_norm.name);
   names.push_back(spec.head.name);

@@ -249,15 +249,29 @@ struct DeltaSpec {
   std::int64_t conv_width() const { return 2 * key_width() + value_width(); }
 };
 
+// An embedding or a head of a next-token layer. Files may leave it out where it is the model's; a
+// rotation that makes the two differ writes it.
+struct MtpTable {
+  std::string name;
+  std::string source;  // the module that has the values: itself, or the model's
+  bool is_own() const { return name == source; }
+};
+
 // A layer behind the last one that predicts one token further. It reads
 //   projection [norm(embedding of the next token) | norm(hidden state before the final norm)]
+// or, with a hidden_projection, in each stream x_j (HyperSpec)
+//   projection norm(embedding of the next token) + hidden_projection norm(x_j)
 struct MtpSpec {
   NormSpec embedding_norm;
   NormSpec hidden_norm;
-  LinearSpec projection;  // [hidden, 2 * hidden]
+  LinearSpec projection;                        // [hidden, 2 * hidden], or [hidden, hidden]
+  std::optional<LinearSpec> hidden_projection;  // [hidden, hidden]
   NormSpec head_norm;
-  std::string embedding;  // tensors of its own, like the model's; "" where the file has none
-  std::string head;
+  std::optional<HyperSpec> head_hyper;  // joins its streams
+  MtpTable embedding;
+  MtpTable head;
+
+  std::vector<const LinearSpec*> projections() const;
 };
 
 // Which weights a smoothing scale can move between.

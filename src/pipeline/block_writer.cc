@@ -115,7 +115,7 @@ class Writer {
     write(entries.q_b);
     write(entries.kv);
     saver_.write(entries.kv_norm, dtype_);
-    table(entries.spec->out_a.name, {});
+    table({entries.spec->out_a.name, entries.spec->out_a.name}, {});
     if (entries.compressor) write(*entries.compressor);
     if (!entries.indexer) return;
     write(entries.indexer->q);
@@ -135,7 +135,8 @@ class Writer {
     saver_.write_float(name, checkpoint_.at(name));
   }
 
-  // Its own embedding and head may have been turned as the model's were.
+  // Its embedding and head are turned as the model's were; then it has its own, since its head does
+  // not have the model's norm.
   void write(Mtp& mtp) {
     const bool turned = !ends_.embedding.empty();
     saver_.write(mtp.embedding_norm, dtype_);
@@ -152,22 +153,22 @@ class Writer {
       });
     }
     saver_.write(mtp.head_norm, dtype_);
-    table(mtp.spec->head, head);
-    write(mtp.projection);
-    table(mtp.spec->embedding, ends_.embedding);
+    if (turned || mtp.spec->head.is_own()) table(mtp.spec->head, head);
+    for (Linear* linear : mtp.projections()) write(*linear);
+    if (mtp.head_hyper) write_hyper(*mtp.head_hyper, checkpoint_, saver_);
+    if (turned || mtp.spec->embedding.is_own()) table(mtp.spec->embedding, ends_.embedding);
   }
 
-  void table(const std::string& module, const std::vector<ModelEnds::Rewrite>& rewrites) {
-    if (module.empty()) return;
-    const std::string name = module + ".weight";
-    const WeightSource source = checkpoint_.source(name);
-    check_finite(name, source);
+  void table(const MtpTable& table, const std::vector<ModelEnds::Rewrite>& rewrites) {
+    const std::string from = table.source + ".weight";
+    const WeightSource source = checkpoint_.source(from);
+    check_finite(from, source);
     Tensor decoded;
     if (rewrites.empty())
-      saver_.write_float(name, source.whole(decoded));
+      saver_.write_float(table.name + ".weight", source.whole(decoded));
     else
-      saver_.write_float(name, rewritten(source, rewrites).view());
-    checkpoint_.dont_need(name);
+      saver_.write_float(table.name + ".weight", rewritten(source, rewrites).view());
+    if (table.is_own()) checkpoint_.dont_need(from);
   }
 
   void write_float(Linear& linear) {

@@ -1,13 +1,17 @@
 #include "pipeline/end_writer.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
 #include <string_view>
 
+#include "base/error.h"
+#include "base/files.h"
 #include "base/glob.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
+#include "model/config.h"
 #include "pipeline/block_writer.h"
 #include "pipeline/head_quant.h"
 
@@ -32,26 +36,46 @@ Tensor rotated_norm(const TensorView& norm, const Tensor& rotation) {
   return from_f32(product.data(), {n, n}, norm.dtype);
 }
 
+std::vector<Glob> globs_of(std::initializer_list<const char*> patterns) {
+  return {patterns.begin(), patterns.end()};
+}
+
+bool matches(const std::vector<Glob>& globs, const std::string& name) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const Glob& glob) { return glob.matches(name); });
+}
+
 // Linears that see or hear and whose outputs are hidden states of the text model (reference: models
 // 6; those that it does not list by their models' forward pass).
 bool writes_states(std::string_view tensor) {
-  static const std::vector<Glob> kModules = [] {
-    std::vector<Glob> globs;
-    for (const char* module :
-         {"*visual.merger.mlp.2", "*visual.merger_list.*.mlp.2", "*visual.merger.linear_fc2",
-          "*visual.deepstack_merger_list.*.linear_fc2", "*visual.merger.down_proj", "mlp1.3",
-          "*multi_modal_projector.linear_2", "*mm_projector.proj.2", "*audio_tower.proj",
-          "*audio_tower.proj2"})
-      globs.emplace_back(module);
-    return globs;
-  }();
+  static const std::vector<Glob> kModules =
+      globs_of({"*visual.merger.mlp.2", "*visual.merger_list.*.mlp.2", "*visual.merger.linear_fc2",
+                "*visual.deepstack_merger_list.*.linear_fc2", "*visual.merger.down_proj", "mlp1.3",
+                "*multi_modal_projector.linear_2", "*mm_projector.proj.2", "*audio_tower.proj",
+                "*audio_tower.proj2"});
   const std::size_t dot = tensor.rfind('.');
   if (dot == std::string_view::npos) return false;
   const std::string_view part = tensor.substr(dot);
   if (part != ".weight" && part != ".bias") return false;
-  return std::any_of(kModules.begin(), kModules.end(), [&](const Glob& glob) {
-    return glob.matches(std::string(tensor.substr(0, dot)));
-  });
+  return matches(kModules, std::string(tensor.substr(0, dot)));
+}
+
+// Linears that read the text model's embeddings, or its states behind one of its layers: those of
+// Qwen3-Omni's talker.
+bool reads_states(const std::string& tensor) {
+  static const std::vector<Glob> kTensors = globs_of(
+      {"*talker.hidden_projection.linear_fc1.weight", "*talker.text_projection.linear_fc1.weight"});
+  return matches(kTensors, tensor);
+}
+
+// What reads states and cannot be rotated here: Qwen2.5-Omni's talker adds embeddings to states
+// behind the final norm, whose weights go into the head; next-token layers that are no part of
+// ModelSpec. MiniMax's files have some that nothing runs.
+bool cannot_follow(const ModelSpec& model, const std::string& tensor) {
+  static const std::vector<Glob> kTalkers = globs_of({"*talker.thinker_to_talker_proj.weight"});
+  static const std::vector<Glob> kNextToken = globs_of({"*.eh_proj.weight", "mtp.*", "*.mtp.*"});
+  return matches(kTalkers, tensor) ||
+         (model.model_type != "minimax_m2" && matches(kNextToken, tensor));
 }
 
 // Of a weight [hidden, in] or a bias [hidden]: what gives rewritten states.
@@ -93,6 +117,31 @@ EndWriter::EndWriter(const ModelSpec& model, const CheckpointReader& checkpoint,
   if (!extra_tensors_.empty())
     log_warning("quant", "{} tensors are no part of {} and are copied as they are, the first is {}",
                 extra_tensors_.size(), model_.architecture, extra_tensors_.front());
+}
+
+void EndWriter::check_rotation() const {
+  if (ends_.embedding.empty()) return;
+  const auto unfit =
+      std::find_if(extra_tensors_.begin(), extra_tensors_.end(),
+                   [&](const std::string& name) { return cannot_follow(model_, name); });
+  if (unfit != extra_tensors_.end())
+    throw UsageError(
+        fmt::format("{}: {} reads hidden states of the text model, which the recipe rotates; it "
+                    "would be copied as it is and no longer fit",
+                    checkpoint_.folder(), *unfit),
+        "leave quarot or adapt_rotation out of the recipe, or take a folder without such tensors");
+  const auto talker = std::find_if(extra_tensors_.begin(), extra_tensors_.end(), reads_states);
+  if (talker == extra_tensors_.end()) return;
+  const Json config = read_json_file((fs::path(checkpoint_.folder()) / "config.json").string());
+  const std::int64_t layer =
+      ModelConfig(config.value("talker_config", Json::object()), "config.json")
+          .size_or("accept_hidden_layer", 18);
+  if (layer >= static_cast<std::int64_t>(model_.decoders()))
+    throw UsageError(
+        fmt::format("{}: the talker reads states behind layer {} of {}, which have the weights of "
+                    "the final norm, and the recipe moves these into the head",
+                    checkpoint_.folder(), layer, model_.decoders()),
+        "leave quarot or adapt_rotation out of the recipe");
 }
 
 void EndWriter::write_embedding(Saver& saver) const {
@@ -150,6 +199,11 @@ bool EndWriter::rewrites_output(const std::string& name, const TensorView& tenso
          tensor.shape[0] == model_.hidden;
 }
 
+bool EndWriter::rewrites_input(const std::string& name, const TensorView& tensor) const {
+  return !ends_.embedding.empty() && reads_states(name) && tensor.shape.size() == 2 &&
+         tensor.shape[1] == model_.hidden;
+}
+
 void EndWriter::write_extra_tensors(Saver& saver) const {
   int rotated = 0;
   for (const std::string& name : extra_tensors_) {
@@ -160,6 +214,9 @@ void EndWriter::write_extra_tensors(Saver& saver) const {
     if (rewrites_output(name, tensor)) {
       saver.copy(name, rewritten_output(tensor, ends_.embedding).view());
       ++rotated;
+    } else if (rewrites_input(name, tensor)) {
+      saver.copy(name, rewritten(tensor, ends_.embedding).view());
+      ++rotated;
     } else {
       saver.copy(name, tensor);
     }
@@ -167,18 +224,15 @@ void EndWriter::write_extra_tensors(Saver& saver) const {
   }
   if (ends_.embedding.empty() || extra_tensors_.empty()) return;
   if (rotated > 0)
-    log_info("quant", "{} tensors that send hidden states into the text model are rotated with it",
+    log_info("quant",
+             "{} tensors that send hidden states into the text model or read them are rotated "
+             "with it",
              rotated);
-  const auto reads_states = [](const std::string& name) {
-    return name.find("talker.") != std::string::npos || name.find("mtp.") != std::string::npos;
-  };
-  const auto unfit = std::find_if(extra_tensors_.begin(), extra_tensors_.end(), reads_states);
-  if (rotated == 0 || unfit != extra_tensors_.end())
+  else
     log_warning("quant",
                 "what reads or writes hidden states among the tensors that are copied as they are "
-                "(next-token layers, talkers, unknown towers) no longer fits behind the rotation: "
-                "see {}",
-                unfit != extra_tensors_.end() ? *unfit : extra_tensors_.front());
+                "(an unknown tower) no longer fits behind the rotation: see {}",
+                extra_tensors_.front());
 }
 
 }  // namespace msmodelslim

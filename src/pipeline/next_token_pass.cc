@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "forward/hyper.h"
 #include "forward/next_token.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
@@ -13,13 +14,21 @@ namespace msmodelslim {
 std::vector<std::int32_t> NextTokenPass::predictions(const PackedStates& states) const {
   const auto count = static_cast<std::int64_t>(states.sequences.size());
   const std::int64_t width = model_.hidden;
-  std::vector<float> last(static_cast<std::size_t>(count * width));
+  std::vector<float> ends(static_cast<std::size_t>(count * states.width));
   for (std::int64_t i = 0; i < count; ++i) {
     const Sequence& s = states.sequences[static_cast<std::size_t>(i)];
-    rms_norm(states.values.data() + (s.begin + s.rows - 1) * width, ends_.final_norm.weight.data(),
-             ends_.final_norm.bias_or_null(), static_cast<float>(ends_.final_norm.spec.eps),
-             last.data() + i * width, 1, width);
+    std::copy_n(states.values.data() + (s.begin + s.rows - 1) * states.width, states.width,
+                ends.data() + i * states.width);
   }
+  std::vector<float> last(static_cast<std::size_t>(count * width));
+  if (const auto hyper = ends_.head_hyper(model_, checkpoint_)) {
+    Workspace ws;
+    join_streams(*hyper, ends.data(), states.width, width, count, last.data(), ws);
+  } else {
+    last = std::move(ends);
+  }
+  rms_norm(last.data(), ends_.final_norm.weight.data(), ends_.final_norm.bias_or_null(),
+           static_cast<float>(ends_.final_norm.spec.eps), last.data(), count, width);
   const TensorView head =
       checkpoint_.at((model_.tied ? model_.embedding : model_.head.name) + ".weight");
   const std::size_t row_bytes = static_cast<std::size_t>(width) * dtype_size(head.dtype);
@@ -73,8 +82,9 @@ PackedStates NextTokenPass::enter(Mtp& mtp, const PackedStates& states, LinearOp
                    context.linear_op = &op;
                    context.taps = taps;
                    enter_next_token(mtp, embedded_.values.data() + begin * states.width,
-                                    states.values.data() + begin * states.width, rows, context,
-                                    entered.values.data() + begin * states.width, workspace);
+                                    states.values.data() + begin * states.width, states.width, rows,
+                                    context, entered.values.data() + begin * states.width,
+                                    workspace);
                  });
   return entered;
 }

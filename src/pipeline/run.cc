@@ -62,6 +62,7 @@ Run::Run(const QuantJob& job, const FloatModel& model)
   for (const Step& step : job.plan.steps)
     processors_.push_back(make_processor(step, job.plan, context));
   for (const auto& processor : processors_) processor->begin(ends_);
+  end_writer_.check_rotation();
   for (std::size_t i = 0; i < processors_.size(); ++i)
     if (processors_[i]->stream() == Stream::kQuantized && processors_[i]->needs_data())
       last_data_ = static_cast<int>(i);

@@ -6,137 +6,119 @@
 #include <optional>
 
 #include "base/threads.h"
+#include "kernels/ops.h"
 #include "kernels/rounding_sums.h"
 
 namespace msmodelslim {
 namespace {
 
-struct RowFit {
-  float best_scale = 1;
-  float best_error = 0;
-  float scale = 1;  // latest
-  float error = 0;
-  bool arrived = false;
-};
+constexpr std::int64_t kRows = 16;
 
-// Rows that are computed side by side, and where each of them is.
-class Rows {
+// One row on its way.
+class Descent {
  public:
-  Rows(const WeightRows& source, std::int64_t first, std::int64_t count, std::int64_t lanes)
-      : first_(first),
-        k_(source.width()),
-        values_(static_cast<std::size_t>(k_ * lanes)),
-        fits_(static_cast<std::size_t>(count)),
-        scales_(static_cast<std::size_t>(lanes), 1.0F),
-        sums_(static_cast<std::size_t>(lanes)) {
-    std::vector<float> buffer(static_cast<std::size_t>(k_));
-    for (std::int64_t r = 0; r < count; ++r) {
-      const float* row = source.row(first + r, buffer.data());
-      float* to = values_.data() + r;
-      for (std::int64_t i = 0; i < k_; ++i) to[i * lanes] = row[i];
-    }
+  // `row` [k] with the scale of minmax.
+  Descent(const WeightConfig& config, const float* row, std::int64_t k, float scale)
+      : scale_(scale), best_(scale), settled_(scale) {
+    best_error_ = error_with(config, row, k);
   }
 
-  void start(const float* scales, float low, float high) {
-    std::copy_n(scales, fits_.size(), scales_.begin());
-    measure(low, high);
-    for (std::size_t r = 0; r < fits_.size(); ++r) {
-      const float error = error_of(r);
-      fits_[r] = {scales_[r], error, scales_[r], error, false};
-    }
-  }
-
-  // One more step of the rows that have not arrived; whether one of them improved.
-  bool step(float low, float high) {
-    bool moves = false;
-    for (std::size_t r = 0; r < fits_.size(); ++r) {
-      RowFit& fit = fits_[r];
-      if (fit.arrived) continue;
-      const auto scale = static_cast<float>(sums_[r].wq / std::max(sums_[r].qq, 1e-30));
+  // At least through step `until`, and on while it improves. Tells which steps improved it.
+  void go_on(const WeightConfig& config, const float* row, std::int64_t k, int until,
+             std::vector<std::atomic<bool>>& improves) {
+    while (!arrived_ && steps_ < config.steps && (steps_ <= until || improved_)) {
+      const auto next = static_cast<float>(wq_ / std::max(qq_, 1e-30));
       // 0: an all-zero row keeps its codes.
-      fit.arrived = scale == fit.scale || scale == 0.0F;
-      fit.scale = scale;
-      if (fit.arrived) continue;
-      scales_[r] = scale;
-      moves = true;
-    }
-    if (!moves) return false;
-    measure(low, high);
-    bool improved = false;
-    for (std::size_t r = 0; r < fits_.size(); ++r) {
-      RowFit& fit = fits_[r];
-      if (fit.arrived) continue;
-      fit.error = error_of(r);
-      const float gain = fit.best_error - fit.error;
-      if (gain / std::max(fit.best_error, 1e-4F) >= 1e-10F && std::fabs(gain) >= 1e-10F)
-        improved = true;
-    }
-    return improved;
-  }
-
-  void keep_best() {
-    for (RowFit& fit : fits_)
-      if (!fit.arrived && fit.error < fit.best_error) {
-        fit.best_scale = fit.scale;
-        fit.best_error = fit.error;
+      arrived_ = next == scale_ || next == 0.0F;
+      if (arrived_) return;
+      scale_ = next;
+      const float error = error_with(config, row, k);
+      const float gain = best_error_ - error;
+      improved_ = gain / std::max(best_error_, 1e-4F) >= 1e-10F && std::fabs(gain) >= 1e-10F;
+      if (improved_)
+        improves[static_cast<std::size_t>(steps_)].store(true, std::memory_order_relaxed);
+      settled_ = best_;
+      if (error < best_error_) {
+        best_ = scale_;
+        best_error_ = error;
       }
+      ++steps_;
+    }
   }
 
-  std::int64_t first() const { return first_; }
-  const std::vector<RowFit>& fits() const { return fits_; }
+  // The last step of all rows is `last`, as far as one knows.
+  bool is_behind(const WeightConfig& config, int last) const {
+    return !arrived_ && steps_ <= std::min(last, config.steps - 1);
+  }
+  // Then; the last step itself is not used.
+  float scale(int last) const {
+    return steps_ > last && !improved_ && !arrived_ ? settled_ : best_;
+  }
 
  private:
-  void measure(float low, float high) {
-    rounding_sums(values_.data(), k_, scales_.data(), low, high, sums_.data());
-  }
-  float error_of(std::size_t r) const {
-    return static_cast<float>(sums_[r].error / static_cast<double>(k_));
+  float error_with(const WeightConfig& config, const float* row, std::int64_t k) {
+    const float high = config.bits == 8 ? 127.0F : 7.0F;
+    const RoundingSums sums = rounding_sums(row, k, scale_, -high - 1, high);
+    wq_ = sums.wq;
+    qq_ = sums.qq;
+    return static_cast<float>(sums.error / static_cast<double>(k));
   }
 
-  std::int64_t first_;
-  std::int64_t k_;
-  std::vector<float> values_;  // [k][lanes]
-  std::vector<RowFit> fits_;
-  std::vector<float> scales_;  // [lanes]; rows that are not there keep 1
-  std::vector<RoundingSums> sums_;
+  float scale_;  // latest
+  float best_;
+  float best_error_;
+  float settled_;  // the best before the latest step
+  double wq_ = 0;
+  double qq_ = 0;
+  int steps_ = 0;
+  bool improved_ = false;
+  bool arrived_ = false;
 };
 
 }  // namespace
 
-void refine_ssz(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out) {
-  const float high = config.bits == 8 ? 127.0F : 7.0F;
-  const float low = -high - 1;
+bool quantize_ssz(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out) {
   const std::int64_t n = out.spec.out;
-  const std::int64_t lanes = rounding_rows();
-  const std::int64_t groups = (n + lanes - 1) / lanes;
-  std::vector<std::optional<Rows>> rows(static_cast<std::size_t>(groups));
-  parallel_for(groups, [&](std::int64_t g) {
-    const std::int64_t first = g * lanes;
-    Rows& group =
-        rows[static_cast<std::size_t>(g)].emplace(weight, first, std::min(lanes, n - first), lanes);
-    group.start(out.weight_scale.data() + first, low, high);
-  });
-  for (int step = 0; step < config.steps; ++step) {
-    std::atomic<bool> improved{false};
-    parallel_for(groups, [&](std::int64_t g) {
-      if (rows[static_cast<std::size_t>(g)]->step(low, high)) improved = true;
-    });
-    if (!improved) break;
-    for (std::optional<Rows>& group : rows) group->keep_best();
-  }
+  const std::int64_t k = out.spec.in;
+  std::vector<std::optional<Descent>> rows(static_cast<std::size_t>(n));
+  std::vector<std::atomic<bool>> improves(static_cast<std::size_t>(config.steps));
+  std::vector<float> encoded(static_cast<std::size_t>(n));  // the scale of the codes
+  std::atomic<bool> finite{true};
   auto* codes = out.codes.as<std::int8_t>();
-  parallel_for(groups, [&](std::int64_t g) {
-    const Rows& group = *rows[static_cast<std::size_t>(g)];
-    std::vector<float> buffer(static_cast<std::size_t>(weight.width()));
-    std::int64_t r = group.first();
-    for (const RowFit& fit : group.fits()) {
-      const float scale = round_to_dtype(fit.best_scale, config.scale_dtype);
-      out.weight_scale[static_cast<std::size_t>(r)] = scale;
+  int last = 0;
+  const auto start = [&](const float* row, std::optional<Descent>& descent) {
+    const MinMax range = min_max(row, k);
+    const bool good = std::isfinite(range.min) && std::isfinite(range.max);
+    if (good)
+      descent.emplace(
+          config, row, k,
+          integer_param(range.min, range.max, true, config.bits, config.scale_dtype).scale);
+    else
+      finite = false;
+    return good;
+  };
+  const auto pass = [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> buffer(static_cast<std::size_t>(k));
+    for (std::int64_t r = begin; r < end; ++r) {
+      const auto i = static_cast<std::size_t>(r);
+      std::optional<Descent>& descent = rows[i];
+      const bool goes_on = !descent || descent->is_behind(config, last);
+      if (!goes_on && descent->scale(last) == encoded[i]) continue;
       const float* row = weight.row(r, buffer.data());
-      encode(row, {scale, 0}, config.bits, codes + r * out.spec.in, out.spec.in);
-      ++r;
+      if (!descent && !start(row, descent)) continue;
+      if (goes_on) descent->go_on(config, row, k, last, improves);
+      encoded[i] = descent->scale(last);
+      const float scale = round_to_dtype(encoded[i], config.scale_dtype);
+      out.weight_scale[i] = scale;
+      encode(row, {scale, 0}, config.bits, codes + r * k, k);
     }
-  });
+  };
+  for (int before = -1; before != last && finite;) {
+    before = last;
+    parallel_ranges(n, kRows, pass);
+    last = static_cast<int>(std::find(improves.begin(), improves.end(), false) - improves.begin());
+  }
+  return finite;
 }
 
 }  // namespace msmodelslim

@@ -46,6 +46,19 @@ bool encode_row(const WeightConfig& config, const float* row, std::int64_t r,
   return true;
 }
 
+bool quantize_by_range(const WeightConfig& config, const WeightRows& weight, QuantizedLinear& out) {
+  const std::vector<QuantParam> fixed = params_of_rows(config, weight);
+  std::atomic<bool> finite{true};
+  parallel_ranges(out.spec.out, kRows, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> buffer(static_cast<std::size_t>(out.spec.in));
+    for (std::int64_t r = begin; r < end; ++r)
+      if (!encode_row(config, weight.row(r, buffer.data()), r,
+                      fixed.empty() ? nullptr : &fixed[static_cast<std::size_t>(r)], out))
+        finite = false;
+  });
+  return finite;
+}
+
 }  // namespace
 
 void encode(const float* row, QuantParam param, int bits, std::int8_t* codes, std::int64_t count) {
@@ -86,19 +99,11 @@ void quantize_weight(const WeightConfig& config, const WeightRows& weight, Quant
   out.codes = Tensor::uninitialized(DType::kI8, {n, k});
   out.weight_scale.resize(static_cast<std::size_t>(n * groups));
   if (!config.symmetric) out.weight_offset.resize(out.weight_scale.size());
-  const std::vector<QuantParam> fixed = params_of_rows(config, weight);
-  std::atomic<bool> bad{false};
-  parallel_ranges(n, kRows, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> buffer(static_cast<std::size_t>(k));
-    for (std::int64_t r = begin; r < end; ++r)
-      if (!encode_row(config, weight.row(r, buffer.data()), r,
-                      fixed.empty() ? nullptr : &fixed[static_cast<std::size_t>(r)], out))
-        bad = true;
-  });
-  if (bad)
+  const bool finite = config.method == "ssz" ? quantize_ssz(config, weight, out)
+                                             : quantize_by_range(config, weight, out);
+  if (!finite)
     throw DataError(fmt::format("tensor {}.weight holds NaN or infinite values", out.spec.name),
                     "the checkpoint is damaged; download the shard again");
-  if (config.method == "ssz") refine_ssz(config, weight, out);
 }
 
 namespace {

@@ -49,6 +49,18 @@ Tensor quant_bias_tensor(const QuantizedLinear& linear, const std::vector<float>
   return result;
 }
 
+namespace {
+
+constexpr std::int64_t kRows = 16;
+
+void pack_pairs(const std::int8_t* low, const std::int8_t* high, std::int64_t count,
+                std::int8_t* out) {
+  for (std::int64_t j = 0; j < count; ++j)
+    out[j] = static_cast<std::int8_t>((low[j] & 0x0f) | (high[j] << 4));
+}
+
+}  // namespace
+
 Tensor pack_rows(const QuantizedLinear& linear) {
   const std::int64_t n = linear.spec.out;
   const std::int64_t k = linear.spec.in;
@@ -56,12 +68,13 @@ Tensor pack_rows(const QuantizedLinear& linear) {
     throw DataError(
         fmt::format("{}: int4 weights go in pairs of output rows, it has {}", linear.spec.name, n),
         "keep it float, or exclude it from the int4 entry of the recipe");
-  Tensor packed(DType::kI8, {n / 2, k});
-  const auto* codes = linear.codes.as<std::int8_t>();
-  for (std::int64_t i = 0; i < n / 2; ++i)
-    for (std::int64_t j = 0; j < k; ++j)
-      packed.as<std::int8_t>()[i * k + j] = static_cast<std::int8_t>(
-          (codes[2 * i * k + j] & 0x0f) | (codes[(2 * i + 1) * k + j] << 4));
+  Tensor packed = Tensor::uninitialized(DType::kI8, {n / 2, k});
+  parallel_ranges(n / 2, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int8_t* low = linear.codes.as<std::int8_t>() + 2 * i * k;
+      pack_pairs(low, low + k, k, packed.as<std::int8_t>() + i * k);
+    }
+  });
   return packed;
 }
 
@@ -82,13 +95,29 @@ Tensor pack_columns(const QuantizedLinear& linear) {
 
 namespace {
 
-// Of a code, as engines add it up: the two scales of two levels in bfloat16.
-float value_of(const QuantizedLinear& linear, std::int64_t i, std::int64_t j, std::int8_t code) {
-  const auto row = static_cast<std::size_t>(i);
-  const auto q = static_cast<float>(code);
-  if (linear.row_scale.empty()) return q * linear.weight_scale[row];
-  const auto at = static_cast<std::size_t>(i * linear.groups() + j / linear.group_size);
-  return q * round_to_bf16(linear.group_scale[at]) * round_to_bf16(linear.row_scale[row]);
+std::int32_t sum_of(const std::int8_t* codes, std::int64_t count) {
+  std::int32_t sum = 0;
+  for (std::int64_t j = 0; j < count; ++j) sum += codes[j];
+  return sum;
+}
+
+// Of columns [begin, end) of row i, as engines add them up: the two scales of two levels in
+// bfloat16. Sums of codes are exact.
+double sum_of_values(const QuantizedLinear& linear, std::int64_t i, std::int64_t begin,
+                     std::int64_t end) {
+  const std::int8_t* row = linear.codes.as<std::int8_t>() + i * linear.spec.in;
+  const auto at = static_cast<std::size_t>(i);
+  if (linear.row_scale.empty())
+    return static_cast<double>(linear.weight_scale[at]) * sum_of(row + begin, end - begin);
+  double sum = 0;
+  for (std::int64_t j = begin; j < end;) {
+    const std::int64_t group = j / linear.group_size;
+    const std::int64_t last = std::min(end, (group + 1) * linear.group_size);
+    const float scale = linear.group_scale[static_cast<std::size_t>(i * linear.groups() + group)];
+    sum += static_cast<double>(round_to_bf16(scale)) * sum_of(row + j, last - j);
+    j = last;
+  }
+  return sum * round_to_bf16(linear.row_scale[at]);
 }
 
 }  // namespace
@@ -105,14 +134,12 @@ Tensor scale_bias_tensor(const QuantizedLinear& linear) {
         "exclude it from the int4 entry of the recipe");
   Tensor result(DType::kF32, {n, parts});
   const std::int64_t width = k / parts;
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t p = 0; p < parts; ++p) {
-      float sum = 0;
-      const std::int8_t* row = linear.codes.as<std::int8_t>() + i * k;
-      for (std::int64_t j = p * width; j < (p + 1) * width; ++j)
-        sum += value_of(linear, i, j, row[j]);
-      result.as<float>()[i * parts + p] = 8.0F * sum;
-    }
+  parallel_ranges(n, kRows, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i)
+      for (std::int64_t p = 0; p < parts; ++p)
+        result.as<float>()[i * parts + p] =
+            static_cast<float>(8 * sum_of_values(linear, i, p * width, (p + 1) * width));
+  });
   return result;
 }
 

@@ -20,8 +20,13 @@ void fold_norm(Norm& norm, const std::vector<Linear*>& linears) {
   norm.bias.clear();
 }
 
-// The two norms in front of a next-token layer's projection.
-void fold_halves(Mtp& mtp) {
+// The two norms in front of a next-token layer's projections.
+void fold_mtp_norms(Mtp& mtp) {
+  if (mtp.hidden_projection) {
+    fold_norm(mtp.embedding_norm, {&mtp.projection});
+    fold_norm(mtp.hidden_norm, {mtp.hidden_projection.get()});
+    return;
+  }
   std::vector<float> both = mtp.embedding_norm.weight;
   both.insert(both.end(), mtp.hidden_norm.weight.begin(), mtp.hidden_norm.weight.end());
   scale_columns(mtp.projection, both);
@@ -209,10 +214,7 @@ void QuaRot::rotate_entries(Block& block) const {
   for (Linear* reader : entries.input_readers()) rotate_input(*reader, residual_);
   rotate_output(entries.q_a, *q_latent_);
   for (Linear* reader : entries.query_readers()) rotate_input(*reader, *q_latent_);
-  for (Hyper* hyper : {block.attention_hyper.get(), block.mlp_hyper.get()})
-    residual_.rotate_rows(hyper->fn.data(),
-                          static_cast<std::int64_t>(hyper->base.size()) * hyper->spec.copies,
-                          residual_.size());
+  for (Hyper* hyper : {block.attention_hyper.get(), block.mlp_hyper.get()}) rotate_streams(*hyper);
 }
 
 void QuaRot::rotate_latent(Mla& mla) const {
@@ -229,6 +231,22 @@ void QuaRot::rotate_latent(Mla& mla) const {
     rotate_output_rows(mla.kv_b, value_, first, spec.value);
 }
 
+// Its own embedding and head go with the model's.
+void QuaRot::rotate_mtp(Mtp& mtp) const {
+  fold_mtp_norms(mtp);
+  for (Linear* linear : mtp.projections()) {
+    rotate_input(*linear, residual_);
+    rotate_output(*linear, residual_);
+  }
+  if (mtp.head_hyper) rotate_streams(*mtp.head_hyper);
+}
+
+void QuaRot::rotate_streams(Hyper& hyper) const {
+  residual_.rotate_rows(hyper.fn.data(),
+                        static_cast<std::int64_t>(hyper.base.size()) * hyper.spec.copies,
+                        residual_.size());
+}
+
 void QuaRot::rotate(Block& block, std::int64_t index) const {
   fold_norms(block);
   rotate_attention(block);
@@ -236,11 +254,7 @@ void QuaRot::rotate(Block& block, std::int64_t index) const {
   rotate_output(block.o, residual_);
   for (Linear* linear : block.mlp_linears())
     if (linear->spec().role == Role::kDown) rotate_output(*linear, residual_);
-  if (block.mtp) {
-    fold_halves(*block.mtp);
-    rotate_input(block.mtp->projection, residual_);
-    rotate_output(block.mtp->projection, residual_);
-  }
+  if (block.mtp) rotate_mtp(*block.mtp);
   if (heads_) absorb(block.o, shortened(*heads_));
   if (turns_down(index)) absorb(block.down, shortened(*kronecker_));
 }

@@ -7,7 +7,7 @@
 //   v' = v U per head    v: U^T W; o: W (I x U)
 // latent attention: also q_a and q_b by a matrix of their own, the latent vector (kv_a, kv_b) by
 //   another one, and the value rows of kv_b by U; a next-token layer's projection reads both of its
-//   halves turned
+//   halves turned, or two projections one each; its head has its own norm
 // online: o and down also read a rotated input, which the engine must turn at run time:
 //   o                    X [heads, head_dim] -> M^T X
 //   down                 X [m, n] -> M^T X N,  m n = intermediate size
@@ -59,6 +59,8 @@ class QuaRot {
   void rotate_attention(Block& block) const;
   void rotate_latent(Mla& mla) const;
   void rotate_entries(Block& block) const;
+  void rotate_mtp(Mtp& mtp) const;
+  void rotate_streams(Hyper& hyper) const;
 
   QuaRotConfig config_;
   Rotation residual_;

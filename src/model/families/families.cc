@@ -110,7 +110,7 @@ const std::vector<FamilyRow>& families() {
       {"longcat_flash", "LongcatFlashForCausalLM", B::kConfig, B::kConfig, B::kNever, B::kNever, 0,
        W::kNever, true, false, T{.two_halves = true, .names = &kLongCat}},
       {"deepseek_v4", "DeepseekV4ForCausalLM", B::kNever, B::kNever, B::kNever, B::kNever, 512,
-       W::kNever, false, false, T{.rope_pairs = true, .entries = true, .names = &kDeepSeekV4}},
+       W::kNever, false, true, T{.rope_pairs = true, .entries = true, .names = &kDeepSeekV4}},
       {"step3p5", "Step3p5ForCausalLM", B::kConfig, B::kConfig, B::kConfig, B::kConfig, 128,
        W::kNever, false, false, T{.one_plus = true, .head_gate = true}},
       {"minimax_m2", "MiniMaxM2ForCausalLM", B::kNever, B::kNever, B::kNever, B::kAlways, 128,

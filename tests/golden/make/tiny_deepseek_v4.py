@@ -47,6 +47,26 @@ def published(tensors):
     return names
 
 
+def add_next_token_layer(tensors, generator):
+    """A layer with a window alone, its two projections, and what joins its streams."""
+    h = CONFIG["hidden_size"]
+    for name in ("enorm", "hnorm", "norm"):
+        tensors[f"mtp.0.{name}.weight"] = 1 + torch.randn(h, generator=generator) * 0.2
+    for name in ("e_proj", "h_proj"):
+        tensors[f"mtp.0.{name}.weight"] = torch.randn(h, h, generator=generator) * h ** -0.5
+
+    def like(name, value):  # values in another order
+        order = torch.randperm(value.numel(), generator=generator)
+        tensors[name] = value.flatten()[order].reshape(value.shape).contiguous()
+
+    for name in sorted(tensors):
+        if name.startswith("layers.0.") and not name.endswith("tid2eid"):
+            like("mtp.0." + name[len("layers.0."):], tensors[name])
+    like("mtp.0.ffn.gate.bias", tensors["layers.1.ffn.gate.bias"])
+    for part in ("fn", "base", "scale"):
+        like(f"mtp.0.hc_head_{part}", tensors[f"hc_head_{part}"])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) / "deepseek_v4"
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,11 +90,7 @@ def main():
     model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     tensors = published(load_file(folder / "model.safetensors"))
-    h = CONFIG["hidden_size"]
-    for name in ("enorm", "hnorm", "norm"):
-        tensors[f"mtp.0.{name}.weight"] = 1 + torch.randn(h, generator=generator) * 0.2
-    for name in ("e_proj", "h_proj"):
-        tensors[f"mtp.0.{name}.weight"] = torch.randn(h, h, generator=generator) * h ** -0.5
+    add_next_token_layer(tensors, generator)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
     record(model, folder)

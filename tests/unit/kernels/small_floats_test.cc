@@ -109,6 +109,16 @@ TEST(SmallFloats, E4m3EvenIsTheCodeThatIsStored) {
   }
 }
 
+TEST(SmallFloats, EveryE4m3CodeHasTheValueOfTheTable) {
+  std::vector<std::uint8_t> codes(263);  // no whole number of vectors
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i);
+  std::vector<float> got(codes.size());
+  std::vector<float> want(codes.size());
+  decode_e4m3(codes.data(), got.data(), static_cast<std::int64_t>(codes.size()));
+  for (std::size_t i = 0; i < codes.size(); ++i) want[i] = e4m3_values()[codes[i]];
+  expect_same(got, want, want);
+}
+
 TEST(SmallFloats, CountsThatAreNoWholeVectorsMayBeRoundedInPlace) {
   std::vector<float> x(37, 0.3F);
   round_e2m1(x.data(), 1, 1, x.data(), 19);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/ascendv1.h"
+#include "checkpoint/gguf_convert.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/source.h"
 #include "forward/run.h"
@@ -75,6 +76,21 @@ QuantJob job_of(const std::string& model, const std::string& entries) {
   return job;
 }
 
+// The model, without the next-token layers that are only copied and no rotation can turn.
+std::string without_copied_layers(const std::string& name) {
+  if (name != "step3p5") return tiny(name);
+  std::string folder = temp_path("experts_cut");
+  fs::remove_all(folder);
+  fs::create_directory(folder);
+  fs::copy(tiny(name) + "/config.json", folder + "/config.json");
+  const CheckpointReader source(tiny(name));
+  std::vector<NamedTensor> tensors;
+  for (const std::string& tensor : source.names())
+    if (!tensor.starts_with("model.layers.3.")) tensors.push_back({tensor, source.at(tensor)});
+  write_safetensors(folder + "/model.safetensors", tensors);
+  return folder;
+}
+
 bool can_rotate(const std::string& name) {
   const CheckpointReader checkpoint = open_source(tiny(name));
   const ModelSpec model = build_model_spec(ModelConfig::read(tiny(name)), checkpoint);
@@ -99,6 +115,7 @@ TEST_P(Rewrites, LeaveTheOutputAsItWas) {
     // A linear has to be quantized; a range of 8 bits of the head alone would be seen.
     QuantJob job = job_of(GetParam(), entry + linear_quant("per_token", "minmax", "nothing"));
     job.samples = samples;
+    if (std::string(name) == "rotation") job.model_path = without_copied_layers(GetParam());
     quantize_model(job);
     const std::vector<float> after = logits_of(job.save_path, samples);
     double worst = 0;
@@ -204,9 +221,19 @@ TEST(Experts, EnginesFindTheirKeysAndEveryTensorIsKept) {
   fs::remove_all(job.save_path);
 }
 
+TEST(Experts, NextTokenLayersThatCannotBeRotatedAreRefusedByName) {
+  try {
+    quantize_model(job_of(
+        "step3p5", "    - {type: quarot}\n" + linear_quant("per_token", "minmax", "*.experts.*")));
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("model.layers.3.eh_proj.weight reads hidden states"));
+    EXPECT_THAT(error.remedy(), HasSubstr("leave quarot"));
+  }
+}
+
 TEST(Experts, TensorsThatNoBlockReadsAreCopied) {
   for (const auto& [name, extra] : {std::pair{"longcat_flash", "model.mtp.layers.0.eh_proj.weight"},
-                                    {"deepseek_v4", "mtp.0.e_proj.weight"},
                                     {"step3p5", "model.layers.3.eh_proj.weight"}}) {
     const QuantJob job = job_of(name, linear_quant("per_token", "minmax", "*.experts.*"));
     quantize_model(job);
@@ -340,6 +367,15 @@ TEST(Experts, GlmFivesFinalNormIsAlsoWrittenTurned) {
   EXPECT_EQ(read_description(job.save_path).at("is_rot_used"), true);
   const Json index = read_json_file(job.save_path + "/quant_model_weights.safetensors.index.json");
   EXPECT_EQ(index.at("weight_map").at("rot.weight"), "rot.safetensors");
+  const std::string converted = temp_path("glm_5_float");
+  convert_model_folder({job.save_path, converted, DType::kF32, true});
+  const CheckpointReader floats(converted);
+  EXPECT_TRUE(floats.has("model.norm.weight"));
+  EXPECT_FALSE(floats.has("rot.weight")) << "no engine reads it beside float weights";
+  EXPECT_FALSE(fs::exists(converted + "/rot.safetensors"));
+  for (const std::string& name : floats.names())
+    EXPECT_TRUE(name.starts_with("model.") || name.starts_with("lm_head.")) << name;
+  fs::remove_all(converted);
   job.pedigree = "default";
   quantize_model(job);
   EXPECT_FALSE(fs::exists(job.save_path + "/rot.safetensors"));

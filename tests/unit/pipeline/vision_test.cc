@@ -2,6 +2,7 @@
 // names are the file's. Made by tests/golden/make/tiny_vision.py with transformers.
 #include <gmock/gmock.h>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/safetensors.h"
@@ -150,6 +151,86 @@ TEST(VisionRotation, TurnsWhatIsSentIntoTheTextModel) {
           << module;
     fs::remove_all(job.save_path);
   }
+}
+
+// The model with linears [., hidden] more, whose values are small integers.
+std::string with_linears(const std::string& model, const std::vector<std::string>& modules,
+                         std::int64_t hidden, const Json& talker) {
+  std::string folder = temp_path("vision_talker");
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  Tensor weight(DType::kF32, {5, hidden});
+  for (std::int64_t i = 0; i < weight.count(); ++i)
+    weight.as<float>()[i] = static_cast<float>(i % 7) - 3;
+  const CheckpointReader source(tiny(model));
+  std::vector<NamedTensor> tensors;
+  for (const std::string& name : source.names()) tensors.push_back({name, source.at(name)});
+  for (const std::string& module : modules) tensors.push_back({module + ".weight", weight.view()});
+  write_safetensors(folder + "/model.safetensors", tensors);
+  Json config = read_json_file(tiny(model) + "/config.json");
+  config["talker_config"] = talker;
+  write_file_atomic(folder + "/config.json", config.dump());
+  return folder;
+}
+
+QuantJob rotating_job(const std::string& model_path) {
+  QuantJob job;
+  job.model_path = model_path;
+  job.save_path = temp_path("vision_out");
+  std::string recipe = kRecipe;
+  recipe.replace(recipe.find("{type: iter_smooth, alpha: 0.5}"), 31, "{type: quarot}");
+  job.plan = make_plan(parse_recipe(recipe, "test.yaml"));
+  job.pedigree = "default";
+  job.overwrite = job.quiet = true;
+  return job;
+}
+
+// What they make of a state stays the same, since its rows are turned as the states are.
+TEST(VisionRotation, TurnsTheLinearsWithWhichATalkerReadsStates) {
+  const std::string embedding = "thinker.model.embed_tokens.weight";
+  const std::int64_t hidden = open_source(tiny("qwen3_omni_moe_thinker")).at(embedding).shape.at(1);
+  const std::vector<std::string> modules = {"talker.hidden_projection.linear_fc1",
+                                            "talker.text_projection.linear_fc1"};
+  const std::string model =
+      with_linears("qwen3_omni_moe_thinker", modules, hidden, {{"accept_hidden_layer", 1}});
+  const QuantJob job = rotating_job(model);
+  quantize_model(job);
+  const CheckpointReader source = open_source(model);
+  const CheckpointReader written(job.save_path);
+  const auto width = static_cast<std::size_t>(hidden);
+  for (const std::string& module : modules) {
+    const std::vector<float> turned = values_of(written.at(module + ".weight"));
+    EXPECT_NE(turned, values_of(source.at(module + ".weight")));
+    EXPECT_THAT(inner_products(turned, values_of(written.at(embedding)), width),
+                testing::Pointwise(testing::FloatNear(1e-4F),
+                                   inner_products(values_of(source.at(module + ".weight")),
+                                                  values_of(source.at(embedding)), width)));
+  }
+  fs::remove_all(job.save_path);
+  fs::remove_all(model);
+}
+
+void expect_refused(const std::string& model, const std::string& message) {
+  try {
+    quantize_model(rotating_job(model));
+    ADD_FAILURE() << "not refused: " << message;
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr(message));
+    EXPECT_THAT(error.remedy(), testing::HasSubstr("leave quarot"));
+  }
+  fs::remove_all(model);
+}
+
+TEST(VisionRotation, RefusesTalkersThatReadStatesBehindTheFinalNorm) {
+  const auto hidden = [](const std::string& model) {
+    return open_source(tiny(model)).at("thinker.model.embed_tokens.weight").shape.at(1);
+  };
+  expect_refused(with_linears("qwen2_5_omni_thinker", {"talker.thinker_to_talker_proj"},
+                              hidden("qwen2_5_omni_thinker"), Json::object()),
+                 "talker.thinker_to_talker_proj.weight reads hidden states");
+  expect_refused(with_linears("qwen3_omni_moe_thinker", {"talker.hidden_projection.linear_fc1"},
+                              hidden("qwen3_omni_moe_thinker"), {{"accept_hidden_layer", 2}}),
+                 "the talker reads states behind layer 2 of 2");
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, Vision,
