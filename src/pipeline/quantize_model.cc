@@ -41,10 +41,7 @@ class Walk {
     } catch (const ResourceError& error) {
       const std::string kept = keep();
       if (kept.empty()) throw;
-      throw ResourceError(
-          fmt::format("{}. What was done is kept in {}", error.what(), kept),
-          fmt::format("{}{}start the same command again to go on, or with --restart to begin anew",
-                      error.remedy(), error.remedy().empty() ? "" : "; then "));
+      throw with_kept(error, kept);
     }
     std::vector<QuantSummary> summaries;
     for (const auto& run : runs_) summaries.push_back(run->summary());
@@ -177,12 +174,8 @@ void check_job(const QuantJob& job) {
 
 std::vector<QuantSummary> quantize_models(std::vector<QuantJob> jobs) {
   share_passes(&jobs);
-  std::vector<QuantSummary> summaries;
-  for (const QuantJob& job : jobs) {
-    check_ranks(job);
-    if (auto summary = quantize_by_tensors(job)) summaries.push_back(std::move(*summary));
-  }
-  if (!summaries.empty()) return summaries;
+  for (const QuantJob& job : jobs) check_ranks(job);
+  if (auto summaries = quantize_by_tensors(jobs)) return std::move(*summaries);
   for (QuantJob& job : jobs)
     if (job.plan.v0 && job.plan.v0->needs_statistics()) decide_v0(&job);
   const FloatModel model = open_float_model(jobs.front().model_path, jobs.front().layers);
