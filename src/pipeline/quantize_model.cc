@@ -26,7 +26,7 @@ class Walk {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       runs_.push_back(std::make_unique<Run>(jobs[i], model));
       if (jobs[i].no_passes && jobs[i].passes_of < 0 && !given_) open_statistics(jobs[i].stats_in);
-      if (jobs[i].stats_out.empty() || !jobs[i].gathers) continue;
+      if (jobs[i].stats_out.empty() || !jobs[i].gathers || !jobs[i].ranks->is_root()) continue;
       kept_of_ = i;
       writer_ = std::make_unique<StatisticsWriter>(jobs[i].stats_out, statistics_header(jobs[i]),
                                                    blocks());
@@ -156,8 +156,9 @@ class Walk {
   const std::vector<QuantJob>& jobs_;
   const FloatModel& model_;
   std::vector<std::unique_ptr<Run>> runs_;
-  std::unique_ptr<StatisticsFile> given_;     // --stats_in
-  std::unique_ptr<StatisticsWriter> writer_;  // --stats_out, of the passes of run kept_of_
+  std::unique_ptr<StatisticsFile> given_;  // --stats_in
+  // --stats_out, of the passes of run kept_of_; of rank 0 alone.
+  std::unique_ptr<StatisticsWriter> writer_;
   std::size_t kept_of_ = 0;
 };
 
