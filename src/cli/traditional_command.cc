@@ -90,8 +90,11 @@ int run_traditional(const std::vector<std::string>& words) {
   if (args.help) return 0;
   const int layers = args.family->is_script() ? args.layer_count : 0;
   const FloatModel source = open_float_model(args.model_path, layers);
-  // Not source.spec: an architecture without a forward pass is an error here.
-  const ModelSpec model = build_model_spec(source.config, source.checkpoint);
+  const ModelSpec& model = source.spec;
+  if (!model.has_forward())
+    throw UsageError(model.obstacle + "; what the scripts do needs a forward pass",
+                     "quantize without data: msmodelslim quant --model_path M --save_path Q "
+                     "--quant_type w8a8 (or w8a16, w4a16, ...)");
   if (args.options.use_fa_quant &&
       std::none_of(model.blocks.begin(), model.blocks.end(),
                    [](const BlockSpec& b) { return b.mla.has_value(); }))

@@ -1,26 +1,17 @@
 #include "pipeline/by_tensors.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "base/output_folder.h"
 #include "base/progress.h"
-#include "base/usage.h"
 #include "checkpoint/tensor_summary.h"
 #include "model/float_model.h"
-#include "pipeline/block_writer.h"
-#include "pipeline/linear_config.h"
-#include "pipeline/make_saver.h"
 #include "pipeline/planned_linears.h"
-#include "quantize/linear_quantizer.h"
-#include "save/copy_files.h"
-#include "save/verify.h"
+#include "pipeline/tensor_run.h"
 
 namespace msmodelslim {
 namespace {
@@ -76,112 +67,84 @@ struct Kind {
   }
 };
 
-class TensorRun {
+// The recipes of a run take turns at a tensor, so that the files are read once.
+class TensorWalk {
  public:
-  TensorRun(const QuantJob& job, const CheckpointReader& checkpoint, const ModelSpec& model)
-      : job_(job), checkpoint_(checkpoint), model_(model), steps_(linear_steps(job.plan)) {
-    const NameFilter exclude(job.exclude, {}, false);
-    for (const LinearSpec& linear : model.loose) {
-      bias_.insert(linear.name + ".bias");
-      const auto step =
-          std::find_if(steps_.begin(), steps_.end(), [&](const LinearQuantStep* candidate) {
-            return candidate->filter.selects(linear.name) && !exclude.selects(linear.name);
-          });
-      Work& work = work_[linear.name + ".weight"];
-      work.linear = &linear;
-      if (step != steps_.end()) work.step = *step;
-    }
+  TensorWalk(const std::vector<QuantJob>& jobs, const FloatModel& model)
+      : jobs_(jobs), checkpoint_(model.checkpoint) {
+    for (const QuantJob& job : jobs)
+      runs_.push_back(std::make_unique<TensorRun>(job, model, linear_steps(job.plan)));
+    for (const std::string& name : checkpoint_.names())
+      layers_.emplace(layer_of(name), static_cast<std::int64_t>(layers_.size()));
   }
 
-  QuantSummary run() {
-    const auto start = std::chrono::steady_clock::now();
-    OutputFolder folder(job_.save_path, job_.model_path, job_.overwrite);
-    if (!job_.recipe_file.empty())
-      write_file_atomic((fs::path(folder.working()) / job_.recipe_file).string(), job_.recipe_text);
-    copy_model_files(job_.model_path, folder.working(), false);
-    const std::unique_ptr<Saver> saver = make_saver(job_, model_, folder.working());
-    write_all(*saver);
-    saver->finish();
-    if (job_.read_back) require_sound(folder.working(), saver->problems(model_, true));
-    check_interrupted();
-    folder.publish();
-    QuantSummary summary;
-    summary.notes = std::move(notes_);
-    summary.details = std::move(details_);
-    summary.tensors_hash = saver->tensors_hash();
-    summary.folder = folder.final_path();
-    summary.bytes_before = checkpoint_.total_bytes();
-    summary.bytes_after = saver->total_bytes();
-    summary.linears = static_cast<std::int64_t>(model_.loose.size());
-    summary.quantized = quantized_;
-    summary.wall_seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    summary.cpu_seconds = cpu_seconds();
-    summary.write_wait_seconds = saver->write_wait_seconds();
-    summary.disk_reads = disk_reads();
-    summary.peak_bytes = peak_private_bytes();
-    return summary;
+  std::vector<QuantSummary> run() {
+    std::vector<std::int64_t> begun;  // layers that earlier runs have done
+    try {
+      begin();
+      for (const auto& run : runs_) begun.push_back(layer(run->next_tensor()));
+      write_all();
+      for (const auto& run : runs_) run->end();
+      check_interrupted();
+      for (const auto& run : runs_) run->publish();
+    } catch (const ResourceError& error) {
+      const std::string kept = keep();
+      if (kept.empty()) throw;
+      throw with_kept(error, kept);
+    }
+    std::vector<QuantSummary> summaries;
+    for (std::size_t r = 0; r < runs_.size(); ++r) summaries.push_back(runs_[r]->summary(begun[r]));
+    return summaries;
   }
 
  private:
-  void write_all(Saver& saver) {
-    std::map<std::string, std::int64_t> layers;
-    for (const std::string& name : checkpoint_.names())
-      layers.emplace(layer_of(name), static_cast<std::int64_t>(layers.size()));
-    Progress progress("quant", static_cast<std::int64_t>(layers.size()), 0, job_.quiet);
-    std::int64_t shown = -1;
+  // What unfinished runs have left stays. The first of them, or "".
+  std::string keep() {
+    std::string first;
+    for (const auto& run : runs_)
+      if (run->keep_folder() && first.empty()) first = run->working();
+    return first;
+  }
+
+  void begin() {
+    try {
+      for (const auto& run : runs_) run->begin();
+    } catch (const UsageError&) {
+      keep();
+      throw;
+    }
+  }
+
+  // The number of the layer of a tensor; of layers, behind the last one.
+  std::int64_t layer(std::size_t tensor) const {
     const std::vector<std::string>& names = checkpoint_.names();
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const std::string& name = names[i];
+    return tensor < names.size() ? layers_.at(layer_of(names[tensor]))
+                                 : static_cast<std::int64_t>(layers_.size());
+  }
+
+  void write_all() {
+    const std::vector<std::string>& names = checkpoint_.names();
+    std::size_t first = names.size();
+    for (const auto& run : runs_) first = std::min(first, run->next_tensor());
+    Progress progress("quant", static_cast<std::int64_t>(layers_.size()), 0, jobs_.front().quiet,
+                      layer(first));
+    std::int64_t shown = -1;
+    for (std::size_t i = first; i < names.size(); ++i) {
       check_interrupted();
       if (i + 1 < names.size()) checkpoint_.will_need(names[i + 1]);
-      const std::int64_t layer = layers.at(layer_of(name));
-      if (layer > shown) progress.at(shown = layer, "tensors");
-      if (bias_.count(name) == 0) write(name, saver);
-      checkpoint_.dont_need(name);
+      if (layer(i) > shown) progress.at(shown = layer(i), "tensors");
+      for (const auto& run : runs_)
+        if (run->next_tensor() <= i) run->write(i);
+      checkpoint_.dont_need(names[i]);
+      for (const auto& run : runs_)
+        if (run->next_tensor() == i + 1 && run->due()) run->note();
     }
   }
 
-  void write(const std::string& name, Saver& saver) {
-    const auto work = work_.find(name);
-    if (work == work_.end() || work->second.step == nullptr) {
-      const WeightSource source = checkpoint_.source(name);
-      check_finite(name, source);
-      if (work == work_.end()) {
-        Tensor decoded;
-        saver.copy(name, source.whole(decoded));
-        return;
-      }
-    }
-    Linear linear(*work->second.linear, checkpoint_);
-    if (work->second.step == nullptr) {
-      notes_.push_back({linear.name(), linear_type_name(LinearType::kFloat), {}});
-      saver.write(linear);
-      return;
-    }
-    const LinearConfig config = linear_config_of(*work->second.step, job_.plan, model_.dtype);
-    QuantizedLinear made = LinearQuantizer(config, linear).finish();
-    notes_.push_back({linear.name(), linear_type_name(made.type), {}});
-    if (job_.read_back) notes_.back().error = weight_error(linear, made);
-    details_.add_quantized(made);
-    saver.write(std::move(made));
-    ++quantized_;
-  }
-
-  struct Work {
-    const LinearSpec* linear = nullptr;
-    const LinearQuantStep* step = nullptr;  // null: it stays float
-  };
-
-  const QuantJob& job_;
+  const std::vector<QuantJob>& jobs_;
   const CheckpointReader& checkpoint_;
-  const ModelSpec& model_;
-  LinearSteps steps_;
-  std::map<std::string, Work> work_;  // by the name of the weight
-  std::set<std::string> bias_;        // written with their linears
-  std::int64_t quantized_ = 0;
-  std::vector<LinearNote> notes_;
-  RunNotes details_;
+  std::vector<std::unique_ptr<TensorRun>> runs_;
+  std::map<std::string, std::int64_t> layers_;
 };
 
 }  // namespace
@@ -226,15 +189,18 @@ std::vector<std::string> tensor_plan(const QuantJob& job, const ModelSpec& model
   return lines;
 }
 
-std::optional<QuantSummary> quantize_by_tensors(const QuantJob& job) {
-  const auto [config, checkpoint, model] = open_float_model(job.model_path, job.layers);
-  if (model.has_forward()) return std::nullopt;
-  log_warning(kLogger, "{}", model.obstacle);
-  log_info(kLogger, "the plan, by the names and shapes of the tensors:");
-  for (const std::string& line : tensor_plan(job, model, checkpoint))
-    log_info(kLogger, "  {}", line);
-  if (!job.ranks->is_root()) return QuantSummary();
-  return TensorRun(job, checkpoint, model).run();
+std::optional<std::vector<QuantSummary>> quantize_by_tensors(const std::vector<QuantJob>& jobs) {
+  const FloatModel model = open_float_model(jobs.front().model_path, jobs.front().layers);
+  if (model.spec.has_forward()) return std::nullopt;
+  log_warning(kLogger, "{}", model.spec.obstacle);
+  for (const QuantJob& job : jobs) {
+    log_info(kLogger,
+             "the plan of {}, by the names and shapes of the tensors:", job.plan.config_id);
+    for (const std::string& line : tensor_plan(job, model.spec, model.checkpoint))
+      log_info(kLogger, "  {}", line);
+  }
+  if (!jobs.front().ranks->is_root()) return std::vector<QuantSummary>(jobs.size());
+  return TensorWalk(jobs, model).run();
 }
 
 }  // namespace msmodelslim

@@ -16,7 +16,8 @@ void check_data_free(const QuantJob& job, const ModelSpec& model);
 std::vector<std::string> tensor_plan(const QuantJob& job, const ModelSpec& model,
                                      const CheckpointReader& checkpoint);
 
-// Nothing: the model has a forward pass. Rank 0 does it alone.
-std::optional<QuantSummary> quantize_by_tensors(const QuantJob& job);
+// Of jobs of one model, see quantize_models(). Nothing: the model has a forward pass. Rank 0 does
+// it alone.
+std::optional<std::vector<QuantSummary>> quantize_by_tensors(const std::vector<QuantJob>& jobs);
 
 }  // namespace msmodelslim

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "kernels/processor_kind.h"
 #include "pipeline/fingerprint.h"
+#include "pipeline/statistics_file.h"
 
 namespace msmodelslim {
 namespace {
@@ -34,6 +35,9 @@ void check_ranks(const QuantJob& job) {
   Json mine = fingerprint(job);
   mine["model"] = model_files(job.model_path);
   mine["kind of processor"] = processor_kind();
+  if (!job.stats_in.empty())
+    mine["file of statistics"] = {StatisticsFile(job.stats_in).header(),
+                                  fs::file_size(job.stats_in)};
   ByteWriter writer;
   writer.text(mine.dump());
   const std::vector<Bytes> all = job.ranks->gather(writer.take());

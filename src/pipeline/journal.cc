@@ -111,4 +111,27 @@ void Journal::save(std::int64_t step, Json state, const std::vector<NamedValues>
   pause_ = std::max(pause_, took / kMostShare);
 }
 
+void explain_damage(const std::function<void()>& resume) {
+  const auto give_up = [](const std::exception& error) {
+    throw DataError(fmt::format("the unfinished run is damaged: {}", error.what()),
+                    "start the same command again; it begins anew");
+  };
+  try {
+    resume();
+  } catch (const Json::exception& error) {
+    give_up(error);
+  } catch (const DataError& error) {
+    give_up(error);
+  } catch (const fs::filesystem_error& error) {
+    give_up(error);
+  }
+}
+
+ResourceError with_kept(const ResourceError& error, const std::string& kept) {
+  return ResourceError(
+      fmt::format("{}. What was done is kept in {}", error.what(), kept),
+      fmt::format("{}{}start the same command again to go on, or with --restart to begin anew",
+                  error.remedy(), error.remedy().empty() ? "" : "; then "));
+}
+
 }  // namespace msmodelslim

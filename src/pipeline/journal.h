@@ -9,9 +9,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/float_buffer.h"
 #include "base/json.h"
 
@@ -52,5 +54,11 @@ class Journal {
   Clock::time_point last_ = Clock::now();
   bool saved_ = false;
 };
+
+// resume(), whose errors say that what an unfinished run left is damaged, and what to do.
+void explain_damage(const std::function<void()>& resume);
+
+// The error, which also says that what was done is kept in the folder `kept` and how to go on.
+ResourceError with_kept(const ResourceError& error, const std::string& kept);
 
 }  // namespace msmodelslim

@@ -26,7 +26,7 @@ class Walk {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       runs_.push_back(std::make_unique<Run>(jobs[i], model));
       if (jobs[i].no_passes && jobs[i].passes_of < 0 && !given_) open_statistics(jobs[i].stats_in);
-      if (jobs[i].stats_out.empty() || !jobs[i].gathers) continue;
+      if (jobs[i].stats_out.empty() || !jobs[i].gathers || !jobs[i].ranks->is_root()) continue;
       kept_of_ = i;
       writer_ = std::make_unique<StatisticsWriter>(jobs[i].stats_out, statistics_header(jobs[i]),
                                                    blocks());
@@ -41,10 +41,7 @@ class Walk {
     } catch (const ResourceError& error) {
       const std::string kept = keep();
       if (kept.empty()) throw;
-      throw ResourceError(
-          fmt::format("{}. What was done is kept in {}", error.what(), kept),
-          fmt::format("{}{}start the same command again to go on, or with --restart to begin anew",
-                      error.remedy(), error.remedy().empty() ? "" : "; then "));
+      throw with_kept(error, kept);
     }
     std::vector<QuantSummary> summaries;
     for (const auto& run : runs_) summaries.push_back(run->summary());
@@ -159,8 +156,9 @@ class Walk {
   const std::vector<QuantJob>& jobs_;
   const FloatModel& model_;
   std::vector<std::unique_ptr<Run>> runs_;
-  std::unique_ptr<StatisticsFile> given_;     // --stats_in
-  std::unique_ptr<StatisticsWriter> writer_;  // --stats_out, of the passes of run kept_of_
+  std::unique_ptr<StatisticsFile> given_;  // --stats_in
+  // --stats_out, of the passes of run kept_of_; of rank 0 alone.
+  std::unique_ptr<StatisticsWriter> writer_;
   std::size_t kept_of_ = 0;
 };
 
@@ -177,12 +175,8 @@ void check_job(const QuantJob& job) {
 
 std::vector<QuantSummary> quantize_models(std::vector<QuantJob> jobs) {
   share_passes(&jobs);
-  std::vector<QuantSummary> summaries;
-  for (const QuantJob& job : jobs) {
-    check_ranks(job);
-    if (auto summary = quantize_by_tensors(job)) summaries.push_back(std::move(*summary));
-  }
-  if (!summaries.empty()) return summaries;
+  for (const QuantJob& job : jobs) check_ranks(job);
+  if (auto summaries = quantize_by_tensors(jobs)) return std::move(*summaries);
   for (QuantJob& job : jobs)
     if (job.plan.v0 && job.plan.v0->needs_statistics()) decide_v0(&job);
   const FloatModel model = open_float_model(jobs.front().model_path, jobs.front().layers);

@@ -12,6 +12,7 @@
 #include "pipeline/engine_keys.h"
 #include "pipeline/fingerprint.h"
 #include "pipeline/head_quant.h"
+#include "pipeline/linear_notes.h"
 #include "pipeline/make_saver.h"
 #include "pipeline/v0_save.h"
 #include "save/copy_files.h"
@@ -19,24 +20,6 @@
 
 namespace msmodelslim {
 namespace {
-
-Json notes_json(const std::vector<LinearNote>& notes) {
-  Json json = Json::array();
-  for (const LinearNote& note : notes) {
-    json.push_back({note.name, note.type});
-    if (note.error) json.back().insert(json.back().end(), {note.error->snr_db, note.error->cosine});
-  }
-  return json;
-}
-
-std::vector<LinearNote> notes_from_json(const Json& json) {
-  std::vector<LinearNote> notes;
-  for (const Json& item : json) {
-    notes.push_back({item.at(0), item.at(1), {}});
-    if (item.size() > 2) notes.back().error = WeightError{item.at(2), item.at(3)};
-  }
-  return notes;
-}
 
 Bytes yes() { return {std::byte{1}}; }
 
@@ -105,7 +88,7 @@ void Run::begin(const std::function<bool(std::size_t)>& may_go_on) {
   start_states();
   goes_on = ranks_.broadcast_message(0, goes_on ? yes() : Bytes()) == yes();
   if (goes_on)
-    resume_or_explain();
+    explain_damage([&] { resume(); });
   else if (saver_ != nullptr && job_.plan.v0)
     end_writer_.write_embedding(*saver_);
   rope_.emplace(model_.rope, longest_);
@@ -201,22 +184,6 @@ Json Run::state(std::size_t next_block) {
           {"expert_tokens", summary_.expert_tokens},
           {"notes", notes_json(summary_.notes)},
           {"details", summary_.details.json()}};
-}
-
-void Run::resume_or_explain() {
-  const auto give_up = [](const std::exception& error) {
-    throw DataError(fmt::format("the unfinished run is damaged: {}", error.what()),
-                    "start the same command again; it begins anew");
-  };
-  try {
-    resume();
-  } catch (const Json::exception& error) {
-    give_up(error);
-  } catch (const DataError& error) {
-    give_up(error);
-  } catch (const fs::filesystem_error& error) {
-    give_up(error);
-  }
 }
 
 // Goes on where the run of the journal was, which rank 0 reads.

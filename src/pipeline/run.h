@@ -52,7 +52,6 @@ class Run {
   void start_states();
   std::vector<NamedValues> live_values(FloatBuffer& states);
   Json state(std::size_t next_block);
-  void resume_or_explain();
   void resume();
   Json shared_state(const Json& read, FloatBuffer& whole);
   void join_samples();

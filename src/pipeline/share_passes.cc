@@ -36,7 +36,9 @@ void check_statistics(const StatisticsFile& file, const QuantJob& job, const Jso
   const std::string anew = "leave out --stats_in to calibrate, and give --stats_out to keep it";
   if (const std::string reason = reason_not_kept(job.plan); !reason.empty())
     throw UsageError(other + reason, anew);
-  if (const std::string parts = different_parts(file.header().at("print"), print); !parts.empty())
+  Json wanted = print;
+  if (!job.ranks->is_root()) wanted.erase("model");  // a copy, see check_ranks()
+  if (const std::string parts = different_parts(file.header().at("print"), wanted); !parts.empty())
     throw UsageError(fmt::format("{}{} differ", other, parts),
                      "give the model, the calibration set and the options that they were made "
                      "with; or " +
@@ -99,11 +101,6 @@ void share_passes(std::vector<QuantJob>* jobs) {
     job.beside.clear();
   }
   if (!shares) return;
-  if (!first.ranks->alone())
-    throw UsageError(
-        "mpirun has started several processes; several recipes, --stats_in and --stats_out are for "
-        "one",
-        "start it without mpirun, or with one recipe and without these options");
   std::unique_ptr<StatisticsFile> file;
   if (!first.stats_in.empty()) file = std::make_unique<StatisticsFile>(first.stats_in);
   std::vector<Json> prints;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "checkpoint/reader.h"
 #include "shared_data.h"
+#include "unit/pipeline/unknown_model.h"
 
 namespace msmodelslim {
 namespace {
@@ -70,6 +71,21 @@ TEST_F(TraditionalCommand, MoreLayersThanThereAreAreRefused) {
     EXPECT_THAT(error.what(), HasSubstr("--layer_count 99: the model has"));
   }
   EXPECT_FALSE(fs::exists(folder_));
+}
+
+TEST_F(TraditionalCommand, AModelWithoutAForwardPassIsSentToQuant) {
+  const std::string model = temp_path("traditional_model");
+  write_unknown_model(model, 1);
+  try {
+    run_traditional({"qwen", "--model_path", model, "--save_directory", folder_, "--w_bit", "8",
+                     "--a_bit", "16"});
+    ADD_FAILURE();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("\"newthing\" (NewThing)"));
+    EXPECT_THAT(error.remedy(), HasSubstr("msmodelslim quant"));
+  }
+  EXPECT_FALSE(fs::exists(folder_));
+  fs::remove_all(model);
 }
 
 }  // namespace

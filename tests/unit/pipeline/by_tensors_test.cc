@@ -7,7 +7,6 @@
 
 #include <cstring>
 #include <fstream>
-#include <random>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -15,6 +14,7 @@
 #include "checkpoint/source.h"
 #include "recipe/recipe.h"
 #include "shared_data.h"
+#include "unit/pipeline/unknown_model.h"
 
 namespace msmodelslim {
 namespace {
@@ -38,18 +38,9 @@ class Unknown : public testing::Test {
   void TearDown() override { fs::remove_all(root_); }
 
   void add(const std::string& name, const Shape& shape, DType dtype = DType::kBF16) {
-    std::mt19937 generator(tensors_.size() + 1);
-    std::normal_distribution<float> normal(0, 0.1F);
-    std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
-    for (float& value : values) value = normal(generator);
-    tensors_[name] = from_f32(values.data(), shape, dtype);
+    tensors_[name] = random_tensor(shape, dtype, static_cast<unsigned>(tensors_.size()) + 1);
   }
-  void write(const Json& config) {
-    std::ofstream(root_ + "/model/config.json") << config.dump();
-    std::vector<NamedTensor> list;
-    for (const auto& [name, tensor] : tensors_) list.push_back({name, tensor.view()});
-    write_safetensors(root_ + "/model/model.safetensors", list);
-  }
+  void write(const Json& config) { write_model(root_ + "/model", config, tensors_); }
   // A small model of `golden`, its tensors renamed.
   void take(const std::string& golden, const std::function<std::string(const std::string&)>& name) {
     const CheckpointReader reader(golden_dir() + "/models/" + golden);
@@ -73,23 +64,6 @@ class Unknown : public testing::Test {
   QuantJob job_;
   std::map<std::string, Tensor> tensors_;
 };
-
-// GPT-like names, a router, experts in one tensor, a tower for images.
-void fill_unknown(const std::function<void(const std::string&, const Shape&)>& add) {
-  add("transformer.wte.weight", {96, 32});
-  for (const char* layer : {"0", "1"}) {
-    const std::string h = std::string("transformer.h.") + layer + ".";
-    add(h + "attn.query_key_value.weight", {96, 32});
-    add(h + "attn.query_key_value.bias", {96});
-    add(h + "attn.dense.weight", {32, 32});
-    add(h + "ln_1.weight", {32});
-    add(h + "moe.gate.weight", {16, 32});
-    add(h + "moe.experts.0.w1.weight", {64, 32});
-    add(h + "moe.experts.gate_up", {4, 32, 64});
-  }
-  add("visual.blocks.0.attn.qkv.weight", {96, 32});
-  add("lm_head.weight", {96, 32});
-}
 
 TEST_F(Unknown, QuantizesByTensors) {
   fill_unknown([&](const std::string& name, const Shape& shape) { add(name, shape); });

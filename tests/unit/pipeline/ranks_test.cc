@@ -155,6 +155,126 @@ TEST(Ranks, GoOnWhereOthersStopped) {
   }
 }
 
+// Two that share passes, and one with passes of its own.
+std::vector<QuantJob> three_jobs(const std::string& root) {
+  const std::string smoothed =
+      "apiversion: modelslim_v1\nspec:\n  process:\n    - {type: iter_smooth}\n";
+  const auto linear = [](const char* act, const char* weight) {
+    return fmt::format(
+        "    - {{type: linear_quant, qconfig: {{act: {{dtype: int8, scope: {}, method: minmax}}, "
+        "weight: {{dtype: {}, scope: per_channel, symmetric: true, method: gptq}}}}}}\n"
+        "  save: [{{type: ascendv1_saver}}]\n",
+        act, weight);
+  };
+  std::vector<QuantJob> jobs;
+  for (const std::string& text : {smoothed + linear("per_token, symmetric: true", "int8"),
+                                  smoothed + linear("per_token, symmetric: true", "int4"),
+                                  smoothed + linear("per_tensor, symmetric: false", "int8")}) {
+    jobs.push_back(small_job(text.c_str(), kLengths));
+    jobs.back().recipe_text = text;
+    jobs.back().save_path = fmt::format("{}/q{}", root, jobs.size());
+    jobs.back().overwrite = true;
+  }
+  return jobs;
+}
+
+std::vector<QuantSummary> quantize_on(Ranks& rank, std::vector<QuantJob> jobs) {
+  for (QuantJob& job : jobs) job.ranks = &rank;
+  return quantize_models(std::move(jobs));
+}
+
+// What lies in `root` afterwards.
+std::map<std::string, std::string> tree_of(const std::string& root) {
+  std::map<std::string, std::string> files;
+  for (const auto& item : fs::recursive_directory_iterator(root))
+    if (item.is_regular_file())
+      files[fs::relative(item.path(), root).string()] = read_file(item.path().string());
+  return files;
+}
+
+class RanksOfSeveral : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_thread_count(1);
+    clear();
+  }
+  void TearDown() override {
+    fs::remove_all(root_);
+    set_thread_count(available_threads());
+  }
+  void clear() const {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+  }
+  std::map<std::string, std::string> made_by(int ranks, const std::vector<QuantJob>& jobs) const {
+    RankWorld(ranks).run([&](Ranks& rank) { quantize_on(rank, jobs); });
+    return tree_of(root_);
+  }
+  std::string root_ = temp_path("ranks_several");
+};
+
+TEST_F(RanksOfSeveral, WriteTheBytesOfOneProcess) {
+  const std::vector<QuantJob> jobs = three_jobs(root_);
+  const auto alone = made_by(1, jobs);
+  EXPECT_GT(alone.size(), 6U);
+  for (int ranks : {2, 3}) EXPECT_TRUE(made_by(ranks, jobs) == alone) << ranks << " ranks";
+}
+
+TEST_F(RanksOfSeveral, KeepAndTakeTheStatisticsOfOneProcess) {
+  std::vector<QuantJob> jobs = three_jobs(root_);
+  jobs.pop_back();
+  for (QuantJob& job : jobs) job.stats_out = root_ + "/statistics";
+  const auto alone = made_by(1, jobs);
+  for (int ranks : {2, 3}) EXPECT_TRUE(made_by(ranks, jobs) == alone) << ranks << " ranks";
+  for (QuantJob& job : jobs) {
+    job.stats_in = job.stats_out;
+    job.stats_out.clear();
+    fs::remove_all(job.save_path);
+  }
+  for (int ranks : {1, 2, 3}) EXPECT_TRUE(made_by(ranks, jobs) == alone) << ranks << " ranks";
+}
+
+TEST_F(RanksOfSeveral, GoOnWhereOthersStopped) {
+  std::vector<QuantJob> jobs = three_jobs(root_);
+  for (QuantJob& job : jobs) job.journal_pause = 0;
+  const auto whole = made_by(1, jobs);
+  RankWorld undisturbed(2);
+  undisturbed.run([&](Ranks& rank) { quantize_on(rank, jobs); });
+  clear();
+  EXPECT_THROW(
+      RankWorld(2, undisturbed.calls() * 3 / 4).run([&](Ranks& rank) { quantize_on(rank, jobs); }),
+      ResourceError);
+  RankWorld(3).run([&](Ranks& rank) {
+    const std::vector<QuantSummary> summaries = quantize_on(rank, jobs);
+    if (rank.is_root()) {
+      EXPECT_GT(summaries.front().resumed_blocks, 0);
+    }
+  });
+  EXPECT_TRUE(tree_of(root_) == whole);
+}
+
+TEST_F(RanksOfSeveral, WithOtherStatisticsAreRefused) {
+  std::vector<QuantJob> jobs = three_jobs(root_);
+  jobs.resize(1);
+  jobs[0].stats_out = root_ + "/statistics";
+  made_by(1, jobs);
+  jobs[0].samples.pop_back();
+  jobs[0].stats_out = root_ + "/others";
+  made_by(1, jobs);
+  jobs = three_jobs(root_);
+  jobs.resize(1);
+  try {
+    RankWorld(2).run([&](Ranks& rank) {
+      QuantJob job = jobs[0];
+      job.stats_in = root_ + (rank.is_root() ? "/statistics" : "/others");
+      quantize_on(rank, {job});
+    });
+    FAIL() << "was not refused";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the statistics do not serve"));
+  }
+}
+
 TEST(Ranks, OfDifferentCalibrationSetsAreRefused) {
   const QuantJob job = small_job(kSolved, {30, 40});
   try {

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/threads.h"
 #include "unit/pipeline/recipes.h"
+#include "unit/pipeline/unknown_model.h"
 
 namespace msmodelslim {
 namespace {
@@ -29,6 +30,22 @@ spec:
         act: {dtype: int8, scope: per_token, symmetric: true, method: minmax}
         weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
   save: [{type: compressed_tensors}]
+)";
+
+constexpr const char* kDataFreeGroups = R"(
+apiversion: modelslim_v1
+spec:
+  process:
+    - type: linear_quant
+      qconfig:
+        act: {dtype: int4, scope: per_token, symmetric: true, method: minmax}
+        weight: {dtype: int4, scope: per_group, symmetric: true, method: minmax, ext: {group_size: 32}}
+      include: ['*attn*']
+    - type: linear_quant
+      qconfig:
+        act: {dtype: float, scope: per_tensor, symmetric: true, method: none}
+        weight: {dtype: int8, scope: per_channel, symmetric: true, method: minmax}
+  save: [{type: ascendv1_saver}]
 )";
 
 // What a child process came to.
@@ -125,6 +142,93 @@ class Resume : public testing::TestWithParam<const char*> {
     EXPECT_EQ(summary.notes.size(), whole_.notes.size());
   }
 
+  // Every file may grow up to a bound, which is raised after each failure.
+  void fill_the_disk() const {
+    constexpr rlim_t kHeader = 4 << 20;
+    rlim_t payload = 0;
+    for (const auto& item : fs::directory_iterator(root_ + "/whole"))
+      if (item.path().extension() == ".safetensors") payload = fs::file_size(item.path());
+    bool gone_on = false;
+    for (int i = 1; i <= 20; ++i) {
+      const Outcome outcome = run(0, kHeader + payload * static_cast<rlim_t>(i) / 20);
+      if (outcome == kDone) break;
+      ASSERT_EQ(outcome, kFull) << i;
+      ASSERT_FALSE(fs::exists(root_ + "/q"));
+    }
+    if (!fs::exists(root_ + "/q")) {
+      const QuantSummary summary = quantize_model(job_);
+      gone_on = summary.resumed_blocks > 0;
+      expect_notes(summary);
+    }
+    EXPECT_TRUE(gone_on || fs::exists(root_ + "/q"));
+    expect_whole();
+  }
+
+  void begin_another_command() {
+    constexpr rlim_t kHeader = 4 << 20;
+    for (rlim_t more = 1000; run(0, kHeader + more) == kFull; more += 1000)
+      if (fs::exists(root_ + "/.q.msmodelslim-partial/unfinished/journal.json")) break;
+    ASSERT_TRUE(fs::exists(root_ + "/.q.msmodelslim-partial/unfinished/journal.json"));
+    QuantJob other = job_;
+    other.exclude = {"*.0.*"};
+    try {
+      quantize_model(other);
+      FAIL();
+    } catch (const UsageError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("options differ"));
+      EXPECT_THAT(error.remedy(), HasSubstr("--restart"));
+    }
+    const QuantSummary summary = quantize_model(job_);
+    EXPECT_GT(summary.resumed_blocks, 0);
+    expect_notes(summary);
+    expect_whole();
+    fs::remove_all(root_ + "/q");
+    other.restart = true;
+    EXPECT_EQ(quantize_model(other).resumed_blocks, 0);
+  }
+
+  // What lies there is cut or not ours: one clear error, and then a run from the start.
+  void damage_notes() {
+    constexpr rlim_t kHeader = 4 << 20;
+    const std::string notes = root_ + "/.q.msmodelslim-partial/unfinished";
+    const auto leave_a_run = [&] {
+      fs::remove_all(root_ + "/q");
+      for (rlim_t more = 1000; !fs::exists(notes + "/journal.json"); more += 1000)
+        ASSERT_EQ(run(0, kHeader + more), kFull);
+    };
+    const auto error = [&]() -> std::string {
+      try {
+        quantize_model(job_);
+      } catch (const DataError& e) {
+        return std::string(e.what()) + " / " + e.remedy();
+      }
+      return "no error";
+    };
+    leave_a_run();
+    const std::string journal = read_file(notes + "/journal.json");
+    for (const std::string& text : {journal.substr(0, journal.size() / 2), std::string("[]"),
+                                    std::string(R"({"version": "x"})")}) {
+      write_file_atomic(notes + "/journal.json", text);
+      EXPECT_THAT(error(), HasSubstr("--restart"));
+    }
+    write_file_atomic(notes + "/journal.json", journal);
+    bool has_values = false;
+    for (const auto& item : fs::directory_iterator(notes)) {
+      if (!item.path().filename().string().starts_with("values-")) continue;
+      fs::resize_file(item.path(), 9);
+      has_values = true;
+    }
+    if (has_values) {
+      EXPECT_THAT(error(), HasSubstr("damaged"));
+      leave_a_run();
+    }
+    for (const auto& item : fs::directory_iterator(notes))
+      if (item.path().extension() == ".data") fs::resize_file(item.path(), 9);
+    EXPECT_THAT(error(), HasSubstr("damaged"));
+    EXPECT_EQ(quantize_model(job_).resumed_blocks, 0);
+    expect_whole();
+  }
+
   std::string root_;
   QuantJob job_;
   double seconds_ = 0;  // of a whole run
@@ -151,89 +255,33 @@ INSTANTIATE_TEST_SUITE_P(Models, ResumeModel, testing::Values("glm_moe_dsa_share
 
 TEST_P(ResumeModel, GoesOnAfterBeingKilled) { kill_often(); }
 
-// Every file may grow up to a bound, which is raised after each failure.
-TEST_P(Resume, GoesOnAfterTheDiskWasFull) {
-  constexpr rlim_t kHeader = 4 << 20;
-  rlim_t payload = 0;
-  for (const auto& item : fs::directory_iterator(root_ + "/whole"))
-    if (item.path().extension() == ".safetensors") payload = fs::file_size(item.path());
-  bool gone_on = false;
-  for (int i = 1; i <= 20; ++i) {
-    const Outcome outcome = run(0, kHeader + payload * static_cast<rlim_t>(i) / 20);
-    if (outcome == kDone) break;
-    ASSERT_EQ(outcome, kFull) << i;
-    ASSERT_FALSE(fs::exists(root_ + "/q"));
-  }
-  if (!fs::exists(root_ + "/q")) {
-    const QuantSummary summary = quantize_model(job_);
-    gone_on = summary.resumed_blocks > 0;
-    expect_notes(summary);
-  }
-  EXPECT_TRUE(gone_on || fs::exists(root_ + "/q"));
-  expect_whole();
-}
+TEST_P(Resume, GoesOnAfterTheDiskWasFull) { fill_the_disk(); }
 
 class ResumeOther : public Resume {};
 INSTANTIATE_TEST_SUITE_P(Recipes, ResumeOther, testing::Values(kDataFree));
 
-TEST_P(ResumeOther, RefusesAnotherCommandsRunUntilRestart) {
-  constexpr rlim_t kHeader = 4 << 20;
-  for (rlim_t more = 1000; run(0, kHeader + more) == kFull; more += 1000)
-    if (fs::exists(root_ + "/.q.msmodelslim-partial/unfinished/journal.json")) break;
-  ASSERT_TRUE(fs::exists(root_ + "/.q.msmodelslim-partial/unfinished/journal.json"));
-  QuantJob other = job_;
-  other.exclude = {"*.0.*"};
-  try {
-    quantize_model(other);
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("options differ"));
-    EXPECT_THAT(error.remedy(), HasSubstr("--restart"));
-  }
-  const QuantSummary summary = quantize_model(job_);
-  EXPECT_GT(summary.resumed_blocks, 0);
-  expect_notes(summary);
-  expect_whole();
-  fs::remove_all(root_ + "/q");
-  other.restart = true;
-  EXPECT_EQ(quantize_model(other).resumed_blocks, 0);
-}
+TEST_P(ResumeOther, RefusesAnotherCommandsRunUntilRestart) { begin_another_command(); }
+TEST_P(ResumeOther, DamagedNotesAreRefused) { damage_notes(); }
 
-// What lies there is cut or not ours: one clear error, and then a run from the start.
-TEST_P(ResumeOther, DamagedNotesAreRefused) {
-  constexpr rlim_t kHeader = 4 << 20;
-  const std::string notes = root_ + "/.q.msmodelslim-partial/unfinished";
-  const auto leave_a_run = [&] {
-    fs::remove_all(root_ + "/q");
-    for (rlim_t more = 1000; !fs::exists(notes + "/journal.json"); more += 1000)
-      ASSERT_EQ(run(0, kHeader + more), kFull);
-  };
-  const auto error = [&]() -> std::string {
-    try {
-      quantize_model(job_);
-    } catch (const DataError& e) {
-      return std::string(e.what()) + " / " + e.remedy();
-    }
-    return "no error";
-  };
-  leave_a_run();
-  const std::string journal = read_file(notes + "/journal.json");
-  for (const std::string& text : {journal.substr(0, journal.size() / 2), std::string("[]"),
-                                  std::string(R"({"version": "x"})")}) {
-    write_file_atomic(notes + "/journal.json", text);
-    EXPECT_THAT(error(), HasSubstr("--restart"));
+// A model without a forward pass.
+class ResumeTensors : public Resume {
+  QuantJob job() const override {
+    QuantJob job = small_job(GetParam(), {3, 90, 41});
+    job.model_path = temp_path("resume_model");
+    write_unknown_model(job.model_path, 3);
+    return job;
   }
-  write_file_atomic(notes + "/journal.json", journal);
-  for (const auto& item : fs::directory_iterator(notes))
-    if (item.path().filename().string().starts_with("values-")) fs::resize_file(item.path(), 9);
-  EXPECT_THAT(error(), HasSubstr("damaged"));
-  leave_a_run();
-  for (const auto& item : fs::directory_iterator(notes))
-    if (item.path().extension() == ".data") fs::resize_file(item.path(), 9);
-  EXPECT_THAT(error(), HasSubstr("damaged"));
-  EXPECT_EQ(quantize_model(job_).resumed_blocks, 0);
-  expect_whole();
-}
+  void TearDown() override {
+    fs::remove_all(job_.model_path);
+    Resume::TearDown();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Recipes, ResumeTensors, testing::Values(kDataFree, kDataFreeGroups));
+
+TEST_P(ResumeTensors, GoesOnAfterBeingKilled) { kill_often(); }
+TEST_P(ResumeTensors, GoesOnAfterTheDiskWasFull) { fill_the_disk(); }
+TEST_P(ResumeTensors, RefusesAnotherCommandsRunUntilRestart) { begin_another_command(); }
+TEST_P(ResumeTensors, DamagedNotesAreRefused) { damage_notes(); }
 
 }  // namespace
 }  // namespace msmodelslim

@@ -14,6 +14,7 @@
 #include "base/threads.h"
 #include "pipeline/statistics_file.h"
 #include "unit/pipeline/recipes.h"
+#include "unit/pipeline/unknown_model.h"
 
 namespace msmodelslim {
 namespace {
@@ -443,6 +444,16 @@ TEST_F(Several, PartsOfOtherSizesAreRefused) {
   EXPECT_EQ(refused, 60);
 }
 
+TEST_F(Several, RecipesOfAModelWithoutAForwardPassTakeTurnsAtATensor) {
+  const std::string model = temp_path("several_model");
+  write_unknown_model(model, 3);
+  std::vector<QuantJob> jobs = {job_of(recipe(linear(kPerToken, kInt8))),
+                                job_of(recipe(linear(kPerToken, kInt4, "*attn*")))};
+  for (QuantJob& job : jobs) job.model_path = model;
+  expect_alike(jobs);
+  fs::remove_all(model);
+}
+
 class SeveralResume : public Several {
  protected:
   // In a process of its own, killed after so many seconds. True: it came to its end.
@@ -466,17 +477,15 @@ class SeveralResume : public Several {
     EXPECT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGALRM : WEXITSTATUS(status) == 0);
     return !WIFSIGNALED(status);
   }
+  void kill_often(std::vector<QuantJob> jobs, int most_kills);
 };
 
-TEST_F(SeveralResume, GoesOnAfterBeingKilled) {
-  std::vector<QuantJob> jobs = {job_of(recipe(iter_smooth(0.7) + linear(kPerToken, kGptq8))),
-                                job_of(recipe(iter_smooth(0.7) + linear(kPerToken, kGptq4))),
-                                job_of(recipe(linear(kPerToken, kInt8)))};
+void SeveralResume::kill_often(std::vector<QuantJob> jobs, int most_kills) {
   set_thread_count(1);  // a child has no other threads
+  const bool keeps = !jobs.front().stats_out.empty();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     jobs[i].save_path = path("whole" + std::to_string(i));
-    jobs[i].stats_out = path("whole_statistics");
-    jobs[i].held_out = {jobs[i].samples[1]};
+    if (keeps) jobs[i].stats_out = path("whole_statistics");
   }
   const auto start = std::chrono::steady_clock::now();
   quantize_models(jobs);
@@ -484,23 +493,47 @@ TEST_F(SeveralResume, GoesOnAfterBeingKilled) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     jobs[i].save_path = path("q" + std::to_string(i));
-    jobs[i].stats_out = path("q_statistics");
-    jobs[i].overwrite = true;
+    if (keeps) jobs[i].stats_out = path("q_statistics");
+    jobs[i].overwrite = true;  // killed between the names
     jobs[i].journal_pause = 0;
   }
   std::mt19937 generator(5);
   std::uniform_real_distribution<double> delay(0, seconds);
-  for (int kills = 0; kills < 25;) {
+  for (int kills = 0; kills < most_kills;) {
     for (std::size_t i = 0; i < jobs.size(); ++i) fs::remove_all(jobs[i].save_path);
     while (!run(jobs, delay(generator))) ++kills;
     for (std::size_t i = 0; i < jobs.size(); ++i)
       EXPECT_TRUE(files_of(jobs[i].save_path) == files_of(path("whole" + std::to_string(i)))) << i;
-    EXPECT_EQ(read_file(path("q_statistics")), read_file(path("whole_statistics")));
+    if (keeps) {
+      EXPECT_EQ(read_file(path("q_statistics")), read_file(path("whole_statistics")));
+    }
   }
   std::size_t left = 0;
   for ([[maybe_unused]] const auto& item : fs::directory_iterator(root_)) ++left;
-  EXPECT_EQ(left, 2 * (jobs.size() + 1)) << "something is left beside the results";
+  EXPECT_EQ(left, 2 * (jobs.size() + (keeps ? 1 : 0))) << "something is left beside the results";
   set_thread_count(available_threads());
+}
+
+TEST_F(SeveralResume, GoesOnAfterBeingKilled) {
+  std::vector<QuantJob> jobs = {job_of(recipe(iter_smooth(0.7) + linear(kPerToken, kGptq8))),
+                                job_of(recipe(iter_smooth(0.7) + linear(kPerToken, kGptq4))),
+                                job_of(recipe(linear(kPerToken, kInt8)))};
+  for (QuantJob& job : jobs) {
+    job.stats_out = path("statistics");
+    job.held_out = {job.samples[1]};
+  }
+  kill_often(std::move(jobs), 25);
+}
+
+TEST_F(SeveralResume, AModelWithoutAForwardPassGoesOnAfterBeingKilled) {
+  const std::string model = temp_path("several_model");
+  write_unknown_model(model, 2);
+  std::vector<QuantJob> jobs = {job_of(recipe(linear(kPerToken, kInt8))),
+                                job_of(recipe(linear(kPerToken, kSsz8, "*attn*"))),
+                                job_of(recipe(linear("float", kInt8), "compressed_tensors"))};
+  for (QuantJob& job : jobs) job.model_path = model;
+  kill_often(std::move(jobs), 8);
+  fs::remove_all(model);
 }
 
 TEST_F(SeveralResume, AnotherSetOfRecipesDoesNotGoOnWithIt) {
