@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/raw_vector.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
@@ -27,8 +28,8 @@ void narrow_all(const float* from, std::uint16_t* to, std::int64_t count) {
   });
 }
 
-std::vector<std::uint16_t> narrowed(const float* x, std::int64_t count) {
-  std::vector<std::uint16_t> narrow(static_cast<std::size_t>(count));
+RawVector<std::uint16_t> narrowed(const float* x, std::int64_t count) {
+  RawVector<std::uint16_t> narrow(static_cast<std::size_t>(count));
   narrow_all(x, narrow.data(), count);
   return narrow;
 }
@@ -46,7 +47,7 @@ class Gradient {
 
  private:
   const float* data_;
-  std::vector<float> rounded_;
+  RawVector<float> rounded_;
 };
 
 bool natively_bf16(DType compute) { return compute == DType::kBF16 && has_bf16_products(); }
@@ -120,15 +121,13 @@ void ProductWeight::fill(const std::function<void(std::int64_t, float*)>& row) {
 }
 
 void ProductWeight::multiply(const float* x, std::int64_t rows, const float* bias, float* y) const {
-  const auto count = static_cast<std::size_t>(rows * in_);
   if (bf16_view_ != nullptr) {
-    std::vector<std::uint16_t> narrow(count);
-    narrow_all(x, narrow.data(), rows * in_);
+    const RawVector<std::uint16_t> narrow = narrowed(x, rows * in_);
     matmul_nt_bf16(narrow.data(), in_, bf16_view_, in_, y, out_, rows, out_, in_);
   } else if (compute_ == DType::kF32) {
     matmul_nt(x, in_, f32_view_, in_, y, out_, rows, out_, in_);
   } else {
-    std::vector<float> rounded(count);
+    RawVector<float> rounded(static_cast<std::size_t>(rows * in_));
     round_all(x, rounded.data(), rows * in_, compute_);
     matmul_nt(rounded.data(), in_, f32_view_, in_, y, out_, rows, out_, in_);
   }
@@ -141,7 +140,7 @@ void ProductWeight::multiply(const float* x, std::int64_t rows, const float* bia
 void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accumulate,
                                   float* dx) const {
   if (bf16_view_ != nullptr) {
-    const std::vector<std::uint16_t> narrow = narrowed(dy, rows * out_);
+    const RawVector<std::uint16_t> narrow = narrowed(dy, rows * out_);
     matmul_nn_bf16(narrow.data(), out_, bf16_view_, in_, dx, in_, rows, in_, out_, accumulate);
     return;
   }
@@ -152,8 +151,8 @@ void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accum
 void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
                      std::int64_t out, std::int64_t in, bool accumulate, float* g) {
   if (natively_bf16(compute)) {
-    const std::vector<std::uint16_t> narrow_dy = narrowed(dy, rows * out);
-    const std::vector<std::uint16_t> narrow_x = narrowed(x, rows * in);
+    const RawVector<std::uint16_t> narrow_dy = narrowed(dy, rows * out);
+    const RawVector<std::uint16_t> narrow_x = narrowed(x, rows * in);
     matmul_tn_bf16(narrow_dy.data(), out, narrow_x.data(), in, g, in, out, in, rows, accumulate);
     return;
   }
