@@ -1,6 +1,7 @@
 #include "checkpoint/reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/error.h"
@@ -8,6 +9,15 @@
 
 namespace msmodelslim {
 namespace {
+
+// So many weights of this size lie in the stretch of the file that this one takes.
+std::uint64_t interleaved(const CodedWeight& weight) {
+  if (weight.codes != CodedWeight::Codes::kFloats)
+    return static_cast<std::uint64_t>(weight.row_step);
+  const std::int64_t own = weight.rows * weight.columns;
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>((weight.data.count() + own / 2) / own, 1));
+}
 
 std::vector<std::string> top_level_files(const std::string& folder, const std::string& suffix) {
   std::vector<std::string> names;
@@ -155,12 +165,41 @@ std::string CheckpointReader::file_of(const std::string& name) const {
 }
 
 std::uint64_t CheckpointReader::will_need(const std::string& name, std::uint64_t most) const {
-  const auto found = tensors_.find(name);
-  if (found == tensors_.end() || hidden_.count(name) > 0) return 0;
-  const auto& [file, view] = found->second;
-  const std::uint64_t size = std::min<std::uint64_t>(view.byte_size(), most);
-  if (size > 0) file->will_need(static_cast<std::size_t>(view.bytes - file->data()), size);
-  return size;
+  std::uint64_t asked = 0;
+  const auto ask = [&](const Place& place, const TensorView& view, std::uint64_t shares) {
+    const std::uint64_t size = std::min<std::uint64_t>(view.byte_size(), (most - asked) * shares);
+    if (size > 0)
+      place.file->will_need(static_cast<std::size_t>(view.bytes - place.file->data()), size);
+    asked += size / shares;
+  };
+  const auto coded = coded_.find(name);
+  if (coded == coded_.end()) {
+    const auto found = tensors_.find(name);
+    if (found != tensors_.end() && hidden_.count(name) == 0)
+      ask(found->second, found->second.view, 1);
+    return asked;
+  }
+  const auto ask_part = [&](const TensorView& view, std::uint64_t shares) {
+    const std::less_equal<const std::byte*> not_behind;
+    for (const std::string& part : coded->second.parts) {
+      const Place& place = tensors_.at(part);
+      if (!not_behind(place.view.bytes, view.bytes) ||
+          !not_behind(view.bytes + view.byte_size(), place.view.bytes + place.view.byte_size()))
+        continue;  // it lies in another part, or was made while the folder was opened
+      ask(place, view, shares);
+      return;
+    }
+  };
+  const WeightSource& source = coded->second.source;
+  if (source.is_plain()) {
+    ask_part(source.plain(), 1);
+    return asked;
+  }
+  const CodedWeight& weight = source.coded();
+  ask_part(weight.data, interleaved(weight));
+  ask_part(weight.scale, interleaved(weight));
+  if (weight.outer) ask_part(*weight.outer, 1);
+  return asked;
 }
 
 void CheckpointReader::dont_need(const std::string& name) const {

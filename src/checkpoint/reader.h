@@ -51,8 +51,9 @@ class CheckpointReader {
   // The file that holds `name` ("" when absent), for messages.
   std::string file_of(const std::string& name) const;
   std::uint64_t total_bytes() const { return total_bytes_; }
-  // The page cache shall read this tensor, `most` bytes of it. Returns how many; 0 when it is
-  // absent or stored as codes.
+  // The page cache shall read this tensor, or the codes and scales that it is made of, `most` bytes
+  // of it. Returns how many; 0 when it is absent. Of values between those of another tensor (fused
+  // experts) each counts its own.
   std::uint64_t will_need(const std::string& name, std::uint64_t most = kReadAhead) const;
   static constexpr std::uint64_t kReadAhead = 512 << 20;
   // The page cache may drop this tensor.

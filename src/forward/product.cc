@@ -1,8 +1,8 @@
 #include "forward/product.h"
 
 #include <algorithm>
-#include <memory>
 
+#include "base/raw_vector.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
@@ -28,11 +28,9 @@ void narrow_all(const float* from, std::uint16_t* to, std::int64_t count) {
   });
 }
 
-using Narrow = std::unique_ptr<std::uint16_t[]>;
-
-Narrow narrowed(const float* x, std::int64_t count) {
-  auto narrow = std::make_unique_for_overwrite<std::uint16_t[]>(static_cast<std::size_t>(count));
-  narrow_all(x, narrow.get(), count);
+RawVector<std::uint16_t> narrowed(const float* x, std::int64_t count) {
+  RawVector<std::uint16_t> narrow(static_cast<std::size_t>(count));
+  narrow_all(x, narrow.data(), count);
   return narrow;
 }
 
@@ -49,7 +47,7 @@ class Gradient {
 
  private:
   const float* data_;
-  std::vector<float> rounded_;
+  RawVector<float> rounded_;
 };
 
 bool natively_bf16(DType compute) { return compute == DType::kBF16 && has_bf16_products(); }
@@ -131,11 +129,11 @@ void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x
   const ProductWeight& first = *parts.front().weight;
   const std::int64_t in = first.in_;
   if (first.bf16_view_ != nullptr) {
-    const Narrow narrow = narrowed(x, rows * in);
+    const RawVector<std::uint16_t> narrow = narrowed(x, rows * in);
     std::vector<ProductOf<std::uint16_t>> products;
     for (const auto& [weight, bias, y] : parts)
       products.push_back({weight->bf16_view_, in, y, weight->out_, weight->out_});
-    matmul_nt_each_bf16(narrow.get(), in, products, rows, in);
+    matmul_nt_each_bf16(narrow.data(), in, products, rows, in);
   } else {
     std::vector<ProductOf<float>> products;
     for (const auto& [weight, bias, y] : parts)
@@ -143,10 +141,9 @@ void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x
     if (first.compute_ == DType::kF32) {
       matmul_nt_each(x, in, products, rows, in);
     } else {
-      const auto rounded =
-          std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(rows * in));
-      round_all(x, rounded.get(), rows * in, first.compute_);
-      matmul_nt_each(rounded.get(), in, products, rows, in);
+      RawVector<float> rounded(static_cast<std::size_t>(rows * in));
+      round_all(x, rounded.data(), rows * in, first.compute_);
+      matmul_nt_each(rounded.data(), in, products, rows, in);
     }
   }
   for (const Part& part : parts) {
@@ -161,8 +158,8 @@ void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x
 void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accumulate,
                                   float* dx) const {
   if (bf16_view_ != nullptr) {
-    const Narrow narrow = narrowed(dy, rows * out_);
-    matmul_nn_bf16(narrow.get(), out_, bf16_view_, in_, dx, in_, rows, in_, out_, accumulate);
+    const RawVector<std::uint16_t> narrow = narrowed(dy, rows * out_);
+    matmul_nn_bf16(narrow.data(), out_, bf16_view_, in_, dx, in_, rows, in_, out_, accumulate);
     return;
   }
   const Gradient gradient(dy, rows * out_, compute_);
@@ -172,9 +169,9 @@ void ProductWeight::multiply_back(const float* dy, std::int64_t rows, bool accum
 void weight_gradient(DType compute, const float* dy, const float* x, std::int64_t rows,
                      std::int64_t out, std::int64_t in, bool accumulate, float* g) {
   if (natively_bf16(compute)) {
-    const Narrow narrow_dy = narrowed(dy, rows * out);
-    const Narrow narrow_x = narrowed(x, rows * in);
-    matmul_tn_bf16(narrow_dy.get(), out, narrow_x.get(), in, g, in, out, in, rows, accumulate);
+    const RawVector<std::uint16_t> narrow_dy = narrowed(dy, rows * out);
+    const RawVector<std::uint16_t> narrow_x = narrowed(x, rows * in);
+    matmul_tn_bf16(narrow_dy.data(), out, narrow_x.data(), in, g, in, out, in, rows, accumulate);
     return;
   }
   const Gradient gradient(dy, rows * out, compute);

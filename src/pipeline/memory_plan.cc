@@ -1,6 +1,7 @@
 #include "pipeline/memory_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -51,7 +52,9 @@ struct Wishes {
   bool flat = false;
   bool rotates = false;
   bool low_rank = false;
-  std::int64_t search_rows = 0;
+  bool searches = false;
+  std::int64_t search_rows = 0;  // that the searches look at
+  bool all_rows = false;         // they look at all
   bool awq = false;
 };
 
@@ -59,6 +62,13 @@ struct Wishes {
 bool runs_floats(const Step& step) {
   const auto* linear = std::get_if<LinearQuantStep>(&step.value);
   return needs_data(step) && (linear == nullptr || linear->weight.method == "gptq");
+}
+
+// `rows` 0: all.
+void add_search(std::int64_t rows, Wishes& wishes) {
+  wishes.searches = true;
+  wishes.all_rows |= rows == 0;
+  wishes.search_rows = std::max(wishes.search_rows, rows);
 }
 
 void add_step(const Step& step, Wishes& wishes) {
@@ -70,10 +80,10 @@ void add_step(const Step& step, Wishes& wishes) {
   } else if (const auto* smooth = std::get_if<SmoothStep>(&step.value)) {
     wishes.changes_weights = true;
     if (smooth->kind == SmoothKind::kFlexSmoothQuant || smooth->kind == SmoothKind::kFlexAwqSsz)
-      wishes.search_rows = std::max(wishes.search_rows, smooth->search_rows);
+      add_search(smooth->search_rows, wishes);
   } else if (const auto* awq = std::get_if<AwqStep>(&step.value)) {
     wishes.changes_weights = wishes.awq = true;
-    wishes.search_rows = std::max(wishes.search_rows, awq->search_rows);
+    add_search(awq->search_rows, wishes);
   } else if (std::holds_alternative<QuaRotStep>(step.value)) {
     wishes.changes_weights = wishes.rotates = true;
   } else if (const auto* learned = std::get_if<AutoroundStep>(&step.value)) {
@@ -102,6 +112,7 @@ struct BlockSize {
   double inputs = 0;          // values of a row in inputs that linears share
   double inputs_squared = 0;  // over inputs that linears share
   double widest_squared = 0;
+  double widest_group = 0;  // outputs of linears that share an input
 };
 
 BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
@@ -118,6 +129,7 @@ BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
       size.expert = std::max(size.expert, weights);
     }
   std::set<std::string> seen;
+  std::map<std::string, double> group_outputs;
   double outputs = 0;
   double expert_outputs = 0;
   for (const LinearSpec* linear : block.linears()) {
@@ -131,6 +143,8 @@ BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
     } else {
       size.weights += count(*linear);
       outputs += out;
+      double& group = group_outputs[linear->group.empty() ? linear->name : linear->group];
+      size.widest_group = std::max(size.widest_group, group += out);
     }
     if (seen.insert(linear->group.empty() ? linear->name : linear->group).second) {
       const bool expert = experts.count(linear->name) > 0;
@@ -177,6 +191,7 @@ class Planner {
       take(most_.inputs, size.inputs);
       take(most_.inputs_squared, size.inputs_squared);
       take(most_.widest_squared, size.widest_squared);
+      take(most_.widest_group, size.widest_group);
       all_weights_ += size.weights + size.experts;
     }
     for (const LinearSpec& linear : model.loose) {
@@ -192,9 +207,7 @@ class Planner {
       constexpr double kRanges = 6;  // values of a channel, or of what a linear shows as a whole
       double values = kRanges * block.inputs + 2 * static_cast<double>(spec.linears().size());
       if (wishes_.gptq || wishes_.sparse) values += 0.5 * block.inputs_squared + block.inputs;
-      if (wishes_.search_rows > 0)
-        values += block.inputs *
-                  std::min(static_cast<double>(wishes_.search_rows), tokens_of(job_.samples));
+      if (wishes_.searches) values += block.inputs * search_rows();
       const auto bytes = static_cast<std::uint64_t>(kFloat * values);
       size.block = std::max(size.block, bytes);
       size.all += bytes;
@@ -225,6 +238,10 @@ class Planner {
     return chunk_rows(job_.samples,
                       job_.plan.v0 ? kChunkRows : chunk_rows_of(model_, job_.samples));
   }
+  double search_rows() const {
+    const double all = tokens_of(job_.samples);
+    return wishes_.all_rows ? all : std::min(static_cast<double>(wishes_.search_rows), all);
+  }
   bool passes() const { return wishes_.forward && !job_.no_passes; }
   bool runs_blocks() const { return passes() || !job_.held_out.empty(); }
   // Weights that are multiplied as fp32: they are mapped, not copied, when the file holds fp32.
@@ -242,9 +259,10 @@ class Planner {
     const double at_work = most_.largest * (kFloat + 2);
     double weights = 0;
     if (wishes_.forward || wishes_.changes_weights) {
-      const double each = (maps_weights() ? 0 : kFloat) +
-                          (wishes_.multiplies_changed && model_.dtype != DType::kF32 ? kFloat : 0);
-      weights += each * (most_.weights + most_.expert);
+      if (!maps_weights()) weights += kFloat * (most_.weights + most_.expert);
+      // Rounded copies, which a pass keeps.
+      if (wishes_.multiplies_changed && model_.dtype != DType::kF32)
+        weights += kFloat * (most_.weights + most_.experts);
       // Those that calibration looks at stay, all experts of the block included.
       if (wishes_.gptq || wishes_.learns || wishes_.changes_weights)
         weights += kFloat * most_.experts;
@@ -309,22 +327,44 @@ class Planner {
     const double rows = tokens_of(job_.samples) / job_.ranks->size() + chunk;
     double values = 0;
     if (wishes_.gptq) values += rows * most_.inputs;
-    if (wishes_.search_rows > 0 || wishes_.awq) values += (rows + 2 * chunk) * most_.inputs;
+    if (wishes_.searches) values += (rows + 2 * chunk) * most_.inputs;
     if (wishes_.static_range) values += rows * most_.row;
     add("samples shared out", kFloat * values);
   }
 
   void add_algorithms() {
-    if (wishes_.gptq) add("gptq", kFloat * (1.1 * most_.inputs_squared + 3 * most_.widest_squared));
-    if (wishes_.search_rows > 0)
-      add("search of scales", kFloat * static_cast<double>(wishes_.search_rows) *
-                                  (most_.row + most_.widest_in) * (wishes_.awq ? 2 : 1));
+    const double weights = most_.weights + most_.experts;
+    // Sums of all inputs and the factor of one; the codes of the block wait until it is written.
+    if (wishes_.gptq)
+      add("gptq", kFloat * (1.1 * most_.inputs_squared + 3 * most_.widest_squared) +
+                      (wishes_.static_range ? 0 : 1.25 * weights));
+    // The same sums, two matrices of one input, what a weight and its mask go through, and the
+    // block as it will be written.
+    if (wishes_.sparse)
+      add("float_sparse",
+          kFloat * (most_.inputs_squared + std::max(3 * most_.widest_squared,
+                                                    2 * most_.widest_squared + 4 * most_.largest)) +
+              static_cast<double>(dtype_size(model_.dtype)) * weights);
+    if (wishes_.searches) add("search of scales", kFloat * search_values());
     if (wishes_.learns)
       add("learning", kFloat * (6 * (most_.weights + most_.experts) +
                                 3 * chunk_rows(job_.samples) * most_.row));
     if (wishes_.rotates)
       add(kRotations, 2 * kFloat * static_cast<double>(model_.hidden * model_.hidden));
     if (wishes_.low_rank) add("low-rank branches", 4 * kFloat * most_.largest);
+  }
+
+  // Of the rows that are kept for a search, and of one group of linears at work.
+  double search_values() const {
+    constexpr double kPart = 1024;  // rows whose outputs are compared at once
+    const double rows = search_rows();
+    double values = rows * (most_.inputs + most_.widest_in + most_.widest_group) +
+                    std::min(rows, kPart) * most_.widest_out + 2 * most_.largest;
+    // The module's outputs twice, and its own workspace.
+    if (wishes_.awq)
+      values += 2 * rows * static_cast<double>(model_.hidden) + most_.largest +
+                chunk_rows(job_.samples) * most_.row;
+    return values;
   }
 
   // A second time: what the job itself is done with waits for others.

@@ -347,6 +347,39 @@ TEST_F(Source, SplitsAndDecodesMxfp4OfGptOss) {
   EXPECT_THAT(error_of(R"({"model_type": "other"})"), HasSubstr("MXFP4 of fused experts"));
 }
 
+// What the page cache is asked for before a block's turn comes: experts that lie in one tensor and
+// codes with their scales too, and each stretch of a file counts once.
+TEST_F(Source, AsksForFusedExpertsAheadOfTime) {
+  const auto asked = [](const CheckpointReader& reader, std::uint64_t most) {
+    std::uint64_t bytes = 0;
+    for (const std::string& name : reader.names()) bytes += reader.will_need(name, most - bytes);
+    return bytes;
+  };
+  constexpr std::uint64_t kAll = 1 << 20;
+  add("l.experts.gate_up_proj", filled<float>(DType::kF32, {2, 4, 4}, any_scale));
+  for (const char* type : {"qwen3_5_moe", "qwen3_vl_moe", "gpt_oss"}) {
+    const bool rows_first = std::string(type) == "qwen3_5_moe";
+    add("l.experts.down_proj",
+        filled<float>(DType::kF32, rows_first ? Shape{2, 4, 2} : Shape{2, 2, 4}, any_scale));
+    const CheckpointReader reader = open(fmt::format(R"({{"model_type": "{}"}})", type));
+    constexpr std::uint64_t kBytes = (2 * 16 + 2 * 8) * sizeof(float);
+    EXPECT_LE(asked(reader, kAll), kBytes) << type;
+    EXPECT_GE(asked(reader, kAll), kBytes - 12) << type;  // up begins behind gate
+    EXPECT_EQ(asked(reader, 50), 50U) << type;
+  }
+}
+
+TEST_F(Source, AsksForCodesAndScalesAheadOfTime) {
+  add("l.experts.gate_up_proj_blocks", filled<std::uint8_t>(DType::kU8, {2, 4, 2, 16}, any_code));
+  add("l.experts.gate_up_proj_scales", filled<std::uint8_t>(DType::kU8, {2, 4, 2}, exponent));
+  const CheckpointReader reader =
+      open(R"({"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}})");
+  // Two of four rows, and the one between them, half of which counts.
+  EXPECT_EQ(reader.will_need("l.experts.1.up_proj.weight"), 3U * 32 / 2 + 3 * 2 / 2);
+  EXPECT_EQ(reader.will_need("l.experts.1.up_proj.weight", 20), 20U);
+  EXPECT_EQ(reader.will_need("l.experts.2.up_proj.weight"), 0U);
+}
+
 TEST_F(Source, RefusesExpertsThatDoNotFit) {
   add("l.experts.gate_up_proj", filled<float>(DType::kF32, {2, 3, 3}, any_scale));
   EXPECT_THAT(error_of(R"({"model_type": "gpt_oss"})"), HasSubstr("which are not gate and up"));

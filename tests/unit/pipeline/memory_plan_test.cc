@@ -76,5 +76,35 @@ TEST_F(MemoryPlanTest, NamesWhatARecipeAdds) {
   EXPECT_EQ(bytes_of(plan_of(small_job(kRecipe, {100})), "gptq"), 0U);
 }
 
+constexpr const char* kSparse = R"(
+apiversion: modelslim_v1
+spec:
+  process: [{type: float_sparse}]
+  save: [{type: ascendv1_saver}]
+)";
+
+// Sums of the inputs of q, o, gate and down; two matrices of the widest input.
+TEST_F(MemoryPlanTest, CountsTheSumsOfFloatSparse) {
+  const QuantJob job = small_job(kSparse, {100});
+  const ModelSpec model =
+      build_model_spec(ModelConfig::read(job.model_path), open_source(job.model_path));
+  const auto square = [](const LinearSpec& linear) {
+    return static_cast<std::uint64_t>(linear.in * linear.in) * sizeof(float);
+  };
+  const BlockSpec& block = model.blocks.front();
+  std::uint64_t widest = 0;
+  for (const LinearSpec* linear : block.linears()) widest = std::max(widest, square(*linear));
+  EXPECT_GE(bytes_of(plan_of(job), "float_sparse"), 2 * widest + 2 * square(*block.linears()[0]));
+  EXPECT_EQ(bytes_of(plan_of(small_job(kRecipe, {100})), "float_sparse"), 0U);
+}
+
+TEST_F(MemoryPlanTest, ASearchHoldsNoMoreRowsThanThereAre) {
+  const auto search = [&](const std::vector<int>& lengths) {
+    return bytes_of(plan_of(small_job(kRecipe, lengths)), "search of scales");
+  };
+  EXPECT_LT(search({100}), search({1000}));
+  EXPECT_EQ(search({2048, 2048}), search({2048, 2048, 2048}));  // search_rows of them
+}
+
 }  // namespace
 }  // namespace msmodelslim

@@ -1,0 +1,38 @@
+#include "base/raw_vector.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/usage.h"
+
+namespace msmodelslim {
+namespace {
+
+TEST(RawVector, TakesNoPagesBeforeItIsWritten) {
+  constexpr std::size_t kCount = 16 << 20;
+  constexpr std::uint64_t kBytes = kCount * sizeof(float);
+  const std::uint64_t before = private_bytes();
+  RawVector<float> values(kCount);
+  EXPECT_LT(private_bytes(), before + kBytes / 8);
+  std::fill(values.begin(), values.end(), 1.0F);
+  EXPECT_GT(private_bytes(), before + kBytes * 7 / 8);
+}
+
+TEST(RawVector, KeepsWhatItHeldWhenItGrows) {
+  RawVector<int> values(100);
+  std::iota(values.begin(), values.end(), 0);
+  values.resize(1 << 20);
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(values[static_cast<std::size_t>(i)], i);
+}
+
+TEST(RawVector, SetsTheValueThatItIsGiven) {
+  EXPECT_EQ(RawVector<int>(1000, 7), RawVector<int>(1000, 7));
+  RawVector<int> values;
+  values.assign(1000, 7);
+  EXPECT_EQ(std::count(values.begin(), values.end(), 7), 1000);
+}
+
+}  // namespace
+}  // namespace msmodelslim
