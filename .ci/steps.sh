@@ -50,6 +50,47 @@ fuzz() {  # fuzz SECONDS [NAME...]
   done
 }
 
+# The fast suite where the start of a process is what costs: every program of tests runs once, BUILD_JOBS at a time.
+run_programs() {  # run_programs BUILD_FOLDER [PROGRAM=FILTER...]: what GoogleTest's filter leaves of that program
+  local program name filter pair
+  for program in "$1"/tests/*_test; do
+    name=${program##*/}
+    filter='*'
+    for pair in "${@:2}"; do
+      if [[ $pair == "$name="* ]]; then filter=${pair#*=}; fi
+    done
+    printf '%s\n' "$program" "$filter" "$scratch/$name.log"
+  done | xargs -d '\n' -n 3 -P "$BUILD_JOBS" bash -c 'run_program "$@"' run_program
+}
+
+# Prints program, tests that passed and were skipped, seconds; all that the program said when it fails.
+run_program() {  # run_program PROGRAM FILTER LOG
+  local start=$SECONDS
+  if ! "$1" --gtest_filter="$2" >"$3" 2>&1; then
+    cat "$3" >&2
+    echo "${1##*/}: FAILED after $((SECONDS - start)) s" >&2
+    return 1
+  fi
+  awk -v name="${1##*/}" -v seconds=$((SECONDS - start)) '
+    /^\[  PASSED  \] / { passed = $4 }
+    /^\[  SKIPPED \] [0-9]+ tests?, listed/ { skipped = $4 }
+    END { printf "%-16s %5d passed %4d skipped %5d s\n", name, passed, skipped, seconds }' "$3"
+}
+export -f run_program
+
+# Prints what gcovr's table says of each folder of src/; fails when fewer than so many per cent of all lines were run.
+coverage_table() {  # coverage_table PER_CENT CSV
+  awk -F , -v least="$1" '
+    NR > 1 { split($1, path, "/"); all[path[2]] += $2; run[path[2]] += $3; all_lines += $2; run_lines += $3 }
+    END {
+      row = "%-12s %6d of %6d lines, %5.1f %%\n"
+      for (folder in all) printf row, folder, run[folder], all[folder], 100 * run[folder] / all[folder] | "sort"
+      close("sort")
+      printf row, "src", run_lines, all_lines, 100 * run_lines / all_lines
+      exit 100 * run_lines < least * all_lines
+    }' "$2"
+}
+
 print_summary() {
   echo
   printf '%s\n' "${summary[@]}"
