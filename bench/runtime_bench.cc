@@ -65,7 +65,7 @@ int run(int argc, char** argv) {
 }  // namespace msmodelslim
 
 int main(int argc, char** argv) {
-  msmodelslim::sleep_while_waiting(argv);
+  msmodelslim::sleep_while_waiting(argv, 5000);  // as generate does
   if (argc < 2) {
     std::fprintf(stderr, "usage: runtime_bench FOLDER [ROUNDS] [int8]\n");
     return 2;
