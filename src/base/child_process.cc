@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -28,22 +29,31 @@ constexpr auto kPause = std::chrono::milliseconds(50);
   ::_exit(127);
 }
 
-int open_log(const std::string& path, int mode) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | mode, 0644);
-  if (file < 0) throw ResourceError(fmt::format("{}: cannot be written", path));
-  return file;
-}
+class LogFile {
+ public:
+  LogFile(const std::string& path, int mode)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | mode, 0644)) {
+    if (file_ < 0) throw ResourceError(fmt::format("{}: cannot be written", path));
+  }
+  ~LogFile() { ::close(file_); }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  int descriptor() const { return file_; }
+
+ private:
+  int file_;
+};
 
 }  // namespace
 
 ChildProcess::ChildProcess(const std::string& command, const std::string& log,
                            const std::string& output) {
-  const int errors = open_log(log, O_APPEND);
-  const int out = output.empty() ? errors : open_log(output, O_TRUNC);
+  const LogFile errors(log, O_APPEND);
+  std::optional<LogFile> own;
+  if (!output.empty()) own.emplace(output, O_TRUNC);
   pid_ = ::fork();
-  if (pid_ == 0) run_shell(command.c_str(), out, errors);
-  ::close(errors);
-  if (out != errors) ::close(out);
+  if (pid_ == 0)
+    run_shell(command.c_str(), own ? own->descriptor() : errors.descriptor(), errors.descriptor());
   if (pid_ < 0) throw ResourceError("no process can be started");
   ::setpgid(pid_, pid_);
 }
@@ -74,7 +84,7 @@ void ChildProcess::stop() {
 
 std::string run_command(const std::string& command, std::int64_t timeout, const std::string& log) {
   const std::string output = log + ".out";
-  ::close(open_log(log, O_TRUNC));
+  LogFile(log, O_TRUNC);
   {
     ChildProcess child(command, log, output);
     const auto end = Clock::now() + std::chrono::seconds(timeout);

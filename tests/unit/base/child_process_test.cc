@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -74,6 +75,16 @@ TEST_F(ChildProcessTest, ACommandThatTakesTooLongIsEnded) {
 
 TEST_F(ChildProcessTest, ALogThatCannotBeWrittenIsAnError) {
   EXPECT_THROW(run_command("true", 60, folder_ + "/nowhere/log"), ResourceError);
+}
+
+TEST_F(ChildProcessTest, AnOutputThatCannotBeWrittenLeavesNoFileOpen) {
+  const auto open_files = [] {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return std::distance(begin(files), end(files));
+  };
+  const auto before = open_files();
+  EXPECT_THROW(ChildProcess("true", log_, folder_ + "/none/output"), ResourceError);
+  EXPECT_EQ(open_files(), before);
 }
 
 TEST_F(ChildProcessTest, OutputIsAddedToTheLogWhenNoFileIsNamed) {
