@@ -110,6 +110,18 @@ std::vector<float> states_of(const CheckpointReader& folder, const std::string& 
   return states;
 }
 
+QuantJob rotating_job(const std::string& model_path) {
+  QuantJob job;
+  job.model_path = model_path;
+  job.save_path = temp_path("vision_out");
+  std::string recipe = kRecipe;
+  recipe.replace(recipe.find("{type: iter_smooth, alpha: 0.5}"), 31, "{type: quarot}");
+  job.plan = make_plan(parse_recipe(recipe, "test.yaml"));
+  job.pedigree = "default";
+  job.overwrite = job.quiet = true;
+  return job;
+}
+
 // A rotation keeps inner products with the embedding's rows, which it turns as well.
 TEST(VisionRotation, TurnsWhatIsSentIntoTheTextModel) {
   for (const auto& [model, embedding, modules] :
@@ -128,14 +140,7 @@ TEST(VisionRotation, TurnsWhatIsSentIntoTheTextModel) {
          "thinker.model.embed_tokens.weight",
          {"thinker.visual.merger.mlp.2", "thinker.visual.merger_list.0.mlp.2",
           "thinker.audio_tower.proj2"}}}) {
-    QuantJob job;
-    job.model_path = tiny(model);
-    job.save_path = temp_path("vision_out");
-    std::string recipe = kRecipe;
-    recipe.replace(recipe.find("{type: iter_smooth, alpha: 0.5}"), 31, "{type: quarot}");
-    job.plan = make_plan(parse_recipe(recipe, "test.yaml"));
-    job.pedigree = "default";
-    job.overwrite = job.quiet = true;
+    const QuantJob job = rotating_job(tiny(model));
     quantize_model(job);
     const CheckpointReader source = open_source(job.model_path);
     const CheckpointReader written(job.save_path);
@@ -171,18 +176,6 @@ std::string with_linears(const std::string& model, const std::vector<std::string
   config["talker_config"] = talker;
   write_file_atomic(folder + "/config.json", config.dump());
   return folder;
-}
-
-QuantJob rotating_job(const std::string& model_path) {
-  QuantJob job;
-  job.model_path = model_path;
-  job.save_path = temp_path("vision_out");
-  std::string recipe = kRecipe;
-  recipe.replace(recipe.find("{type: iter_smooth, alpha: 0.5}"), 31, "{type: quarot}");
-  job.plan = make_plan(parse_recipe(recipe, "test.yaml"));
-  job.pedigree = "default";
-  job.overwrite = job.quiet = true;
-  return job;
 }
 
 // What they make of a state stays the same, since its rows are turned as the states are.
