@@ -6,34 +6,16 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "checkpoint/ascendv1.h"
 #include "checkpoint/gguf_convert.h"
-#include "checkpoint/safetensors.h"
-#include "checkpoint/source.h"
-#include "forward/run.h"
 #include "pipeline/quantize_model.h"
-#include "recipe/recipe.h"
-#include "shared_data.h"
 #include "tensor/codec.h"
+#include "tiny_models.h"
 
 namespace msmodelslim {
 namespace {
 
 using testing::HasSubstr;
-
-std::string tiny(const std::string& name) {
-  return std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + name;
-}
-
-Plan plan_of(const std::string& entries) {
-  const std::string path = temp_path("experts_recipe") + ".yaml";
-  write_file_atomic(path, "apiversion: modelslim_v1\nspec:\n  process:\n" + entries +
-                              "  save: [{type: ascendv1_saver}]\n");
-  const Plan plan = make_plan(read_recipe(path));
-  fs::remove(path);
-  return plan;
-}
 
 std::string linear_quant(const std::string& act, const std::string& method,
                          const std::string& include) {
@@ -42,24 +24,12 @@ std::string linear_quant(const std::string& act, const std::string& method,
          "weight: {dtype: int8, scope: per_channel, symmetric: true, method: " + method + "}}}\n";
 }
 
-// Of a model, or of what was made of one.
-CheckpointReader opened(const std::string& folder) {
-  return fs::exists(folder + "/quant_model_description.json") ? CheckpointReader(folder)
-                                                              : open_source(folder);
-}
-
 std::vector<float> logits_of(const std::string& folder,
                              const std::vector<std::vector<std::int32_t>>& samples) {
   const CheckpointReader checkpoint = opened(folder);
   const ModelSpec model = build_model_spec(ModelConfig::read(folder), checkpoint);
-  PackedStates states = embed_samples(model, checkpoint, samples);
   FloatLinearOp op(DType::kF32);
-  const RopeTable rope(model.rope, states.rows);
-  Workspace workspace;
-  for (std::size_t i = 0; i < model.decoders(); ++i) {
-    Block block(model.blocks[i], checkpoint);
-    run_block_on(model, block, states, true, rope, op, {}, workspace);
-  }
+  const PackedStates states = states_behind_decoders(model, checkpoint, samples, op);
   Head head(model, checkpoint);
   std::vector<float> normed(states.values.size());
   std::vector<float> logits(static_cast<std::size_t>(states.rows * model.vocab));
@@ -71,7 +41,7 @@ QuantJob job_of(const std::string& model, const std::string& entries) {
   QuantJob job;
   job.model_path = tiny(model);
   job.save_path = temp_path("experts_" + model);
-  job.plan = plan_of(entries);
+  job.plan = plan_of_entries(entries);
   job.overwrite = job.quiet = true;
   return job;
 }
@@ -79,16 +49,8 @@ QuantJob job_of(const std::string& model, const std::string& entries) {
 // The model, without the next-token layers that are only copied and no rotation can turn.
 std::string without_copied_layers(const std::string& name) {
   if (name != "step3p5") return tiny(name);
-  std::string folder = temp_path("experts_cut");
-  fs::remove_all(folder);
-  fs::create_directory(folder);
-  fs::copy(tiny(name) + "/config.json", folder + "/config.json");
-  const CheckpointReader source(tiny(name));
-  std::vector<NamedTensor> tensors;
-  for (const std::string& tensor : source.names())
-    if (!tensor.starts_with("model.layers.3.")) tensors.push_back({tensor, source.at(tensor)});
-  write_safetensors(folder + "/model.safetensors", tensors);
-  return folder;
+  return tiny_without(
+      name, [](const std::string& tensor) { return tensor.starts_with("model.layers.3."); });
 }
 
 bool can_rotate(const std::string& name) {

@@ -7,14 +7,9 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "checkpoint/ascendv1.h"
-#include "checkpoint/safetensors.h"
-#include "checkpoint/source.h"
-#include "forward/run.h"
 #include "pipeline/quantize_model.h"
-#include "recipe/recipe.h"
-#include "shared_data.h"
+#include "tiny_models.h"
 
 namespace msmodelslim {
 namespace {
@@ -24,33 +19,11 @@ using Samples = std::vector<std::vector<std::int32_t>>;
 
 const Samples kSamples = {{5, 9, 23, 2, 31, 8, 11, 3, 17}, {4, 1, 30, 17}};
 
-std::string tiny(const std::string& name) {
-  return std::string(MSMODELSLIM_SOURCE_DIR) + "/tests/golden/data/tiny/" + name;
-}
-
-// A copy of a model without the tensors that end so.
 std::string model_without(const std::string& name, const std::vector<std::string>& endings) {
-  std::string folder = temp_path("next_token_model");
-  fs::remove_all(folder);
-  fs::create_directory(folder);
-  fs::copy(tiny(name) + "/config.json", folder + "/config.json");
-  const CheckpointReader source(tiny(name));
-  std::vector<NamedTensor> tensors;
-  for (const std::string& tensor : source.names())
-    if (std::none_of(endings.begin(), endings.end(),
-                     [&](const std::string& ending) { return tensor.ends_with(ending); }))
-      tensors.push_back({tensor, source.at(tensor)});
-  write_safetensors(folder + "/model.safetensors", tensors);
-  return folder;
-}
-
-Plan plan_of(const std::string& entries) {
-  const std::string path = temp_path("next_token_recipe") + ".yaml";
-  write_file_atomic(path, "apiversion: modelslim_v1\nspec:\n  process:\n" + entries +
-                              "  save: [{type: ascendv1_saver}]\n");
-  const Plan plan = make_plan(read_recipe(path));
-  fs::remove(path);
-  return plan;
+  return tiny_without(name, [&](const std::string& tensor) {
+    return std::any_of(endings.begin(), endings.end(),
+                       [&](const std::string& ending) { return tensor.ends_with(ending); });
+  });
 }
 
 QuantJob job_of(const std::string& model_path, const Plan& plan) {
@@ -65,18 +38,12 @@ QuantJob job_of(const std::string& model_path, const Plan& plan) {
 
 // Of the layer behind the decoders, which sees each token's successor.
 std::vector<float> next_token_logits(const std::string& folder) {
-  const CheckpointReader checkpoint = fs::exists(folder + "/quant_model_description.json")
-                                          ? CheckpointReader(folder)
-                                          : open_source(folder);
+  const CheckpointReader checkpoint = opened(folder);
   const ModelSpec model = build_model_spec(ModelConfig::read(folder), checkpoint);
-  PackedStates states = embed_samples(model, checkpoint, kSamples);
   FloatLinearOp op(DType::kF32);
+  const PackedStates states = states_behind_decoders(model, checkpoint, kSamples, op);
   const RopeTable rope(model.rope, states.rows);
   Workspace workspace;
-  for (std::size_t i = 0; i < model.decoders(); ++i) {
-    Block block(model.blocks[i], checkpoint);
-    run_block_on(model, block, states, true, rope, op, {}, workspace);
-  }
   const BlockSpec& spec = model.blocks.at(model.decoders());
   ModelSpec own = model;  // with the ends of the layer
   own.embedding = spec.mtp->embedding.source;
@@ -116,7 +83,7 @@ void expect_same_predictions(const std::string& model) {
   for (const float value : before) largest = std::max(largest, std::fabs(double{value}));
   for (const char* entry : {"    - {type: quarot, export_extra_info: false}\n",
                             "    - {type: flex_smooth_quant, ignore_adapter: true}\n"}) {
-    const QuantJob job = job_of(model, plan_of(std::string(entry) + kNothing));
+    const QuantJob job = job_of(model, plan_of_entries(std::string(entry) + kNothing));
     quantize_model(job);
     const std::vector<float> after = next_token_logits(job.save_path);
     double worst = 0;
@@ -145,7 +112,7 @@ TEST(NextTokenLayers, ThatShareEmbeddingAndHeadGetTheirOwnBehindARotation) {
 }
 
 TEST(NextTokenLayers, ThatShareEmbeddingAndHeadKeepToThatWithoutARotation) {
-  const QuantJob job = job_of(tiny("deepseek_v4"), plan_of(kNothing));
+  const QuantJob job = job_of(tiny("deepseek_v4"), plan_of_entries(kNothing));
   quantize_model(job);
   const CheckpointReader written(job.save_path);
   EXPECT_FALSE(written.has("mtp.0.head.weight"));
@@ -169,7 +136,7 @@ TEST(NextTokenLayers, ThatTheFileLeavesOutAreNoPartOfTheModel) {
 TEST(NextTokenLayers, OfDeepSeekV4WithAMissingTensorAreAnError) {
   const std::string model = model_without("deepseek_v4", {"mtp.0.hc_head_base"});
   try {
-    quantize_model(job_of(model, plan_of(kNothing)));
+    quantize_model(job_of(model, plan_of_entries(kNothing)));
     FAIL();
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(), HasSubstr("mtp.0.hc_head_base"));
