@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace msmodelslim {
 
@@ -13,6 +14,9 @@ class Progress {
   // that is begun with.
   Progress(std::string logger, std::int64_t blocks, std::int64_t tokens, bool quiet,
            std::int64_t first = 0);
+  // `costs`: of each block, in any unit; the time that is left is told by them.
+  Progress(std::string logger, std::vector<double> costs, std::int64_t tokens, bool quiet,
+           std::int64_t first = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -20,9 +24,8 @@ class Progress {
   void at(std::int64_t index, const std::string& what);
 
  private:
-  double elapsed() const;
   std::string logger_;
-  std::int64_t blocks_;
+  std::vector<double> costs_;
   std::int64_t tokens_;
   std::int64_t first_;
   bool quiet_;

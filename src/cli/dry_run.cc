@@ -11,6 +11,7 @@
 #include "base/output_folder.h"
 #include "checkpoint/tensor_summary.h"
 #include "cli/estimate.h"
+#include "pipeline/cost.h"
 #include "pipeline/preview.h"
 
 namespace msmodelslim {

@@ -1,6 +1,7 @@
 #include "pipeline/quantize_model.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "base/error.h"
@@ -9,6 +10,7 @@
 #include "model/check_checkpoint.h"
 #include "pipeline/by_tensors.h"
 #include "pipeline/check_ranks.h"
+#include "pipeline/cost.h"
 #include "pipeline/fingerprint.h"
 #include "pipeline/run.h"
 #include "pipeline/statistics_file.h"
@@ -99,11 +101,17 @@ class Walk {
   void run_blocks() {
     std::size_t first = blocks();
     std::int64_t rows = 0;
-    for (const auto& run : runs_) {
-      first = std::min(first, run->next_block());
-      rows = std::max(rows, run->rows());
+    std::vector<double> costs(blocks());
+    for (std::size_t r = 0; r < runs_.size(); ++r) {
+      first = std::min(first, runs_[r]->next_block());
+      rows = std::max(rows, runs_[r]->rows());
+      const QuantJob& job = jobs_[r];
+      const std::vector<double> own =
+          block_costs(model_.spec, job.plan,
+                      job.no_passes ? std::vector<std::vector<std::int32_t>>() : job.samples);
+      std::transform(own.begin(), own.end(), costs.begin(), costs.begin(), std::plus<>());
     }
-    Progress progress("quant", static_cast<std::int64_t>(blocks()), rows, jobs_.front().quiet,
+    Progress progress("quant", std::move(costs), rows, jobs_.front().quiet,
                       static_cast<std::int64_t>(first));
     for (std::size_t i = first; i < blocks(); ++i) {
       pass_record(i, [&](std::size_t r, const GatheredView* given, GatheredBlock* gathered) {

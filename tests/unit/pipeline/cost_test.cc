@@ -1,4 +1,4 @@
-#include "cli/estimate.h"
+#include "pipeline/cost.h"
 
 #include <gtest/gtest.h>
 
@@ -28,19 +28,19 @@ ModelSpec two_blocks() {
 
 const std::vector<std::vector<std::int32_t>> kSamples = {{1, 2, 3, 4, 5}, {6, 7}};
 
-TEST(Estimate, AttentionCostsTheCausalHalfOfItsScoresAndSums) {
+TEST(Cost, AttentionCostsTheCausalHalfOfItsScoresAndSums) {
   // Two blocks, three heads, keys and values of four: 8 (25 + 4) each.
   EXPECT_EQ(attention_flop(two_blocks(), plan_of("per_tensor"), kSamples), 2 * 3 * 8 * (25 + 4));
 }
 
-TEST(Estimate, AWindowCostsWhatItSees) {
+TEST(Cost, AWindowCostsWhatItSees) {
   ModelSpec model = two_blocks();
   model.blocks[1].window = 2;  // of five tokens: 2 (2 * 5 - 2)
   EXPECT_EQ(attention_flop(model, plan_of("per_tensor"), kSamples),
             3 * 8 * (25 + 4) + 3 * 8 * (16 + 4));
 }
 
-TEST(Estimate, LatentAttentionHasKeysAndValuesOfOtherSizesAndDeltaNetsHaveNone) {
+TEST(Cost, LatentAttentionHasKeysAndValuesOfOtherSizesAndDeltaNetsHaveNone) {
   ModelSpec model = two_blocks();
   model.blocks[0].mla.emplace();
   model.blocks[0].mla->nope = 5;
@@ -50,8 +50,39 @@ TEST(Estimate, LatentAttentionHasKeysAndValuesOfOtherSizesAndDeltaNetsHaveNone) 
   EXPECT_EQ(attention_flop(model, plan_of("per_tensor"), kSamples), 3 * (7 + 3) * (25 + 4));
 }
 
-TEST(Estimate, APlanWithoutPassesCostsNothing) {
+TEST(Cost, APlanWithoutPassesCostsNothing) {
   EXPECT_EQ(attention_flop(two_blocks(), plan_of("per_token"), kSamples), 0);
+}
+
+TEST(Cost, BlocksShareTheTimeByTheirProductsAndWeights) {
+  ModelSpec model = two_blocks();
+  model.head_dim = 0;  // no attention
+  for (BlockSpec& block : model.blocks) {
+    block.q.in = 10;
+    block.q.out = 10;
+  }
+  model.blocks[1].q.out = 30;
+  for (const char* scope : {"per_tensor", "per_token"}) {
+    const std::vector<double> costs = block_costs(model, plan_of(scope), kSamples);
+    ASSERT_EQ(costs.size(), 2U);
+    EXPECT_GT(costs[0], 0);
+    EXPECT_DOUBLE_EQ(costs[1], 3 * costs[0]) << scope;
+  }
+}
+
+TEST(Cost, ATokenMeetsTheExpertsItIsSentTo) {
+  ModelSpec model = two_blocks();
+  BlockSpec& block = model.blocks[0];
+  block.moe.emplace();
+  block.moe->per_token = 2;
+  block.moe->experts.resize(8);
+  for (MlpSpec& expert : block.moe->experts)
+    for (LinearSpec* linear : {&expert.gate, &expert.up, &expert.down}) {
+      linear->in = 5;
+      linear->out = 5;
+    }
+  EXPECT_EQ(weights_per_token(block), 2 * 3 * 25);
+  EXPECT_EQ(weights_per_token(model), 2 * 3 * 25);
 }
 
 }  // namespace
