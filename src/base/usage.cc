@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "base/control_group.h"
+
 namespace msmodelslim {
 namespace {
 
@@ -24,36 +26,6 @@ std::uint64_t proc_bytes(const char* path, const std::string& key) {
 }
 
 std::uint64_t status_bytes(const std::string& key) { return proc_bytes("/proc/self/status", key); }
-
-// The number in a file, or the largest one: control groups say "max" where there is no limit.
-std::uint64_t number_in(const std::string& path) {
-  std::ifstream file(path);
-  std::uint64_t value = 0;
-  return file >> value ? value : UINT64_MAX;
-}
-
-// What a control group of this process (version 2 or 1) and those above it leave.
-std::uint64_t control_group_room() {
-  std::ifstream file("/proc/self/cgroup");
-  std::uint64_t room = UINT64_MAX;
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string kinds = line.substr(first + 1, second - first - 1);
-    const bool old = ("," + kinds + ",").find(",memory,") != std::string::npos;
-    if (!old && !kinds.empty()) continue;
-    const std::string root = old ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
-    for (std::string group = line.substr(second + 1);; group.resize(group.rfind('/'))) {
-      const std::string folder = root + (group == "/" ? "" : group) + "/";
-      const std::uint64_t most = number_in(folder + (old ? "memory.limit_in_bytes" : "memory.max"));
-      const std::uint64_t used = private_bytes();
-      if (most != UINT64_MAX) room = std::min(room, most - std::min(most, used));
-      if (group.empty() || group.rfind('/') == std::string::npos) break;
-    }
-  }
-  return room;
-}
 
 }  // namespace
 
