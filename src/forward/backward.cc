@@ -146,7 +146,7 @@ class Backward {
 
   // Queries or keys as the attention saw them: norm per head, then RoPE.
   const float* turned(const std::vector<float>& raw, const Norm* norm, std::int64_t heads,
-                      std::vector<float>& buffer) const {
+                      RawVector<float>& buffer) const {
     const std::int64_t width = heads * model_.head_dim;
     float* out = sized(buffer, rows_ * width);
     for_each_piece([&](std::int64_t row, std::int64_t rows, std::int64_t position,

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/raw_vector.h"
 #include "forward/context.h"
 
 namespace msmodelslim {
@@ -48,7 +49,7 @@ class LinearGrad {
 
 // Buffers that are kept between calls.
 struct BackwardWorkspace {
-  std::vector<float> hidden, q, k, dhidden, dmlp, dgate, dup, dattention, dq, dk, dv, attention,
+  RawVector<float> hidden, q, k, dhidden, dmlp, dgate, dup, dattention, dq, dk, dv, attention,
       turned;
 };
 

@@ -127,7 +127,7 @@ class EntryAttentionRun {
   }
 
   // kv [rows, width], then gate.
-  void project(Compressor& compressor, const float* normed, std::vector<float>& to) {
+  void project(Compressor& compressor, const float* normed, RawVector<float>& to) {
     const std::int64_t count = rows_ * compressor.spec->width();
     float* both = sized(to, 2 * count);
     apply_each(context_, {{&compressor.kv, both}, {&compressor.gate, both + count}}, normed, rows_,
@@ -152,7 +152,7 @@ class EntryAttentionRun {
   }
 
   void compress_rows(const Sequence& s, const Compressor& compressor,
-                     const std::vector<float>& projected, CompressorState& state) {
+                     const RawVector<float>& projected, CompressorState& state) {
     const std::int64_t width = compressor.spec->width();
     const float* kv = projected.data() + s.begin * width;
     compress(compressor, rope_of(s), kv, kv + rows_ * width, s.rows, state);

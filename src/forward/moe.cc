@@ -141,7 +141,7 @@ void run_moe(Moe& moe, const Block& block, const float* x, float* out, std::int6
              Context& context, Workspace& ws) {
   const Routing routing = choose(moe, x, rows, context, ws);
   if (context.completion != nullptr) {
-    const std::vector<float> scores = ws.router;
+    const RawVector<float> scores = ws.router;
     for (std::size_t e = 0; e < moe.experts.size(); ++e)
       if (context.completion->experts[e])
         add_expert(*moe.spec, moe.experts[e],

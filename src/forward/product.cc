@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/raw_vector.h"
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/ops.h"

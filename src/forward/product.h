@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/raw_vector.h"
 #include "forward/block.h"
 #include "tensor/dtype.h"
 
@@ -47,7 +48,7 @@ class ProductWeight {
   const float* f32_view_ = nullptr;  // one of the two is set
   const std::uint16_t* bf16_view_ = nullptr;
   std::vector<float> f32_;
-  std::vector<std::uint16_t> bf16_;
+  RawVector<std::uint16_t> bf16_;
 };
 
 // g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g. Rounds

@@ -111,7 +111,7 @@ void add_part(const ModelSpec& model, const Norm* out_norm, float* part, std::in
 
 // Cached keys or values as fp32, in `buffer` if they are not.
 const float* floats_of(const void* values, const ChannelScales& scales, const CachedRows& rows,
-                       std::int64_t width, std::vector<float>& buffer) {
+                       std::int64_t width, RawVector<float>& buffer) {
   if (rows.dtype == DType::kF32) return static_cast<const float*>(values);
   float* out = sized(buffer, rows.count * width);
   if (rows.dtype == DType::kI8) {
@@ -406,7 +406,7 @@ void Head::run_in_tiles(const float* states, std::int64_t rows, DType compute, f
   constexpr std::int64_t kTile = 4096;
   normalize(states, rows, normed);
   const std::int64_t vocab = linear_.spec().out;
-  std::vector<float> part;
+  RawVector<float> part;
   for (std::int64_t begin = 0; begin < vocab; begin += kTile) {
     const std::int64_t width = std::min(kTile, vocab - begin);
     ProductWeight weight(width, linear_.spec().in, compute);

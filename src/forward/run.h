@@ -8,21 +8,22 @@
 #include <vector>
 
 #include "base/float_buffer.h"
+#include "base/raw_vector.h"
 #include "forward/context.h"
 
 namespace msmodelslim {
 
 // Buffers that are kept between calls.
 struct Workspace {
-  std::vector<float> normed, q, k, v, attention, hidden, part, gate, up, turned, cached_k, cached_v;
-  std::vector<float> router, gathered, expert;           // of the experts
-  std::vector<float> latent, joined, expanded, keys;     // of latent attention, fused linears
-  std::vector<float> index_q, index_k, index_w, chosen;  // of indexers
-  std::vector<float> stream, carried;                    // of shortcuts, hyper-connections
-  std::vector<float> streams, mixes;                     // of hyper-connections
-  std::vector<float> entries;                            // of compressors
-  std::vector<std::int32_t> ids;                         // tokens of the rows
-  std::vector<float> delta_in, delta_mixed, delta_z, delta_ba;  // of delta nets
+  RawVector<float> normed, q, k, v, attention, hidden, part, gate, up, turned, cached_k, cached_v;
+  RawVector<float> router, gathered, expert;                  // of the experts
+  RawVector<float> latent, joined, expanded, keys;            // of latent attention, fused linears
+  RawVector<float> index_q, index_k, index_w, chosen;         // of indexers
+  RawVector<float> stream, carried;                           // of shortcuts, hyper-connections
+  RawVector<float> streams, mixes;                            // of hyper-connections
+  RawVector<float> entries;                                   // of compressors
+  std::vector<std::int32_t> ids;                              // tokens of the rows
+  RawVector<float> delta_in, delta_mixed, delta_z, delta_ba;  // of delta nets
 };
 
 // One pass of `in` [rows, model.stream] through the block; `in` may equal `out`. `out` null: nobody

@@ -4,13 +4,13 @@
 #include <cmath>
 
 #include "base/threads.h"
+#include "forward/scratch.h"
 #include "kernels/gemm.h"
 #include "kernels/grad/kronecker.h"
 
 namespace msmodelslim {
 namespace {
 
-constexpr std::int64_t kRowGrain = 16;
 constexpr std::int64_t kColumnGrain = 64;
 
 std::vector<float> narrow(const SmallMatrix& matrix) { return {matrix.begin(), matrix.end()}; }
@@ -21,12 +21,6 @@ const float* data_or_null(const std::vector<float>& values) {
 
 double* data_or_null(SmallMatrix& matrix, const std::vector<float>& wanted) {
   return wanted.empty() ? nullptr : matrix.data();
-}
-
-float* sized(std::vector<float>& buffer, std::int64_t count) {
-  if (buffer.size() < static_cast<std::size_t>(count))
-    buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "base/raw_vector.h"
 #include "quantize/adamw.h"
 #include "quantize/flat_matrix.h"
 #include "quantize/flat_pair.h"
@@ -67,12 +68,12 @@ class FlatPairLearner {
   LearnedValues c_;     // [width] or empty
   LearnedValues clip_;  // [1]
   std::vector<std::vector<double>> kept_;
-  SmallMatrix dleft_, dright_;                             // gradients of L and R
-  SmallMatrix dleft_n_, dright_n_;                         // of NL and NR
-  InputRotation online_;                                   // L and R as forward() applies them
-  InputRotation weights_;                                  // NL and NR
-  std::vector<float> right_values_;                        // R
-  std::vector<float> scaled_, turned_, input_, gradient_;  // of a chunk
+  SmallMatrix dleft_, dright_;                           // gradients of L and R
+  SmallMatrix dleft_n_, dright_n_;                       // of NL and NR
+  InputRotation online_;                                 // L and R as forward() applies them
+  InputRotation weights_;                                // NL and NR
+  std::vector<float> right_values_;                      // R
+  RawVector<float> scaled_, turned_, input_, gradient_;  // of a chunk
 };
 
 }  // namespace msmodelslim

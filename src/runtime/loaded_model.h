@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/raw_vector.h"
 #include "checkpoint/reader.h"
 #include "forward/run.h"
 #include "quantize/int8_linear.h"
@@ -44,7 +45,7 @@ class LoadedModel {
   std::unique_ptr<Int8LinearOp> int8_head_;      // null: the head is float
   std::unique_ptr<PackedLinearOp> packed_head_;  // of a float head, since few rows asked for it
   bool head_packs_ = true;                       // false: it was tried in vain
-  std::vector<float> normed_;
+  RawVector<float> normed_;
 };
 
 }  // namespace msmodelslim

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/raw_vector.h"
 #include "runtime/kv_cache.h"
 #include "runtime/loaded_model.h"
 
@@ -38,8 +39,8 @@ class ModelRunner {
   RopeTable rope_;
   std::vector<Block> blocks_;
   Workspace workspace_;
-  std::vector<float> hidden_;
-  std::vector<float> logits_;
+  RawVector<float> hidden_;
+  RawVector<float> logits_;
 };
 
 }  // namespace msmodelslim
