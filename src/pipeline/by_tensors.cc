@@ -136,6 +136,9 @@ class TensorWalk {
       for (const auto& run : runs_)
         if (run->next_tensor() <= i) run->write(i);
       checkpoint_.dont_need(names[i]);
+      if (layer(i + 1) > shown)
+        for (const auto& run : runs_)
+          if (run->next_tensor() == i + 1) run->end_layer();
       for (const auto& run : runs_)
         if (run->next_tensor() == i + 1 && run->due()) run->note();
     }

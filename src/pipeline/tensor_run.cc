@@ -63,6 +63,10 @@ void TensorRun::resume() {
            next_, checkpoint_.names().size());
 }
 
+double TensorRun::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
 void TensorRun::note() {
   journal_->save(static_cast<std::int64_t>(next_),
                  {{"next_tensor", next_},
@@ -111,6 +115,8 @@ void TensorRun::write_linear(const Work& work) {
   ++quantized_;
 }
 
+void TensorRun::end_layer() { timeline_.push_back({seconds(), private_bytes()}); }
+
 void TensorRun::end() {
   saver_->finish();
   if (job_.read_back) require_sound(folder_->working(), saver_->problems(model_, true));
@@ -120,6 +126,7 @@ QuantSummary TensorRun::summary(std::int64_t resumed_blocks) {
   QuantSummary summary;
   summary.notes = std::move(notes_);
   summary.details = std::move(details_);
+  summary.timeline = std::move(timeline_);
   summary.tensors_hash = saver_->tensors_hash();
   summary.folder = folder_->final_path();
   summary.bytes_before = checkpoint_.total_bytes();
@@ -127,8 +134,7 @@ QuantSummary TensorRun::summary(std::int64_t resumed_blocks) {
   summary.linears = static_cast<std::int64_t>(model_.loose.size());
   summary.quantized = quantized_;
   summary.resumed_blocks = resumed_blocks;
-  summary.wall_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  summary.wall_seconds = seconds();
   summary.cpu_seconds = cpu_seconds();
   summary.write_wait_seconds = saver_->write_wait_seconds();
   summary.disk_reads = disk_reads();

@@ -33,6 +33,7 @@ class TensorRun {
   void write(std::size_t tensor);
   bool due() const { return !job_.debug && journal_->due(); }  // it is time to note what is done
   void note();
+  void end_layer();  // for the report
   // Behind the last tensor: the rest of the folder.
   void end();
   void publish() { folder_->publish(); }
@@ -48,6 +49,7 @@ class TensorRun {
     const LinearQuantStep* step = nullptr;  // null: it stays float
   };
 
+  double seconds() const;
   void resume();
   void write_linear(const Work& work);
 
@@ -60,6 +62,7 @@ class TensorRun {
   std::int64_t quantized_ = 0;
   std::vector<LinearNote> notes_;
   RunNotes details_;
+  std::vector<BlockTime> timeline_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   PeakWatch watch_;
   std::unique_ptr<OutputFolder> folder_;

@@ -50,9 +50,9 @@ class Unknown : public testing::Test {
   static Json config_of(const std::string& golden) {
     return read_json_file(golden_dir() + "/models/" + golden + "/config.json");
   }
-  void run() {
+  QuantSummary run() {
     check_job(job_);
-    quantize_model(job_);
+    return quantize_model(job_);
   }
   Json types() const { return read_description(job_.save_path); }
   bool has_forward() const {
@@ -74,7 +74,11 @@ TEST_F(Unknown, QuantizesByTensors) {
       tensor_plan(job_, build_any_spec(ModelConfig::read(job_.model_path), reader), reader);
   EXPECT_THAT(lines, Contains(HasSubstr("W8A8_DYNAMIC: 6 linears: transformer.h.*.attn.dense")));
   EXPECT_THAT(lines, Contains(HasSubstr("experts in one tensor, as they are: 2 tensors")));
-  run();
+  const QuantSummary summary = run();
+  ASSERT_GE(summary.timeline.size(), 2U);  // layers, and what is in none
+  for (std::size_t i = 1; i < summary.timeline.size(); ++i)
+    EXPECT_GE(summary.timeline[i].seconds, summary.timeline[i - 1].seconds);
+  EXPECT_LE(summary.timeline.back().seconds, summary.wall_seconds);
   EXPECT_EQ(types()["transformer.h.0.attn.dense.weight"], "W8A8_DYNAMIC");
   EXPECT_EQ(types()["transformer.h.1.moe.experts.0.w1.weight_scale"], "W8A8_DYNAMIC");
   for (const char* name :
