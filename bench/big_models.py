@@ -90,7 +90,7 @@ def calibrated(args, rows, work):
     rows.part("Calibrated: the default W8A8 recipe, the whole calibration set; limits of CPU seconds are those of the FLOP named first, "
               "the proof's come on top")
     calib = ["--quant_type", "w8a8", "--calib_dataset", args.calib]
-    plan = json.loads(subprocess.run([BINARY, "quant", "--model_path", args.float32, "--save_path", str(work / "q"), "--yes", "--quiet",
+    plan = json.loads(subprocess.run([BINARY, "quant", "--model_path", args.float32, "--save_path", str(work / "planned"), "--yes", "--quiet",
                                       "--dry_run", "--json", *calib], check=True, capture_output=True, text=True).stdout)
     per_second = roofs()
     print(f"| TFLOP in linears, in attention | {plan['flop'] / 1e12:.3g}, {plan['attention_flop'] / 1e12:.3g} | | |")

@@ -129,6 +129,7 @@ V0Options options_of(const Values& values) {
   if (!(o.disable_threshold >= 0))
     throw UsageError("--disable_threshold must not be negative", kRemedy);
   o.mindie = values.flag("mindie_format");
+  o.use_reduce_quant = values.boolean("use_reduce_quant", false);
   const int part = values.integer("part_file_size", 0);
   if (!values.text("part_file_size").empty()) {
     if (part < 1) throw UsageError("--part_file_size must be at least 1", kRemedy);
@@ -138,8 +139,7 @@ V0Options options_of(const Values& values) {
 }
 
 void check_rest(const Values& values) {
-  for (const char* name : {"trust_remote_code", "mm_tensor", "use_reduce_quant"})
-    values.boolean(name, false);
+  for (const char* name : {"trust_remote_code", "mm_tensor"}) values.boolean(name, false);
   values.integer("tp_size", 1);
   if (values.integer("fa_amp", 0) != 0)
     throw UsageError("--fa_amp chooses attention layers by a rule that is not published",

@@ -40,7 +40,7 @@ const std::vector<TraditionalArgument>& traditional_arguments() {
       {"group_size", "int", "64", "32, 64, 128, 256"},
       {"is_dynamic", "bool", "False", "activation scales per token"},
       {"disable_last_linear", "bool", "True", "the head stays float"},
-      {"use_reduce_quant", "bool", "False", "no effect"},
+      {"use_reduce_quant", "bool", "False", "noted in config.json with mindie_format"},
       {"tp_size", "int", "1", "no effect"},
       {"pdmix", "bool", "False", "W8A8_MIX"},
       {"layer_count", "int", "0", "the default rollback ends behind so many layers; 0: all"},

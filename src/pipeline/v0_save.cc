@@ -61,6 +61,7 @@ void mark_config(const V0Options& v0, int layers, const std::string& folder) {
   q["open_outlier"] = v0.open_outlier;
   q["is_dynamic"] = v0.is_dynamic;
   if (v0.pdmix) q["pdmix"] = true;
+  if (v0.use_reduce_quant) q["reduce_quant_type"] = "per_channel";
   write_file_atomic(path, dump_json_python(config, 4));
 }
 

@@ -43,6 +43,7 @@ struct V0Options {
   bool disable_last_linear = true;  // keep the last linear of the model (the head) float
   bool use_kvcache_quant = false;
   bool use_fa_quant = false;
+  bool use_reduce_quant = false;  // MindIE sends 8-bit values between devices
   bool open_outlier = true;
   bool is_dynamic = false;
   int group_size = 64;

@@ -32,6 +32,14 @@ class TraditionalCommand : public testing::Test {
                  "--calib_dataset", texts_, "--anti_dataset", texts_});
     return run_traditional(more);
   }
+  // W8A8 by the script of Qwen.
+  int run_qwen(std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"qwen", "--model_path", golden_dir() + "/models/qwen2", "--save_directory",
+                 folder_, "--calib_file", golden_dir() + "/calib/calib8.jsonl", "--w_bit", "8",
+                 "--a_bit", "8", "--device_type", "cpu"});
+    return run_traditional(more);
+  }
   Json json(const char* name) const { return read_json_file((fs::path(folder_) / name).string()); }
   std::string folder_ = temp_path("traditional");
   std::string texts_ = temp_path("traditional_texts") + ".json";
@@ -71,6 +79,49 @@ TEST_F(TraditionalCommand, MoreLayersThanThereAreAreRefused) {
     EXPECT_THAT(error.what(), HasSubstr("--layer_count 99: the model has"));
   }
   EXPECT_FALSE(fs::exists(folder_));
+}
+
+TEST_F(TraditionalCommand, ForMindIETheConfigSaysHowItWasQuantized) {
+  ASSERT_EQ(run_qwen({"--mindie_format", "--act_method", "2", "--use_reduce_quant", "True"}), 0);
+  EXPECT_EQ(json("config.json").at("quantize"), "w8a8");
+  const Json expected = {{"group_size", 0},
+                         {"kv_quant_type", nullptr},
+                         {"fa_quant_type", nullptr},
+                         {"w_bit", 8},
+                         {"a_bit", 8},
+                         {"dev_type", "cpu"},
+                         {"fraction", 0.01},
+                         {"act_method", 2},
+                         {"co_sparse", false},
+                         {"anti_method", ""},
+                         {"disable_level", "L0"},
+                         {"do_smooth", false},
+                         {"use_sigma", false},
+                         {"sigma_factor", 3.0},
+                         {"is_lowbit", false},
+                         {"mm_tensor", false},
+                         {"w_sym", true},
+                         {"open_outlier", true},
+                         {"is_dynamic", false},
+                         {"reduce_quant_type", "per_channel"}};
+  EXPECT_EQ(json("config.json").at("quantization_config"), expected);
+  EXPECT_TRUE(fs::exists(folder_ + "/quant_model_description_w8a8.json"));
+}
+
+TEST_F(TraditionalCommand, OfTheNamedLinearsThoseAboveTheThresholdStayFloat) {
+  const std::vector<std::string> names = {"--disable_names", "model.layers.0.mlp.down_proj",
+                                          "model.layers.1.mlp.down_proj"};
+  const auto with = [&](const char* threshold) {
+    std::vector<std::string> words = {"--disable_threshold", threshold};
+    words.insert(words.end(), names.begin(), names.end());
+    EXPECT_EQ(run_qwen(words), 0);
+    const Json types = json("quant_model_description.json");
+    fs::remove_all(folder_);
+    return std::pair(types.at("model.layers.0.mlp.down_proj.weight").get<std::string>(),
+                     types.at("model.layers.1.mlp.down_proj.weight").get<std::string>());
+  };
+  EXPECT_EQ(with("0.0001"), std::pair<std::string, std::string>("FLOAT", "FLOAT"));
+  EXPECT_EQ(with("10000"), std::pair<std::string, std::string>("W8A8", "W8A8"));
 }
 
 TEST_F(TraditionalCommand, AModelWithoutAForwardPassIsSentToQuant) {
