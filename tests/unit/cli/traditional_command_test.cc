@@ -111,17 +111,18 @@ TEST_F(TraditionalCommand, ForMindIETheConfigSaysHowItWasQuantized) {
 TEST_F(TraditionalCommand, OfTheNamedLinearsThoseAboveTheThresholdStayFloat) {
   const std::vector<std::string> names = {"--disable_names", "model.layers.0.mlp.down_proj",
                                           "model.layers.1.mlp.down_proj"};
+  using Types = std::pair<std::string, std::string>;
   const auto with = [&](const char* threshold) {
     std::vector<std::string> words = {"--disable_threshold", threshold};
     words.insert(words.end(), names.begin(), names.end());
     EXPECT_EQ(run_qwen(words), 0);
     const Json types = json("quant_model_description.json");
     fs::remove_all(folder_);
-    return std::pair(types.at("model.layers.0.mlp.down_proj.weight").get<std::string>(),
-                     types.at("model.layers.1.mlp.down_proj.weight").get<std::string>());
+    return Types(types.at("model.layers.0.mlp.down_proj.weight").get<std::string>(),
+                 types.at("model.layers.1.mlp.down_proj.weight").get<std::string>());
   };
-  EXPECT_EQ(with("0.0001"), std::pair<std::string, std::string>("FLOAT", "FLOAT"));
-  EXPECT_EQ(with("10000"), std::pair<std::string, std::string>("W8A8", "W8A8"));
+  EXPECT_EQ(with("0.0001"), Types("FLOAT", "FLOAT"));
+  EXPECT_EQ(with("10000"), Types("W8A8", "W8A8"));
 }
 
 TEST_F(TraditionalCommand, AModelWithoutAForwardPassIsSentToQuant) {
