@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/huge_buffer.h"
+#include "base/raw_vector.h"
 #include "base/threads.h"
 #include "kernels/attention.h"
 #include "kernels/code_sums.h"
@@ -61,10 +62,10 @@ void product_bf16(benchmark::State& state) {
   const std::int64_t m = 2048;
   const std::int64_t n = state.range(0);
   const std::int64_t k = state.range(1);
-  const std::vector<std::uint16_t> x(static_cast<std::size_t>(m * k), 0x3F00);
+  const std::vector<float> x(static_cast<std::size_t>(m * k), 0.5F);
   const std::vector<std::uint16_t> w(static_cast<std::size_t>(n * k), 0x3E80);
-  std::vector<float> y(static_cast<std::size_t>(m * n));
-  for (auto _ : state) msmodelslim::matmul_nt_bf16(x.data(), k, w.data(), k, y.data(), n, m, n, k);
+  msmodelslim::RawVector<float> y(static_cast<std::size_t>(m * n));
+  for (auto _ : state) msmodelslim::matmul_nt_each_bf16(x.data(), {{w.data(), y.data(), n}}, m, k);
   report(state, 2.0 * m * n * k);
 }
 

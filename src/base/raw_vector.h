@@ -4,6 +4,7 @@
 // all threads fill then lies where they work, instead of beside the thread that made it, and
 // nothing is written twice.
 
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <utility>
@@ -20,6 +21,12 @@ struct RawAllocator : std::allocator<T> {
   RawAllocator() = default;
   template <typename U>
   explicit RawAllocator(const RawAllocator<U>&) noexcept {}
+  // At the beginning of a cache line: no vector of a kernel crosses two.
+  static constexpr std::align_val_t kLine{64};
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), kLine));
+  }
+  void deallocate(T* place, std::size_t) noexcept { ::operator delete(place, kLine); }
   template <typename U>
   void construct(U* place) noexcept {
     ::new (static_cast<void*>(place)) U;

@@ -128,13 +128,12 @@ void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x
   const ProductWeight& first = *parts.front().weight;
   const std::int64_t in = first.in_;
   if (first.bf16_view_ != nullptr) {
-    const RawVector<std::uint16_t> narrow = narrowed(x, rows * in);
-    std::vector<ProductOf<std::uint16_t>> products;
+    std::vector<Bf16Product> products;
     for (const auto& [weight, bias, y] : parts)
-      products.push_back({weight->bf16_view_, in, y, weight->out_, weight->out_});
-    matmul_nt_each_bf16(narrow.data(), in, products, rows, in);
+      products.push_back({weight->bf16_view_, y, weight->out_});
+    matmul_nt_each_bf16(x, products, rows, in);
   } else {
-    std::vector<ProductOf<float>> products;
+    std::vector<FloatProduct> products;
     for (const auto& [weight, bias, y] : parts)
       products.push_back({weight->f32_view_, in, y, weight->out_, weight->out_});
     if (first.compute_ == DType::kF32) {

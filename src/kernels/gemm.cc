@@ -12,7 +12,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/raw_vector.h"
 #include "kernels/gemm_tiles.h"
+#include "kernels/ops.h"
+#include "kernels/packed_bf16.h"
 
 namespace msmodelslim {
 namespace {
@@ -159,14 +162,10 @@ void tiled_product(const Layout& layout, const T* left, const T* right, Sum* y, 
 constexpr memory::data_type type_of(const float*) { return memory::data_type::f32; }
 constexpr memory::data_type type_of(const std::uint16_t*) { return memory::data_type::bf16; }
 constexpr memory::data_type kF32 = memory::data_type::f32;
+constexpr std::int64_t kNarrowRows = 16;  // of a task
 
-template <typename T>
-void products_nt(const T* x, std::int64_t ldx, const std::vector<ProductOf<T>>& products,
-                 std::int64_t m, std::int64_t k) {
-  std::vector<RightSide<T, float>> sides;
-  for (const ProductOf<T>& p : products)
-    sides.push_back({{type_of(x), kF32, ldx, 1, 1, p.ldw, false}, p.w, p.y, p.ldy, p.n});
-  tiled_products(x, sides, m, k);
+Layout layout_nt(memory::data_type dtype, std::int64_t ldx, std::int64_t ldw) {
+  return {dtype, kF32, ldx, 1, 1, ldw, false};
 }
 
 template <typename T>
@@ -196,7 +195,7 @@ bool probe_bf16() {
   const std::vector<std::uint16_t> w(kRows * kDepth, kThree);
   std::vector<float> y(kRows * kRows);
   try {
-    const Layout layout{memory::data_type::bf16, kF32, kDepth, 1, 1, kDepth, false};
+    const Layout layout = layout_nt(memory::data_type::bf16, kDepth, kDepth);
     const TileProduct product(layout, kRows, kRows, kDepth, kRows);
     if (product.implementation().find("ref") != std::string::npos) return false;
     product.run(x.data(), w.data(), y.data());
@@ -204,6 +203,18 @@ bool probe_bf16() {
     return false;
   }
   return std::all_of(y.begin(), y.end(), [](float value) { return value == 6.0F * kDepth; });
+}
+
+// By our own tiles, which are faster than the library's on processors without AMX.
+void packed_products(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
+                     std::int64_t k) {
+  std::vector<RawVector<std::byte>> panels;
+  std::vector<PackedBf16> weights;
+  for (const auto& [w, y, n] : products)
+    weights.emplace_back(w, n, k, panels.emplace_back(PackedBf16::bytes(n, k)).data());
+  std::vector<PackedBf16::Product> packed;
+  for (std::size_t i = 0; i < products.size(); ++i) packed.push_back({&weights[i], products[i].y});
+  PackedBf16::multiply_each(packed, x, m);
 }
 
 Layout s8_layout(std::int64_t k) {
@@ -264,24 +275,31 @@ void matmul_tn_tile(const float* a, std::int64_t lda, const float* b, std::int64
 
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k) {
-  products_nt(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
+  matmul_nt_each(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
 }
 
-void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
-                    std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
-                    std::int64_t k) {
-  products_nt(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
-}
-
-void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<ProductOf<float>>& products,
+void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<FloatProduct>& products,
                     std::int64_t m, std::int64_t k) {
-  products_nt(x, ldx, products, m, k);
+  std::vector<RightSide<float, float>> sides;
+  for (const auto& [w, ldw, y, ldy, n] : products)
+    sides.push_back({layout_nt(kF32, ldx, ldw), w, y, ldy, n});
+  tiled_products(x, sides, m, k);
 }
 
-void matmul_nt_each_bf16(const std::uint16_t* x, std::int64_t ldx,
-                         const std::vector<ProductOf<std::uint16_t>>& products, std::int64_t m,
+void matmul_nt_each_bf16(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                          std::int64_t k) {
-  products_nt(x, ldx, products, m, k);
+  if (PackedBf16::available() && !has_isa(dnnl::cpu_isa::avx512_core_amx)) {
+    packed_products(x, products, m, k);
+    return;
+  }
+  RawVector<std::uint16_t> narrow(static_cast<std::size_t>(m * k));
+  parallel_ranges(m, kNarrowRows, [&](std::int64_t begin, std::int64_t end) {
+    f32_to_bf16(x + begin * k, narrow.data() + begin * k, (end - begin) * k);
+  });
+  std::vector<RightSide<std::uint16_t, float>> sides;
+  for (const auto& [w, y, n] : products)
+    sides.push_back({layout_nt(memory::data_type::bf16, k, k), w, y, n, n});
+  tiled_products(narrow.data(), sides, m, k);
 }
 
 void matmul_nn(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float* y,

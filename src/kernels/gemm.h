@@ -15,25 +15,25 @@ namespace msmodelslim {
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k);
 
-// The same of bfloat16 bit patterns, sums in fp32. Only where has_bf16_products() is true.
-void matmul_nt_bf16(const std::uint16_t* x, std::int64_t ldx, const std::uint16_t* w,
-                    std::int64_t ldw, float* y, std::int64_t ldy, std::int64_t m, std::int64_t n,
-                    std::int64_t k);
-
 // One of several products with one x: y[m,n] = x[m,k] * w[n,k]^T.
-template <typename T>
-struct ProductOf {
-  const T* w;
+struct FloatProduct {
+  const float* w;
   std::int64_t ldw;
   float* y;
   std::int64_t ldy;
   std::int64_t n;
 };
 // The same bits as one by one, but the threads wait for each other once only.
-void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<ProductOf<float>>& products,
+void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<FloatProduct>& products,
                     std::int64_t m, std::int64_t k);
-void matmul_nt_each_bf16(const std::uint16_t* x, std::int64_t ldx,
-                         const std::vector<ProductOf<std::uint16_t>>& products, std::int64_t m,
+// The same with a weight of bfloat16 bit patterns; no gaps between rows.
+struct Bf16Product {
+  const std::uint16_t* w;
+  float* y;
+  std::int64_t n;
+};
+// x[m,k] is rounded to bfloat16, sums are fp32. Only where has_bf16_products() is true.
+void matmul_nt_each_bf16(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                          std::int64_t k);
 
 // The products of a backward pass, all threads; `accumulate` adds to y.

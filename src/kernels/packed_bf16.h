@@ -1,11 +1,12 @@
 #pragma once
-// A bfloat16 weight laid out once for products with few rows on processors with AVX512-BF16: every
-// byte is read once per product and in order, as in packed_codes.h.
+// A bfloat16 weight laid out once for the tiles of processors with AVX512-BF16: every byte is read
+// in order, and with few rows once per product, as in packed_codes.h.
 //
 // Panels of 32 columns of w^T, [in / 2][32][2], zeros behind the last column and the last input.
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace msmodelslim {
 
@@ -22,6 +23,13 @@ class PackedBf16 {
   // y [rows, out] = x w^T, x [rows, in] rounded to bfloat16, sums in fp32. A row's result does not
   // depend on the others. All threads.
   void multiply(const float* x, std::int64_t rows, float* y) const;
+  // The same of several weights of one `in` that read one x, with less waiting.
+  struct Product {
+    const PackedBf16* weight;
+    float* y;
+  };
+  static void multiply_each(const std::vector<Product>& products, const float* x,
+                            std::int64_t rows);
 
  private:
   std::int64_t out_;

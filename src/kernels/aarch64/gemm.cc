@@ -45,14 +45,14 @@ void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ld
   matmul_nt_each(x, ldx, {{w, ldw, y, ldy, n}}, m, k);
 }
 
-void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<ProductOf<float>>& products,
+void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<FloatProduct>& products,
                     std::int64_t m, std::int64_t k) {
   std::vector<std::int64_t> widths;
   for (const auto& product : products) widths.push_back(product.n);
   for_each_tile(
       m, widths,
       [&](std::size_t i, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-        const ProductOf<float>& p = products[i];
+        const FloatProduct& p = products[i];
         matmul_nt_tile(x + row * ldx, ldx, p.w + col * p.ldw, p.ldw, p.y + row * p.ldy + col, p.ldy,
                        rows, cols, k);
       });
@@ -78,13 +78,8 @@ void matmul_tn(const float* a, std::int64_t lda, const float* b, std::int64_t ld
 
 bool has_bf16_products() { return false; }
 
-void matmul_nt_bf16(const std::uint16_t*, std::int64_t, const std::uint16_t*, std::int64_t, float*,
-                    std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
-  no_bf16();
-}
-
-void matmul_nt_each_bf16(const std::uint16_t*, std::int64_t,
-                         const std::vector<ProductOf<std::uint16_t>>&, std::int64_t, std::int64_t) {
+void matmul_nt_each_bf16(const float*, const std::vector<Bf16Product>&, std::int64_t,
+                         std::int64_t) {
   no_bf16();
 }
 

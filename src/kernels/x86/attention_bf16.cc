@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::int64_t kPanel = 2 * kBf16Cols;  // values of a pair of rows
 constexpr std::int64_t kTaskBlocks = 4;         // of queries
-constexpr std::int64_t kPackSlack = 32;         // behind what bf16_pack_rows packs
 
 // Memory that is kept from call to call.
 template <typename T>
@@ -142,11 +141,12 @@ class Attention {
     const std::int64_t kv_head = head / (shape_.heads / shape_.kv_heads);
     thread_local Scratch<float> score_memory;
     float* scores = score_memory.sized(rows * keys);
-    const std::uint16_t* query = packed_queries(head, row, rows);
+    const std::uint16_t* query = rounded_queries(head, row, rows);
     for (std::int64_t p = first; p < last; ++p)
-      bf16_tile(rows, query, keys_ + (kv_head * key_panels_ + p) * dim_pairs_ * kPanel, dim_pairs_,
+      bf16_tile(rows, query, 2 * dim_pairs_,
+                keys_ + (kv_head * key_panels_ + p) * dim_pairs_ * kPanel, dim_pairs_,
                 scores + (p - first) * kBf16Cols, keys);
-    const std::uint16_t* weights = packed_weights(head, row, rows, first * kBf16Cols, keys, scores);
+    const std::uint16_t* weights = weights_of(head, row, rows, first * kBf16Cols, keys, scores);
     float* out = out_ + (row * shape_.heads + head) * value_dim_;
     const std::int64_t out_stride = shape_.heads * value_dim_;
     for (std::int64_t part = 0; part < value_panels_; ++part) {
@@ -156,36 +156,32 @@ class Attention {
       const std::int64_t dims = std::min(kBf16Cols, value_dim_ - part * kBf16Cols);
       float* to = out + part * kBf16Cols;
       if (dims == kBf16Cols) {
-        bf16_tile(rows, weights, panel, keys / 2, to, out_stride);
+        bf16_tile(rows, weights, keys, panel, keys / 2, to, out_stride);
         continue;
       }
       float sums[kBf16Rows * kBf16Cols];
-      bf16_tile(rows, weights, panel, keys / 2, sums, kBf16Cols);
+      bf16_tile(rows, weights, keys, panel, keys / 2, sums, kBf16Cols);
       for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(sums + r * kBf16Cols, dims, to + r * out_stride);
     }
   }
 
-  // [dim / 2][rows][2]
-  const std::uint16_t* packed_queries(std::int64_t head, std::int64_t row, std::int64_t rows) {
+  // [rows][2 * dim_pairs_]
+  const std::uint16_t* rounded_queries(std::int64_t head, std::int64_t row, std::int64_t rows) {
     thread_local Scratch<std::uint16_t> rounded;
-    thread_local Scratch<std::uint16_t> memory;
     std::uint16_t* lines = rounded.sized(2 * dim_pairs_ * rows);
     for (std::int64_t r = 0; r < rows; ++r) {
       std::uint16_t* line = lines + r * 2 * dim_pairs_;
       line[2 * dim_pairs_ - 1] = 0;
       bf16_round(q_ + ((row + r) * shape_.heads + head) * shape_.head_dim, line, shape_.head_dim);
     }
-    std::uint16_t* packed = memory.sized(2 * dim_pairs_ * rows + kPackSlack);
-    bf16_pack_rows(lines, 2 * dim_pairs_, rows, dim_pairs_, packed);
-    return packed;
+    return lines;
   }
 
-  // scores [rows, keys] from key `begin` on -> [keys / 2][rows][2]
-  const std::uint16_t* packed_weights(std::int64_t head, std::int64_t row, std::int64_t rows,
-                                      std::int64_t begin, std::int64_t keys, float* scores) {
+  // Of scores [rows, keys] from key `begin` on.
+  const std::uint16_t* weights_of(std::int64_t head, std::int64_t row, std::int64_t rows,
+                                  std::int64_t begin, std::int64_t keys, float* scores) {
     thread_local Scratch<std::uint16_t> rounded;
-    thread_local Scratch<std::uint16_t> memory;
     std::uint16_t* lines = rounded.sized(keys * rows);
     const std::int64_t past = shape_.key_rows - shape_.query_rows;
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -209,9 +205,7 @@ class Attention {
       }
       std::fill(weight + last + 1, line + keys, std::uint16_t{0});
     }
-    std::uint16_t* packed = memory.sized(keys * rows + kPackSlack);
-    bf16_pack_rows(lines, keys, rows, keys / 2, packed);
-    return packed;
+    return lines;
   }
 
   const AttentionShape& shape_;

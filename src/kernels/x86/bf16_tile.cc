@@ -66,31 +66,58 @@ void dots(const std::uint16_t* x, const std::uint16_t* w, std::int64_t k, float*
   }
 }
 
+// Its line is on its way while the sums are made.
+inline void fetch_to_write(float* y) { __builtin_prefetch(y, 1); }
+
 template <int Rows>
-void tile(const std::uint16_t* x, const std::uint16_t* panel, std::int64_t pairs, float* y,
-          std::int64_t stride) {
+void tile(const std::uint16_t* x, std::int64_t line, const std::uint16_t* panel, std::int64_t pairs,
+          float* y, std::int64_t stride) {
   __m512 low[Rows];
   __m512 high[Rows];
 #pragma GCC unroll 14
-  for (int r = 0; r < Rows; ++r) low[r] = high[r] = _mm512_setzero_ps();
+  for (int r = 0; r < Rows; ++r) {
+    low[r] = high[r] = _mm512_setzero_ps();
+    fetch_to_write(y + r * stride);
+    fetch_to_write(y + r * stride + 16);
+  }
+  // Three rows for each pointer: the addresses of all find room in the registers.
+  constexpr int kGroups = (Rows + 2) / 3;
+  const std::uint16_t* rows[kGroups];
+#pragma GCC unroll 5
+  for (int g = 0; g < kGroups; ++g) rows[g] = x + 3 * g * line;
   for (std::int64_t p = 0; p < pairs; ++p) {
     const __m512bh left = load(panel);
     const __m512bh right = load(panel + kBf16Cols);
 #pragma GCC unroll 14
     for (int r = 0; r < Rows; ++r) {
       std::int32_t pair;
-      std::memcpy(&pair, x + 2 * r, sizeof(pair));
+      std::memcpy(&pair, rows[r / 3] + r % 3 * line + 2 * p, sizeof(pair));
       const __m512bh spread = pairs_of(_mm512_set1_epi32(pair));
       low[r] = _mm512_dpbf16_ps(low[r], spread, left);
       high[r] = _mm512_dpbf16_ps(high[r], spread, right);
     }
-    x += 2 * Rows;
     panel += 2 * kBf16Cols;
   }
 #pragma GCC unroll 14
   for (int r = 0; r < Rows; ++r) {
     _mm512_storeu_ps(y + r * stride, low[r]);
     _mm512_storeu_ps(y + r * stride + 16, high[r]);
+  }
+}
+
+// The left or right half of a panel: of `cols` <= 16 rows of w, and zeros in place of others.
+inline void pack_half(const std::uint16_t* w, std::int64_t cols, std::int64_t pairs,
+                      std::uint16_t* panel) {
+  for (std::int64_t p = 0; p < pairs; p += 16) {
+    const __mmask16 mask = first(pairs - p);
+    __m512i x[16];
+#pragma GCC unroll 16
+    for (int c = 0; c < 16; ++c)
+      x[c] = _mm512_maskz_loadu_epi32(c < cols ? mask : 0, w + 2 * ((c < cols ? c : 0) * pairs + p));
+    transpose(x);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i)
+      if (p + i < pairs) _mm512_storeu_si512(panel + (p + i) * 2 * kBf16Cols, x[i]);
   }
 }
 
@@ -108,14 +135,14 @@ inline __m512 exp2_of(__m512 x) {
 
 }  // namespace
 
-void bf16_tile(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* panel,
-               std::int64_t pairs, float* y, std::int64_t stride) {
-  using Tile =
-      void (*)(const std::uint16_t*, const std::uint16_t*, std::int64_t, float*, std::int64_t);
+void bf16_tile(std::int64_t rows, const std::uint16_t* x, std::int64_t line,
+               const std::uint16_t* panel, std::int64_t pairs, float* y, std::int64_t stride) {
+  using Tile = void (*)(const std::uint16_t*, std::int64_t, const std::uint16_t*, std::int64_t,
+                        float*, std::int64_t);
   static constexpr Tile kTiles[kBf16Rows] = {tile<1>,  tile<2>,  tile<3>,  tile<4>, tile<5>,
                                              tile<6>,  tile<7>,  tile<8>,  tile<9>, tile<10>,
                                              tile<11>, tile<12>, tile<13>, tile<14>};
-  kTiles[rows - 1](x, panel, pairs, y, stride);
+  kTiles[rows - 1](x, line, panel, pairs, y, stride);
 }
 
 void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w, std::int64_t cols,
@@ -129,20 +156,12 @@ void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w
     kDots[rows - 1](x, w + c * k, k, y + c, ldy, cols - c);
 }
 
-void bf16_pack_rows(const std::uint16_t* lines, std::int64_t stride, std::int64_t rows,
-                    std::int64_t pairs, std::uint16_t* packed) {
-  for (std::int64_t p = 0; p < pairs; p += 16) {
-    const __mmask16 mask = first(pairs - p);
-    __m512i x[16];
-#pragma GCC unroll 16
-    for (int r = 0; r < 16; ++r)
-      x[r] = _mm512_maskz_loadu_epi32(r < rows ? mask : 0,
-                                      lines + (r < rows ? r : 0) * stride + 2 * p);
-    transpose(x);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i)
-      if (p + i < pairs) _mm512_storeu_si512(packed + 2 * (p + i) * rows, x[i]);
-  }
+void bf16_pack_panel(const std::uint16_t* w, std::int64_t cols, std::int64_t pairs,
+                     std::uint16_t* panel) {
+  constexpr std::int64_t kHalf = kBf16Cols / 2;
+  const std::int64_t left = cols < kHalf ? cols : kHalf;
+  pack_half(w, left, pairs, panel);
+  pack_half(w + left * 2 * pairs, cols - left, pairs, panel + 2 * kHalf);
 }
 
 void bf16_softmax(float* scores, float scale, std::int64_t count, std::uint16_t* weights) {

@@ -49,7 +49,7 @@ TEST(Gemm, SeveralProductsOfOneInputHaveTheBitsOfEach) {
   std::vector<std::vector<float>> w;
   std::vector<std::vector<float>> each;
   std::vector<std::vector<float>> together;
-  std::vector<ProductOf<float>> products;
+  std::vector<FloatProduct> products;
   for (const std::int64_t n : widths) {
     w.push_back(random_values(n * k, 2 + n));
     each.emplace_back(static_cast<std::size_t>(m * n));
@@ -87,9 +87,8 @@ TEST(Gemm, MultipliesBfloat16BitPatterns) {
   const std::int64_t k = 1000;
   std::vector<float> x = random_values(m * k, 1);
   std::vector<float> w = random_values(n * k, 2);
-  std::vector<std::uint16_t> x16(x.size());
+  const std::vector<float> unrounded = x;
   std::vector<std::uint16_t> w16(w.size());
-  f32_to_bf16(x.data(), x16.data(), m * k);
   f32_to_bf16(w.data(), w16.data(), n * k);
   round_bf16(x.data(), x.data(), m * k);
   round_bf16(w.data(), w.data(), n * k);
@@ -99,7 +98,7 @@ TEST(Gemm, MultipliesBfloat16BitPatterns) {
   for (int threads : {1, 2, 7}) {
     set_thread_count(threads);
     std::vector<float> y(static_cast<std::size_t>(m * n));
-    matmul_nt_bf16(x16.data(), k, w16.data(), k, y.data(), n, m, n, k);
+    matmul_nt_each_bf16(unrounded.data(), {{w16.data(), y.data(), n}}, m, k);
     for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 1e-3);
     if (first.empty()) first = y;
     EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)), 0) << threads;
