@@ -55,20 +55,22 @@ void FloatLinearOp::apply_each(const std::vector<Part>& parts, const float* x, s
   std::list<ProductWeight> borrowed;
   for (const auto& [linear, y] : parts) {
     const float* bias = linear->bias().empty() ? nullptr : linear->bias().data();
-    auto rounded = rounded_.find(linear->name());
-    if (rounded == rounded_.end()) {
-      if (rows <= kFewRows && !linear->changed() && few_rows(*linear, x, rows, y)) {
+    auto kept = kept_.find(linear->name());
+    if (kept == kept_.end()) {
+      const bool packs = packs_ && FloatLinearOp::packs(linear->spec());
+      if (!packs && rows <= kFewRows && !linear->changed() && few_rows(*linear, x, rows, y)) {
         if (bias != nullptr) add_bias(y, bias, rows, linear->spec().out);
         continue;
       }
       ProductWeight weight(*linear, compute_dtype_);
+      if (packs) weight.pack();
       if (weight.borrowed()) {
         products.push_back({&borrowed.emplace_back(std::move(weight)), bias, y});
         continue;
       }
-      rounded = rounded_.emplace(linear->name(), std::move(weight)).first;
+      kept = kept_.emplace(linear->name(), std::move(weight)).first;
     }
-    products.push_back({&rounded->second, bias, y});
+    products.push_back({&kept->second, bias, y});
   }
   if (!products.empty()) ProductWeight::multiply_each(products, x, rows);
 }

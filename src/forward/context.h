@@ -129,10 +129,13 @@ class LinearOp {
 };
 
 // y = x W^T + b of the linear's own weight, as a ProductWeight of `compute_dtype` does it. For one
-// block: rounded copies of changed weights are kept.
+// block: rounded copies of changed weights are kept, and packed ones.
 class FloatLinearOp : public LinearOp {
  public:
-  explicit FloatLinearOp(DType compute_dtype) : compute_dtype_(compute_dtype) {}
+  // `packs`: weights, see ProductWeight::pack(), for a pass of many chunks that changes none.
+  explicit FloatLinearOp(DType compute_dtype, bool packs = false)
+      : compute_dtype_(compute_dtype), packs_(packs) {}
+  static bool packs(const LinearSpec& linear) { return linear.in * linear.out <= kMostPacked; }
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;
   void apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,
@@ -142,8 +145,10 @@ class FloatLinearOp : public LinearOp {
   // The product with the checkpoint's own bytes; false where they would have to be rounded first.
   bool few_rows(const Linear& linear, const float* x, std::int64_t rows, float* y) const;
 
+  static constexpr std::int64_t kMostPacked = 1 << 25;  // values: more would take too much memory
   DType compute_dtype_;
-  std::map<std::string, ProductWeight> rounded_;
+  bool packs_;
+  std::map<std::string, ProductWeight> kept_;
 };
 
 // A pass for observers only: of a layer's experts just these run, and on more rows than those that

@@ -119,6 +119,12 @@ void ProductWeight::fill(const std::function<void(std::int64_t, float*)>& row) {
   });
 }
 
+void ProductWeight::pack() {
+  if (bf16_view_ == nullptr || !packs_bf16_products()) return;
+  panels_.resize(PackedBf16::bytes(out_, in_));
+  packed_.emplace(bf16_view_, out_, in_, panels_.data());
+}
+
 void ProductWeight::multiply(const float* x, std::int64_t rows, const float* bias, float* y) const {
   multiply_each({{this, bias, y}}, x, rows);
 }
@@ -130,7 +136,8 @@ void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x
   if (first.bf16_view_ != nullptr) {
     std::vector<Bf16Product> products;
     for (const auto& [weight, bias, y] : parts)
-      products.push_back({weight->bf16_view_, y, weight->out_});
+      products.push_back(
+          {weight->bf16_view_, y, weight->out_, weight->packed_ ? &*weight->packed_ : nullptr});
     matmul_nt_each_bf16(x, products, rows, in);
   } else {
     std::vector<FloatProduct> products;

@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/raw_vector.h"
 #include "forward/block.h"
+#include "kernels/packed_bf16.h"
 #include "tensor/dtype.h"
 
 namespace msmodelslim {
@@ -39,7 +41,10 @@ class ProductWeight {
   // dx [rows, in] = dy [rows, out] W, or is added to dx. dy is rounded too if the products are
   // bfloat16; float16 is too narrow for gradients.
   void multiply_back(const float* dy, std::int64_t rows, bool accumulate, float* dx) const;
-  bool borrowed() const { return f32_.empty() && bf16_.empty(); }
+  // Before many products: where they are made of packed weights, packs this one once for all, in
+  // 2 bytes a value.
+  void pack();
+  bool borrowed() const { return f32_.empty() && bf16_.empty() && !packed_; }
 
  private:
   std::int64_t out_;
@@ -49,6 +54,8 @@ class ProductWeight {
   const std::uint16_t* bf16_view_ = nullptr;
   std::vector<float> f32_;
   RawVector<std::uint16_t> bf16_;
+  RawVector<std::byte> panels_;
+  std::optional<PackedBf16> packed_;
 };
 
 // g [out, in] = dy [rows, out]^T x [rows, in], the gradient of a weight, or is added to g. Rounds

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <dnnl.hpp>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -205,16 +206,18 @@ bool probe_bf16() {
   return std::all_of(y.begin(), y.end(), [](float value) { return value == 6.0F * kDepth; });
 }
 
-// By our own tiles, which are faster than the library's on processors without AMX.
 void packed_products(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                      std::int64_t k) {
-  std::vector<RawVector<std::byte>> panels;
-  std::vector<PackedBf16> weights;
-  for (const auto& [w, y, n] : products)
-    weights.emplace_back(w, n, k, panels.emplace_back(PackedBf16::bytes(n, k)).data());
-  std::vector<PackedBf16::Product> packed;
-  for (std::size_t i = 0; i < products.size(); ++i) packed.push_back({&weights[i], products[i].y});
-  PackedBf16::multiply_each(packed, x, m);
+  std::list<RawVector<std::byte>> panels;
+  std::list<PackedBf16> own;
+  std::vector<PackedBf16::Product> all;
+  for (const auto& [w, y, n, packed] : products) {
+    const PackedBf16* weight = packed;
+    if (weight == nullptr)
+      weight = &own.emplace_back(w, n, k, panels.emplace_back(PackedBf16::bytes(n, k)).data());
+    all.push_back({weight, y});
+  }
+  PackedBf16::multiply_each(all, x, m);
 }
 
 Layout s8_layout(std::int64_t k) {
@@ -286,9 +289,15 @@ void matmul_nt_each(const float* x, std::int64_t ldx, const std::vector<FloatPro
   tiled_products(x, sides, m, k);
 }
 
+// Our tiles are faster than the library's, except on AMX.
+bool packs_bf16_products() {
+  static const bool packs = PackedBf16::available() && !has_isa(dnnl::cpu_isa::avx512_core_amx);
+  return packs;
+}
+
 void matmul_nt_each_bf16(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                          std::int64_t k) {
-  if (PackedBf16::available() && !has_isa(dnnl::cpu_isa::avx512_core_amx)) {
+  if (packs_bf16_products()) {
     packed_products(x, products, m, k);
     return;
   }
@@ -297,8 +306,8 @@ void matmul_nt_each_bf16(const float* x, const std::vector<Bf16Product>& product
     f32_to_bf16(x + begin * k, narrow.data() + begin * k, (end - begin) * k);
   });
   std::vector<RightSide<std::uint16_t, float>> sides;
-  for (const auto& [w, y, n] : products)
-    sides.push_back({layout_nt(memory::data_type::bf16, k, k), w, y, n, n});
+  for (const Bf16Product& p : products)
+    sides.push_back({layout_nt(memory::data_type::bf16, k, k), p.w, p.y, p.n, p.n});
   tiled_products(narrow.data(), sides, m, k);
 }
 

@@ -11,6 +11,8 @@
 
 namespace msmodelslim {
 
+class PackedBf16;
+
 // y[m,n] = x[m,k] * w[n,k]^T, row-major fp32, leading dimensions in elements. All threads.
 void matmul_nt(const float* x, std::int64_t ldx, const float* w, std::int64_t ldw, float* y,
                std::int64_t ldy, std::int64_t m, std::int64_t n, std::int64_t k);
@@ -31,7 +33,10 @@ struct Bf16Product {
   const std::uint16_t* w;
   float* y;
   std::int64_t n;
+  const PackedBf16* packed = nullptr;  // w in the layout that the tiles want, if it is at hand
 };
+// Whether products are made of packed weights.
+bool packs_bf16_products();
 // x[m,k] is rounded to bfloat16, sums are fp32. Only where has_bf16_products() is true.
 void matmul_nt_each_bf16(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                          std::int64_t k);

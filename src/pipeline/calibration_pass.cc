@@ -29,7 +29,7 @@ void CalibrationPass::pass(BlockState& state, PackedStates& states, bool update,
                            const ExpertCompletion* completion) {
   std::vector<std::string> watched;
   if (completion != nullptr) watched = linears_of(*state.block->moe, completion->experts);
-  CalibrationOp op(model_.dtype, job_.int8_pass);
+  CalibrationOp op(model_.dtype, job_.int8_pass, !state.block->moe);
   std::vector<LinearQuantizer*> quantizers;
   for (auto& [name, quantizer] : state.active)
     if (completion == nullptr || std::find(watched.begin(), watched.end(), name) != watched.end()) {

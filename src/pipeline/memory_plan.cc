@@ -103,6 +103,7 @@ void add_step(const Step& step, Wishes& wishes) {
 // Sizes of a block, in values.
 struct BlockSize {
   double weights = 0;         // of all linears but experts
+  double packed = 0;          // of those that a calibration pass packs
   double experts = 0;         // of all experts
   double expert = 0;          // of the largest one
   double largest = 0;         // linear
@@ -142,6 +143,7 @@ BlockSize size_of(const BlockSpec& block, const ModelSpec& model) {
       expert_outputs = std::max(expert_outputs, out);
     } else {
       size.weights += count(*linear);
+      if (!block.moe && FloatLinearOp::packs(*linear)) size.packed += count(*linear);
       outputs += out;
       double& group = group_outputs[linear->group.empty() ? linear->name : linear->group];
       size.widest_group = std::max(size.widest_group, group += out);
@@ -182,6 +184,7 @@ class Planner {
       const BlockSize size = size_of(block, model);
       const auto take = [](double& most, double value) { most = std::max(most, value); };
       take(most_.weights, size.weights);
+      take(most_.packed, size.packed);
       take(most_.experts, size.experts);
       take(most_.expert, size.expert);
       take(most_.largest, size.largest);
@@ -267,6 +270,7 @@ class Planner {
       if (wishes_.gptq || wishes_.learns || wishes_.changes_weights)
         weights += kFloat * most_.experts;
     }
+    if (wishes_.forward && model_.dtype == DType::kBF16) weights += 2 * most_.packed;
     if (wishes_.forward && job_.int8_pass) weights += most_.weights + most_.experts + most_.largest;
     if (wishes_.forward && wishes_.static_range) weights += 1.25 * (most_.weights + most_.experts);
     add("weights of a block", std::max(at_work, weights));

@@ -210,11 +210,11 @@ QuantizedLinear LinearQuantizer::finish() {
   return std::move(result_);
 }
 
-CalibrationOp::CalibrationOp(DType compute, bool int8) : compute_(compute) {
+CalibrationOp::CalibrationOp(DType compute, bool int8, bool packs) : compute_(compute) {
   if (int8)
     float_op_ = std::make_unique<Int8LinearOp>();
   else
-    float_op_ = std::make_unique<FloatLinearOp>(compute);
+    float_op_ = std::make_unique<FloatLinearOp>(compute, packs);
 }
 
 void CalibrationOp::apply_each(const std::vector<Part>& parts, const float* x, std::int64_t rows,

@@ -112,8 +112,9 @@ class LinearQuantizer {
 // The linear operation of a block in which some linears are under calibration or already quantized.
 class CalibrationOp : public LinearOp {
  public:
-  // `int8`: linears that are not quantized yet are computed as int8_linear.h does.
-  explicit CalibrationOp(DType compute, bool int8 = false);
+  // `int8`: linears that are not quantized yet are computed as int8_linear.h does; otherwise as
+  // FloatLinearOp does, which `packs`.
+  explicit CalibrationOp(DType compute, bool int8 = false, bool packs = false);
   void add(const std::string& name, LinearQuantizer* quantizer) { active_[name] = quantizer; }
   void add(const std::string& name, const QuantizedLinear* done) { done_[name] = done; }
   void apply(Linear& linear, const float* x, std::int64_t rows,

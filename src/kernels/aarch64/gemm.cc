@@ -77,6 +77,7 @@ void matmul_tn(const float* a, std::int64_t lda, const float* b, std::int64_t ld
 }
 
 bool has_bf16_products() { return false; }
+bool packs_bf16_products() { return false; }
 
 void matmul_nt_each_bf16(const float*, const std::vector<Bf16Product>&, std::int64_t,
                          std::int64_t) {

@@ -113,12 +113,28 @@ inline void pack_half(const std::uint16_t* w, std::int64_t cols, std::int64_t pa
     __m512i x[16];
 #pragma GCC unroll 16
     for (int c = 0; c < 16; ++c)
-      x[c] = _mm512_maskz_loadu_epi32(c < cols ? mask : 0, w + 2 * ((c < cols ? c : 0) * pairs + p));
+      x[c] =
+          _mm512_maskz_loadu_epi32(c < cols ? mask : 0, w + 2 * ((c < cols ? c : 0) * pairs + p));
     transpose(x);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i)
       if (p + i < pairs) _mm512_storeu_si512(panel + (p + i) * 2 * kBf16Cols, x[i]);
   }
+}
+
+// To nearest even.
+inline void store_rounded(__m512 x, std::uint16_t* to) {
+  const __m256bh rounded = _mm512_cvtneps_pbh(x);
+  std::memcpy(to, &rounded, sizeof(rounded));
+}
+
+// Those of the mask, if any.
+inline void store_rounded(__m512 x, __mmask16 mask, std::uint16_t* to) {
+  if (mask == 0) return;
+  const __m256bh rounded = _mm512_cvtneps_pbh(x);
+  __m256i bits;
+  std::memcpy(&bits, &rounded, sizeof(bits));
+  _mm256_mask_storeu_epi16(to, mask, bits);
 }
 
 // 2^x within 2e-7, from 2^-126 on (Cephes' polynomial).
@@ -165,42 +181,35 @@ void bf16_pack_panel(const std::uint16_t* w, std::int64_t cols, std::int64_t pai
 }
 
 void bf16_softmax(float* scores, float scale, std::int64_t count, std::uint16_t* weights) {
+  // Whole vectors first: stores under a mask are slow.
+  const std::int64_t end = count / 16 * 16;
+  const __mmask16 rest = first(count - end);
   __m512 top = _mm512_set1_ps(-__builtin_inff());
-  for (std::int64_t i = 0; i < count; i += 16)
-    top = _mm512_mask_max_ps(top, first(count - i), top,
-                             _mm512_maskz_loadu_ps(first(count - i), scores + i));
+  for (std::int64_t i = 0; i < end; i += 16) top = _mm512_max_ps(top, _mm512_loadu_ps(scores + i));
+  const __m512 last_scores = _mm512_maskz_loadu_ps(rest, scores + end);
+  top = _mm512_mask_max_ps(top, rest, top, last_scores);
   const float factor = scale * 1.44269504F;  // log2(e)
   const __m512 by = _mm512_set1_ps(factor);
   const __m512 most = _mm512_set1_ps(_mm512_reduce_max_ps(top) * factor);
   __m512 sums = _mm512_setzero_ps();
-  for (std::int64_t i = 0; i < count; i += 16) {
-    const __mmask16 mask = first(count - i);
-    const __m512 e = exp2_of(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(mask, scores + i), by, most));
-    _mm512_mask_storeu_ps(scores + i, mask, e);
-    sums = _mm512_mask_add_ps(sums, mask, sums, e);
+  for (std::int64_t i = 0; i < end; i += 16) {
+    const __m512 e = exp2_of(_mm512_fmsub_ps(_mm512_loadu_ps(scores + i), by, most));
+    _mm512_storeu_ps(scores + i, e);
+    sums = _mm512_add_ps(sums, e);
   }
+  const __m512 last = exp2_of(_mm512_fmsub_ps(last_scores, by, most));
+  sums = _mm512_mask_add_ps(sums, rest, sums, last);
   const __m512 normal = _mm512_set1_ps(1.0F / _mm512_reduce_add_ps(sums));
-  for (std::int64_t i = 0; i < count; i += 16) {
-    const __mmask16 mask = first(count - i);
-    const __m256bh rounded =
-        _mm512_cvtneps_pbh(_mm512_mul_ps(_mm512_maskz_loadu_ps(mask, scores + i), normal));
-    __m256i bits;
-    std::memcpy(&bits, &rounded, sizeof(bits));
-    _mm256_mask_storeu_epi16(weights + i, mask, bits);
-  }
+  for (std::int64_t i = 0; i < end; i += 16)
+    store_rounded(_mm512_mul_ps(_mm512_loadu_ps(scores + i), normal), weights + i);
+  store_rounded(_mm512_mul_ps(last, normal), rest, weights + end);
 }
 
 void bf16_round(const float* x, std::uint16_t* out, std::int64_t count) {
   std::int64_t i = 0;
-  for (; i + 16 <= count; i += 16) {
-    const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(x + i));
-    std::memcpy(out + i, &rounded, sizeof(rounded));
-  }
-  const auto rest = static_cast<__mmask16>((1U << (count - i)) - 1);
-  const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, x + i));
-  __m256i bits;
-  std::memcpy(&bits, &rounded, sizeof(bits));
-  _mm256_mask_storeu_epi16(out + i, rest, bits);
+  for (; i + 16 <= count; i += 16) store_rounded(_mm512_loadu_ps(x + i), out + i);
+  const __mmask16 rest = first(count - i);
+  store_rounded(_mm512_maskz_loadu_ps(rest, x + i), rest, out + i);
 }
 
 }  // namespace msmodelslim
