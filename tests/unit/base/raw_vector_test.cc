@@ -27,6 +27,11 @@ TEST(RawVector, KeepsWhatItHeldWhenItGrows) {
   for (int i = 0; i < 100; ++i) ASSERT_EQ(values[static_cast<std::size_t>(i)], i);
 }
 
+TEST(RawVector, BeginsAtACacheLine) {
+  for (std::size_t size : {1, 100, 1 << 20})
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(RawVector<char>(size).data()) % 64, 0U) << size;
+}
+
 TEST(RawVector, SetsTheValueThatItIsGiven) {
   EXPECT_EQ(RawVector<int>(1000, 7), RawVector<int>(1000, 7));
   RawVector<int> values;

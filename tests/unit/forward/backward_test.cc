@@ -164,5 +164,22 @@ TEST(ProductWeightBack, FillsAndMultipliesBackInEveryDtype) {
   }
 }
 
+TEST(ProductWeight, HasTheSameBitsWhenPacked) {
+  const std::int64_t rows = 40, out = 70, in = 33;
+  const std::vector<float> x = random_values(static_cast<std::size_t>(rows * in), 5);
+  for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    ProductWeight weight(random_values(static_cast<std::size_t>(out * in), 6), out, in, dtype);
+    std::vector<float> plain(static_cast<std::size_t>(rows * out));
+    weight.multiply(x.data(), rows, nullptr, plain.data());
+    weight.pack();
+    std::vector<float> packed(plain.size());
+    weight.multiply(x.data(), rows, nullptr, packed.data());
+    EXPECT_EQ(packed, plain);
+    const ProductWeight moved = std::move(weight);
+    moved.multiply(x.data(), rows, nullptr, packed.data());
+    EXPECT_EQ(packed, plain);
+  }
+}
+
 }  // namespace
 }  // namespace msmodelslim

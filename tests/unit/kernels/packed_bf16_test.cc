@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/huge_buffer.h"
+#include "base/threads.h"
 #include "kernels/ops.h"
 
 namespace msmodelslim {
@@ -64,10 +65,40 @@ TEST_P(PackedBf16Test, MultipliesRoundedValues) {
   EXPECT_TRUE(std::equal(last.begin(), last.end(), y.end() - out)) << "depends on other rows";
 }
 
+TEST_P(PackedBf16Test, SeveralWeightsHaveTheBitsOfEachForEveryNumberOfThreads) {
+  const auto [rows, out, in] = GetParam();
+  const std::vector<float> x = floats(rows * in);
+  const std::vector<std::int64_t> widths = {out, 2 * out + 5, 1};
+  HugeBuffer memory;
+  std::vector<PackedBf16> weights;
+  for (const std::int64_t width : widths) {
+    std::vector<std::uint16_t> w(static_cast<std::size_t>(width * in));
+    f32_to_bf16(floats(width * in).data(), w.data(), width * in);
+    weights.emplace_back(w.data(), width, in, memory.take(PackedBf16::bytes(width, in)));
+  }
+  for (const int threads : {1, 2, 7}) {
+    set_thread_count(threads);
+    std::vector<std::vector<float>> together;
+    std::vector<PackedBf16::Product> products;
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      together.emplace_back(static_cast<std::size_t>(rows * widths[i]), NAN);
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      products.push_back({&weights[i], together[i].data()});
+    PackedBf16::multiply_each(products, x.data(), rows);
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      std::vector<float> alone(together[i].size());
+      weights[i].multiply(x.data(), rows, alone.data());
+      EXPECT_EQ(together[i], alone) << threads << " threads, weight " << i;
+    }
+  }
+  set_thread_count(available_threads());
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, PackedBf16Test,
                          testing::Values(std::tuple(1, 32, 64), std::tuple(1, 1, 1),
                                          std::tuple(8, 70, 33), std::tuple(14, 33, 64),
-                                         std::tuple(15, 31, 7), std::tuple(33, 97, 130)));
+                                         std::tuple(15, 31, 7), std::tuple(33, 97, 130),
+                                         std::tuple(700, 40, 66), std::tuple(500, 33, 9)));
 
 }  // namespace
 }  // namespace msmodelslim

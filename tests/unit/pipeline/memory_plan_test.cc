@@ -98,6 +98,21 @@ TEST_F(MemoryPlanTest, CountsTheSumsOfFloatSparse) {
   EXPECT_EQ(bytes_of(plan_of(small_job(kRecipe, {100})), "float_sparse"), 0U);
 }
 
+// bfloat16 and float16 are rounded alike, but only the first is packed.
+TEST_F(MemoryPlanTest, CountsTheWeightsThatAPassPacks) {
+  const QuantJob job = small_job(kRecipe, {100});
+  ModelSpec model =
+      build_model_spec(ModelConfig::read(job.model_path), open_source(job.model_path));
+  const auto weights = [&](DType dtype) {
+    model.dtype = dtype;
+    return bytes_of(plan_memory(job, model), "weights of a block");
+  };
+  std::uint64_t packed = 0;
+  for (const LinearSpec* linear : model.blocks.front().linears())
+    packed += 2 * static_cast<std::uint64_t>(linear->in * linear->out);
+  EXPECT_EQ(weights(DType::kBF16), weights(DType::kF16) + packed);
+}
+
 TEST_F(MemoryPlanTest, ASearchHoldsNoMoreRowsThanThereAre) {
   const auto search = [&](const std::vector<int>& lengths) {
     return bytes_of(plan_of(small_job(kRecipe, lengths)), "search of scales");
