@@ -1,8 +1,7 @@
 #pragma once
 // y = x W^T + b in the model's dtype: both sides of the product are rounded to it (F32: not at all)
-// and the sums are fp32. On processors that multiply bfloat16 natively the bit patterns go to the
-// library as they are; elsewhere the same rounded values are multiplied in fp32. Only the order of
-// the sums differs.
+// and the sums are fp32. Processors that multiply bfloat16 do so with the bit patterns; elsewhere
+// the same rounded values are multiplied in fp32. Only the order of the sums differs.
 
 #include <cstdint>
 #include <functional>

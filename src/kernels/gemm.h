@@ -2,9 +2,9 @@
 // Matrix products. Everything above calls these; the library behind them is named in gemm.cc
 // (oneDNN) and aarch64/gemm.cc (OpenBLAS) only.
 //
-// 8-bit products are ours (gemm_s8.cc) where the processor has none. A product is cut into tiles
-// whose size depends on the shapes alone, and each tile is computed by one thread: the result has
-// the same bits for any number of threads.
+// 8-bit products are ours (gemm_s8.cc) where the processor has none, and those of bfloat16 weights
+// where our tiles are faster (packed_bf16.h). A sum is one thread's, in an order that depends on the
+// shapes alone: the result has the same bits for any number of threads.
 
 #include <cstdint>
 #include <vector>

@@ -1,5 +1,5 @@
 #pragma once
-// Products of bfloat16 values with sums in fp32, for attention and for few rows. Only on processors
+// Products of bfloat16 values with sums in fp32, of linears and of attention. Only on processors
 // with AVX512-BF16.
 
 #include <cstdint>
