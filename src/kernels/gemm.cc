@@ -206,18 +206,36 @@ bool probe_bf16() {
   return std::all_of(y.begin(), y.end(), [](float value) { return value == 6.0F * kDepth; });
 }
 
+// Weights that are not packed yet are, a part of them at a time.
 void packed_products(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                      std::int64_t k) {
   std::list<RawVector<std::byte>> panels;
-  std::list<PackedBf16> own;
-  std::vector<PackedBf16::Product> all;
+  std::list<PackedBf16> parts;
+  std::vector<PackedBf16::Product> waiting;
+  std::int64_t values = 0;
+  const auto multiply = [&] {
+    if (!waiting.empty()) PackedBf16::multiply_each(waiting, x, m);
+    waiting.clear();
+    parts.clear();
+    panels.clear();
+    values = 0;
+  };
+  constexpr std::int64_t kLines = 64;  // columns of y, for parts that begin at a cache line
+  const std::int64_t step = std::max(kLines, kPackedAtOnce / k / kLines * kLines);
   for (const auto& [w, y, n, packed] : products) {
-    const PackedBf16* weight = packed;
-    if (weight == nullptr)
-      weight = &own.emplace_back(w, n, k, panels.emplace_back(PackedBf16::bytes(n, k)).data());
-    all.push_back({weight, y});
+    if (packed != nullptr) {
+      waiting.push_back({packed, y, n});
+      continue;
+    }
+    for (std::int64_t col = 0; col < n; col += step) {
+      const std::int64_t cols = std::min(step, n - col);
+      if (values > 0 && values + cols * k > kPackedAtOnce) multiply();
+      values += cols * k;
+      std::byte* place = panels.emplace_back(PackedBf16::bytes(cols, k)).data();
+      waiting.push_back({&parts.emplace_back(w + col * k, cols, k, place), y + col, n});
+    }
   }
-  PackedBf16::multiply_each(all, x, m);
+  multiply();
 }
 
 Layout s8_layout(std::int64_t k) {

@@ -3,8 +3,8 @@
 // (oneDNN) and aarch64/gemm.cc (OpenBLAS) only.
 //
 // 8-bit products are ours (gemm_s8.cc) where the processor has none, and those of bfloat16 weights
-// where our tiles are faster (packed_bf16.h). A sum is one thread's, in an order that depends on the
-// shapes alone: the result has the same bits for any number of threads.
+// where our tiles are faster (packed_bf16.h). A sum is one thread's, in an order that depends on
+// the shapes alone: the result has the same bits for any number of threads.
 
 #include <cstdint>
 #include <vector>
@@ -35,8 +35,10 @@ struct Bf16Product {
   std::int64_t n;
   const PackedBf16* packed = nullptr;  // w in the layout that the tiles want, if it is at hand
 };
-// Whether products are made of packed weights.
+// Whether products are made of packed weights. Those that are not at hand are packed in the
+// product, so many values at a time.
 bool packs_bf16_products();
+inline constexpr std::int64_t kPackedAtOnce = 1 << 24;
 // x[m,k] is rounded to bfloat16, sums are fp32. Only where has_bf16_products() is true.
 void matmul_nt_each_bf16(const float* x, const std::vector<Bf16Product>& products, std::int64_t m,
                          std::int64_t k);

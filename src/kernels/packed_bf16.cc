@@ -89,7 +89,7 @@ PackedBf16::PackedBf16(const std::uint16_t* weight, std::int64_t out, std::int64
 }
 
 void PackedBf16::multiply(const float* x, std::int64_t rows, float* y) const {
-  multiply_each({{this, y}}, x, rows);
+  multiply_each({{this, y, out_}}, x, rows);
 }
 
 // Cut into chunks of rows and spans of all panels; which of them a task has changes no sum.
@@ -114,12 +114,12 @@ void PackedBf16::multiply_each(const std::vector<Product>& products, const float
     const std::uint16_t* input = chunks > 1 ? own.data() : shared.data();
     std::int64_t first = task % spans * span;
     std::int64_t end = first + span;
-    for (const auto& [weight, y] : products) {
+    for (const auto& [weight, y, stride] : products) {
       const std::int64_t out = weight->out_;
       for (std::int64_t p = first; p < std::min(end, panels_of(out)); ++p) {
         const std::int64_t col = p * kBf16Cols;
         multiply_panel(input, count, weight->panels_ + p * panel_size(in), pairs_of(in),
-                       std::min(kBf16Cols, out - col), y + row * out + col, out);
+                       std::min(kBf16Cols, out - col), y + row * stride + col, stride);
       }
       first = std::max<std::int64_t>(0, first - panels_of(out));
       end = std::max<std::int64_t>(0, end - panels_of(out));

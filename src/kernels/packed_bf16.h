@@ -23,10 +23,12 @@ class PackedBf16 {
   // y [rows, out] = x w^T, x [rows, in] rounded to bfloat16, sums in fp32. A row's result does not
   // depend on the others. All threads.
   void multiply(const float* x, std::int64_t rows, float* y) const;
-  // The same of several weights of one `in` that read one x, with less waiting.
+  // The same of several weights of one `in` that read one x, with less waiting; rows of y `stride`
+  // apart.
   struct Product {
     const PackedBf16* weight;
     float* y;
+    std::int64_t stride;
   };
   static void multiply_each(const std::vector<Product>& products, const float* x,
                             std::int64_t rows);

@@ -80,7 +80,7 @@ TEST(Gemm, TilesCoverASideAndAreNearlyEqual) {
   }
 }
 
-TEST(Gemm, MultipliesBfloat16BitPatterns) {
+TEST(Gemm, RoundsTheInputOfBfloat16Weights) {
   if (!has_bf16_products()) GTEST_SKIP() << "this processor has no bfloat16 products";
   const std::int64_t m = 300;
   const std::int64_t n = 530;
@@ -104,6 +104,41 @@ TEST(Gemm, MultipliesBfloat16BitPatterns) {
     EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)), 0) << threads;
   }
   set_thread_count(available_threads());
+}
+
+// More columns than are packed at once, between two other weights.
+TEST(Gemm, PartsOfALargeBfloat16WeightHaveTheBitsOfAll) {
+  if (!packs_bf16_products()) GTEST_SKIP() << "no packed bfloat16 products on this processor";
+  const std::int64_t m = 3;
+  const std::int64_t k = 1 << 15;
+  const std::int64_t n = kPackedAtOnce / k + 70;
+  const std::int64_t few = 5;
+  const std::vector<float> x = random_values(m * k, 1);
+  std::vector<std::uint16_t> w(static_cast<std::size_t>(n * k));
+  for (std::size_t i = 0; i < w.size(); ++i)
+    w[i] = static_cast<std::uint16_t>(0x3F00 + i * 7919 % 61);
+  const auto product = [&](std::int64_t col, std::int64_t cols) {
+    std::vector<float> y(static_cast<std::size_t>(m * cols));
+    matmul_nt_each_bf16(x.data(), {{w.data() + col * k, y.data(), cols}}, m, k);
+    return y;
+  };
+  std::vector<float> first(static_cast<std::size_t>(m * few));
+  std::vector<float> whole(static_cast<std::size_t>(m * n));
+  std::vector<float> last(first.size());
+  matmul_nt_each_bf16(
+      x.data(),
+      {{w.data(), first.data(), few}, {w.data(), whole.data(), n}, {w.data(), last.data(), few}}, m,
+      k);
+  EXPECT_EQ(first, product(0, few));
+  EXPECT_EQ(last, first);
+  for (const std::int64_t col : {std::int64_t{0}, n / 2, n - few}) {
+    const std::vector<float> part = product(col, few);
+    for (std::int64_t r = 0; r < m; ++r)
+      for (std::int64_t c = 0; c < few; ++c)
+        ASSERT_EQ(whole[static_cast<std::size_t>(r * n + col + c)],
+                  part[static_cast<std::size_t>(r * few + c)])
+            << r << ", " << col + c;
+  }
 }
 
 // nn and tn, also added to what is there, for any number of threads.

@@ -83,7 +83,7 @@ TEST_P(PackedBf16Test, SeveralWeightsHaveTheBitsOfEachForEveryNumberOfThreads) {
     for (std::size_t i = 0; i < widths.size(); ++i)
       together.emplace_back(static_cast<std::size_t>(rows * widths[i]), NAN);
     for (std::size_t i = 0; i < widths.size(); ++i)
-      products.push_back({&weights[i], together[i].data()});
+      products.push_back({&weights[i], together[i].data(), widths[i]});
     PackedBf16::multiply_each(products, x.data(), rows);
     for (std::size_t i = 0; i < widths.size(); ++i) {
       std::vector<float> alone(together[i].size());

@@ -98,7 +98,7 @@ TEST_F(MemoryPlanTest, CountsTheSumsOfFloatSparse) {
   EXPECT_EQ(bytes_of(plan_of(small_job(kRecipe, {100})), "float_sparse"), 0U);
 }
 
-// bfloat16 and float16 are rounded alike, but only the first is packed.
+// bfloat16 and float16 are rounded alike, but only the first is packed: kept, and in a product.
 TEST_F(MemoryPlanTest, CountsTheWeightsThatAPassPacks) {
   const QuantJob job = small_job(kRecipe, {100});
   ModelSpec model =
@@ -110,7 +110,7 @@ TEST_F(MemoryPlanTest, CountsTheWeightsThatAPassPacks) {
   std::uint64_t packed = 0;
   for (const LinearSpec* linear : model.blocks.front().linears())
     packed += 2 * static_cast<std::uint64_t>(linear->in * linear->out);
-  EXPECT_EQ(weights(DType::kBF16), weights(DType::kF16) + packed);
+  EXPECT_EQ(weights(DType::kBF16), weights(DType::kF16) + 2 * packed);
 }
 
 TEST_F(MemoryPlanTest, ASearchHoldsNoMoreRowsThanThereAre) {
