@@ -5,6 +5,7 @@
 // nothing is written twice.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <utility>
@@ -21,12 +22,19 @@ struct RawAllocator : std::allocator<T> {
   RawAllocator() = default;
   template <typename U>
   explicit RawAllocator(const RawAllocator<U>&) noexcept {}
-  // At the beginning of a cache line: no vector of a kernel crosses two.
-  static constexpr std::align_val_t kLine{64};
+  // At the beginning of a cache line: no vector of a kernel crosses two. The byte before it says
+  // how far the memory begins before. (The system's own aligned memory is not used again when it is
+  // freed: glibc before 2.38 looks for more than was asked for.)
   T* allocate(std::size_t count) {
-    return static_cast<T*>(::operator new(count * sizeof(T), kLine));
+    auto* memory = static_cast<std::byte*>(::operator new(count * sizeof(T) + kLine));
+    const std::size_t skip = kLine - reinterpret_cast<std::uintptr_t>(memory) % kLine;
+    memory[skip - 1] = static_cast<std::byte>(skip);
+    return reinterpret_cast<T*>(memory + skip);
   }
-  void deallocate(T* place, std::size_t) noexcept { ::operator delete(place, kLine); }
+  void deallocate(T* place, std::size_t /*count*/) noexcept {
+    auto* line = reinterpret_cast<std::byte*>(place);
+    ::operator delete(line - std::to_integer<std::size_t>(line[-1]));
+  }
   template <typename U>
   void construct(U* place) noexcept {
     ::new (static_cast<void*>(place)) U;
@@ -35,6 +43,9 @@ struct RawAllocator : std::allocator<T> {
   void construct(U* place, Args&&... args) {
     ::new (static_cast<void*>(place)) U(std::forward<Args>(args)...);
   }
+
+ private:
+  static constexpr std::size_t kLine = 64;
 };
 
 template <typename T>

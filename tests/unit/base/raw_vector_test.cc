@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <vector>
 
 #include "base/usage.h"
 
@@ -30,6 +31,20 @@ TEST(RawVector, KeepsWhatItHeldWhenItGrows) {
 TEST(RawVector, BeginsAtACacheLine) {
   for (std::size_t size : {1, 100, 1 << 20})
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(RawVector<char>(size).data()) % 64, 0U) << size;
+}
+
+// Small vectors between them stay, so that freed memory does not join.
+TEST(RawVector, UsesFreedMemoryAgain) {
+  constexpr std::size_t kBytes = 12 << 20;
+  std::vector<RawVector<char>> small;
+  std::uint64_t before = 0;
+  for (int i = 0; i < 20; ++i) {
+    RawVector<char> large(kBytes);
+    std::fill(large.begin(), large.end(), 1);
+    small.emplace_back(64 << 10);
+    if (i == 0) before = private_bytes();
+  }
+  EXPECT_LT(private_bytes(), before + 2 * kBytes);
 }
 
 TEST(RawVector, SetsTheValueThatItIsGiven) {
