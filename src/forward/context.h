@@ -132,9 +132,10 @@ class LinearOp {
 // block: rounded copies of changed weights are kept, and packed ones.
 class FloatLinearOp : public LinearOp {
  public:
-  // `packs`: weights, see ProductWeight::pack(), for a pass of many chunks that changes none.
+  // `packs`: bfloat16 weights, see ProductWeight::pack(), for a pass of many chunks that changes
+  // none.
   explicit FloatLinearOp(DType compute_dtype, bool packs = false)
-      : compute_dtype_(compute_dtype), packs_(packs) {}
+      : compute_dtype_(compute_dtype), packs_(packs && compute_dtype == DType::kBF16) {}
   static bool packs(const LinearSpec& linear) { return linear.in * linear.out <= kMostPacked; }
   void apply(Linear& linear, const float* x, std::int64_t rows,
              const std::vector<Sequence>& sequences, float* y) override;

@@ -271,8 +271,9 @@ class Planner {
       if (wishes_.gptq || wishes_.learns || wishes_.changes_weights)
         weights += kFloat * most_.experts;
     }
-    if (wishes_.forward && model_.dtype == DType::kBF16)
-      weights += 2 * (most_.packed + std::min<double>(kPackedAtOnce, most_.weights + most_.expert));
+    if (wishes_.forward && model_.dtype == DType::kBF16) weights += 2 * most_.packed;
+    if (runs_blocks() && model_.dtype == DType::kBF16)
+      weights += 2 * std::min<double>(kPackedAtOnce, most_.weights + most_.expert);
     if (wishes_.forward && job_.int8_pass) weights += most_.weights + most_.experts + most_.largest;
     if (wishes_.forward && wishes_.static_range) weights += 1.25 * (most_.weights + most_.experts);
     add("weights of a block", std::max(at_work, weights));
