@@ -4,7 +4,9 @@
 #include <benchmark/benchmark.h>
 #include <dnnl.h>
 
+#include <algorithm>
 #include <atomic>
+#include <dnnl.hpp>
 #include <numeric>
 #include <vector>
 
@@ -52,6 +54,39 @@ void roof(benchmark::State& state) {
 void product(benchmark::State& state) {
   run_product(state, [](const float* x, const float* w, float* y, std::int64_t m, std::int64_t n,
                         std::int64_t k) { msmodelslim::matmul_nt(x, k, w, k, y, n, m, n, k); });
+}
+
+// Of a weight that the library has laid out as it likes.
+void roof_bf16(benchmark::State& state) {
+  using dnnl::memory;
+  if (!msmodelslim::has_bf16_products()) {
+    state.SkipWithError("no bfloat16 products on this processor");
+    return;
+  }
+  const std::int64_t m = 2048;
+  const std::int64_t n = state.range(0);
+  const std::int64_t k = state.range(1);
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const auto desc = [](const memory::dims& dims, memory::data_type dtype, memory::format_tag tag) {
+    return memory::desc(dims, dtype, tag);
+  };
+  const dnnl::matmul::primitive_desc description(
+      dnnl::matmul::desc(desc({m, k}, memory::data_type::bf16, memory::format_tag::ab),
+                         desc({k, n}, memory::data_type::bf16, memory::format_tag::any),
+                         desc({m, n}, memory::data_type::f32, memory::format_tag::ab)),
+      engine);
+  const memory x(description.src_desc(), engine);
+  const memory w(description.weights_desc(), engine);
+  const memory y(description.dst_desc(), engine);
+  std::fill_n(static_cast<std::uint16_t*>(x.get_data_handle()), m * k, 0x3F00);
+  std::fill_n(static_cast<char*>(w.get_data_handle()), description.weights_desc().get_size(), 0x3E);
+  const dnnl::matmul product(description);
+  dnnl::stream stream(engine);
+  for (auto _ : state) {
+    product.execute(stream, {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}});
+    stream.wait();
+  }
+  report(state, 2.0 * m * n * k);
 }
 
 void product_bf16(benchmark::State& state) {
@@ -254,6 +289,7 @@ void rounding_sums(benchmark::State& state) {
 
 BENCHMARK(roof)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
+BENCHMARK(roof_bf16)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product_bf16)->Args({1536, 576})->Args({576, 1536})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(product_s8)->Args({1536, 576})->Args({8960, 1536})->UseRealTime();
 BENCHMARK(read_memory)->UseRealTime();
