@@ -36,6 +36,10 @@ void softmax_with_sink(float scale, float sink, float* scores, std::int64_t coun
 
 }  // namespace
 
+bool has_plain_scores(const AttentionShape& shape) {
+  return shape.sinks == nullptr && shape.slopes == nullptr && shape.cap <= 0 && shape.scale > 0;
+}
+
 void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores,
                    std::int64_t count) {
   if (shape.sinks != nullptr)
@@ -56,6 +60,18 @@ void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores
 }
 
 namespace {
+
+// The weights of bfloat16 products, rounded as they are there (x86/attention_bf16.cc): those of
+// plain scores as shares of the highest one, which is returned, to multiply the products with.
+float round_weights(const AttentionShape& shape, float* weights, std::int64_t count) {
+  float highest = 1;
+  if (has_plain_scores(shape)) {
+    highest = *std::max_element(weights, weights + count);
+    for (std::int64_t i = 0; i < count; ++i) weights[i] /= highest;
+  }
+  round_bf16(weights, weights, count);
+  return highest;
+}
 
 // With `bf16` the weights are rounded; q, k and v are already.
 void fp32_attention(const AttentionShape& shape, const float* q, const float* k, const float* v,
@@ -85,6 +101,7 @@ void fp32_attention(const AttentionShape& shape, const float* q, const float* k,
     const float* query = q + row * q_width + head * shape.head_dim;
     matmul_nt_tile(query, q_width, k + k_offset, k_width, scores.data(), keys, rows, keys,
                    shape.head_dim);
+    float factors[kQueryTile];
     for (std::int64_t i = 0; i < rows; ++i) {
       float* line = scores.data() + i * keys;
       const std::int64_t last = past + row + i - key_begin;  // index of the newest visible key
@@ -96,12 +113,16 @@ void fp32_attention(const AttentionShape& shape, const float* q, const float* k,
           if (allowed[j] == 0) line[j] = -std::numeric_limits<float>::infinity();
       }
       score_softmax(shape, head, line + first, last - first + 1);
-      if (shape.bf16) round_bf16(line + first, line + first, last - first + 1);
+      if (shape.bf16) factors[i] = round_weights(shape, line + first, last - first + 1);
       std::fill(line, line + first, 0.0F);
       std::fill(line + last + 1, line + keys, 0.0F);
     }
-    matmul_nn_tile(scores.data(), keys, v + v_offset, v_width,
-                   out + row * out_width + head * value_dim, out_width, rows, value_dim, keys);
+    float* to = out + row * out_width + head * value_dim;
+    matmul_nn_tile(scores.data(), keys, v + v_offset, v_width, to, out_width, rows, value_dim,
+                   keys);
+    if (!shape.bf16) return;
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < value_dim; ++j) to[i * out_width + j] *= factors[i];
   });
 }
 

@@ -18,11 +18,14 @@ struct AttentionShape {
   const float* sinks = nullptr;  // [heads]: a score without a key, which takes its share
   // ALiBi, [heads]: a scaled score falls by it with every key between query and key.
   const float* slopes = nullptr;
-  // Both products of values rounded to bfloat16, with sums in fp32; attention() only.
+  // Both products of values rounded to bfloat16, with sums in fp32; attention() only. Weights of
+  // plain scores are rounded as shares of the highest one.
   bool bf16 = false;
   const std::uint8_t* allowed = nullptr;  // [query_rows, key_rows]: 0 hides a key; attention() only
 };
 
+// Whether scores are only scaled.
+bool has_plain_scores(const AttentionShape& shape);
 // Softmax of the shape's scaled and capped scores of a head, in place; the last is of the query's
 // own key.
 void score_softmax(const AttentionShape& shape, std::int64_t head, float* scores,

@@ -43,6 +43,11 @@ void take(const std::uint16_t* x, std::uint16_t* out, std::int64_t count) {
   std::copy_n(x, count, out);
 }
 
+void scale_rows(const float* factors, std::int64_t rows, float* x, std::int64_t stride) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t j = 0; j < kBf16Cols; ++j) x[r * stride + j] *= factors[r];
+}
+
 class Attention {
  public:
   Attention(const AttentionShape& shape, const float* q, float* out)
@@ -53,8 +58,7 @@ class Attention {
         dim_pairs_(whole(shape.head_dim, 2)),
         key_panels_(whole(shape.key_rows, kBf16Cols)),
         value_panels_(whole(value_dim_, kBf16Cols)),
-        plain_(shape.sinks == nullptr && shape.slopes == nullptr && shape.cap <= 0 &&
-               shape.scale > 0) {}
+        plain_(has_plain_scores(shape)) {}
 
   template <typename T>
   void pack(const T* k, const T* v) {
@@ -146,7 +150,9 @@ class Attention {
       bf16_tile(rows, query, 2 * dim_pairs_,
                 keys_ + (kv_head * key_panels_ + p) * dim_pairs_ * kPanel, dim_pairs_,
                 scores + (p - first) * kBf16Cols, keys);
-    const std::uint16_t* weights = weights_of(head, row, rows, first * kBf16Cols, keys, scores);
+    float factors[kBf16Rows];
+    const std::uint16_t* weights =
+        weights_of(head, row, rows, first * kBf16Cols, keys, scores, factors);
     float* out = out_ + (row * shape_.heads + head) * value_dim_;
     const std::int64_t out_stride = shape_.heads * value_dim_;
     for (std::int64_t part = 0; part < value_panels_; ++part) {
@@ -157,12 +163,14 @@ class Attention {
       float* to = out + part * kBf16Cols;
       if (dims == kBf16Cols) {
         bf16_tile(rows, weights, keys, panel, keys / 2, to, out_stride);
+        scale_rows(factors, rows, to, out_stride);
         continue;
       }
-      float sums[kBf16Rows * kBf16Cols];
-      bf16_tile(rows, weights, keys, panel, keys / 2, sums, kBf16Cols);
+      float products[kBf16Rows * kBf16Cols];
+      bf16_tile(rows, weights, keys, panel, keys / 2, products, kBf16Cols);
+      scale_rows(factors, rows, products, kBf16Cols);
       for (std::int64_t r = 0; r < rows; ++r)
-        std::copy_n(sums + r * kBf16Cols, dims, to + r * out_stride);
+        std::copy_n(products + r * kBf16Cols, dims, to + r * out_stride);
     }
   }
 
@@ -178,9 +186,11 @@ class Attention {
     return lines;
   }
 
-  // Of scores [rows, keys] from key `begin` on.
+  // Of scores [rows, keys] from key `begin` on. Their products are to be multiplied by `factors`,
+  // one for each row.
   const std::uint16_t* weights_of(std::int64_t head, std::int64_t row, std::int64_t rows,
-                                  std::int64_t begin, std::int64_t keys, float* scores) {
+                                  std::int64_t begin, std::int64_t keys, float* scores,
+                                  float* factors) {
     thread_local Scratch<std::uint16_t> rounded;
     std::uint16_t* lines = rounded.sized(keys * rows);
     const std::int64_t past = shape_.key_rows - shape_.query_rows;
@@ -198,10 +208,12 @@ class Attention {
       std::uint16_t* weight = line - begin;
       std::fill(line, weight + first, std::uint16_t{0});
       if (plain_) {
-        bf16_softmax(score + first, shape_.scale, last - first + 1, weight + first);
+        factors[r] =
+            1 / bf16_softmax(score + first, shape_.scale, last - first + 1, weight + first);
       } else {
         score_softmax(shape_, head, score + first, last - first + 1);
         bf16_round(score + first, weight + first, last - first + 1);
+        factors[r] = 1;
       }
       std::fill(weight + last + 1, line + keys, std::uint16_t{0});
     }
@@ -215,7 +227,7 @@ class Attention {
   std::int64_t dim_pairs_;
   std::int64_t key_panels_;
   std::int64_t value_panels_;
-  bool plain_;  // scores are only scaled
+  bool plain_;
   std::uint16_t* keys_ = nullptr;
   std::uint16_t* values_ = nullptr;
 };

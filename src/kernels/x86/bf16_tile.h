@@ -23,8 +23,9 @@ void bf16_dots(std::int64_t rows, const std::uint16_t* x, const std::uint16_t* w
 void bf16_pack_panel(const std::uint16_t* w, std::int64_t cols, std::int64_t pairs,
                      std::uint16_t* panel);
 
-// weights = softmax of scale * scores, rounded; what is in `scores` is lost. scale > 0.
-void bf16_softmax(float* scores, float scale, std::int64_t count, std::uint16_t* weights);
+// weights = e^(scale * (score - highest score)), rounded; returns their sum before they are. To be
+// divided by it: the products of the weights. scale > 0.
+float bf16_softmax(const float* scores, float scale, std::int64_t count, std::uint16_t* weights);
 
 // To nearest even; subnormal values become zeros.
 void bf16_round(const float* x, std::uint16_t* out, std::int64_t count);
