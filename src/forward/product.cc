@@ -90,6 +90,20 @@ ProductWeight::ProductWeight(Linear& linear, DType compute)
   f32_view_ = f32_.data();
 }
 
+ProductWeight::ProductWeight(const WeightSource& source, std::int64_t begin, std::int64_t end,
+                             DType compute)
+    : out_(end - begin), in_(source.shape()[1]), compute_(compute) {
+  const bool as_it_is = compute == DType::kF32 || natively_bf16(compute);
+  if (!as_it_is || !source.is_plain() || source.dtype() != compute) {
+    *this = ProductWeight(out_, in_, compute);
+    fill([&](std::int64_t i, float* to) { source.read_rows(begin + i, begin + i + 1, to); });
+  } else if (compute == DType::kF32) {
+    f32_view_ = source.plain().as<float>() + begin * in_;
+  } else {
+    bf16_view_ = source.plain().as<std::uint16_t>() + begin * in_;
+  }
+}
+
 ProductWeight::ProductWeight(std::int64_t out, std::int64_t in, DType compute)
     : out_(out), in_(in), compute_(compute) {
   const auto count = static_cast<std::size_t>(out * in);

@@ -23,6 +23,8 @@ class ProductWeight {
   // Reads a linear's weight; borrows it where no rounding is needed, until the linear is changed,
   // released or gone.
   ProductWeight(Linear& linear, DType compute);
+  // Rows [begin, end) of a weight; borrows them where no rounding is needed.
+  ProductWeight(const WeightSource& source, std::int64_t begin, std::int64_t end, DType compute);
   // No values yet: fill() gives them.
   ProductWeight(std::int64_t out, std::int64_t in, DType compute);
 
@@ -40,9 +42,10 @@ class ProductWeight {
   // dx [rows, in] = dy [rows, out] W, or is added to dx. dy is rounded too if the products are
   // bfloat16; float16 is too narrow for gradients.
   void multiply_back(const float* dy, std::int64_t rows, bool accumulate, float* dx) const;
-  // Before many products: where they are made of packed weights, packs this one once for all, in
-  // 2 bytes a value.
+  // Before many products, where they are made of packed weights (packs_bf16_products()): packs this
+  // bfloat16 one once for all, in 2 bytes a value.
   void pack();
+  // True: the values are somebody else's.
   bool borrowed() const { return f32_.empty() && bf16_.empty() && !packed_; }
 
  private:

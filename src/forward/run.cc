@@ -409,10 +409,7 @@ void Head::run_in_tiles(const float* states, std::int64_t rows, DType compute, f
   RawVector<float> part;
   for (std::int64_t begin = 0; begin < vocab; begin += kTile) {
     const std::int64_t width = std::min(kTile, vocab - begin);
-    ProductWeight weight(width, linear_.spec().in, compute);
-    weight.fill([&](std::int64_t i, float* to) {
-      linear_.source().read_rows(begin + i, begin + i + 1, to);
-    });
+    const ProductWeight weight(linear_.source(), begin, begin + width, compute);
     weight.multiply(normed, rows, nullptr, sized(part, rows * width));
     for (std::int64_t r = 0; r < rows; ++r)
       std::copy_n(part.data() + r * width, width, logits + r * vocab + begin);
