@@ -44,8 +44,10 @@ void take(const std::uint16_t* x, std::uint16_t* out, std::int64_t count) {
 }
 
 void scale_rows(const float* factors, std::int64_t rows, float* x, std::int64_t stride) {
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t j = 0; j < kBf16Cols; ++j) x[r * stride + j] *= factors[r];
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float factor = factors[r];
+    for (std::int64_t j = 0; j < kBf16Cols; ++j) x[r * stride + j] *= factor;
+  }
 }
 
 class Attention {
