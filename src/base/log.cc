@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <cstdlib>
 #include <memory>
@@ -17,7 +18,7 @@
 namespace msmodelslim {
 namespace {
 
-LogLevel g_level = LogLevel::kInfo;
+std::atomic<LogLevel> g_level = LogLevel::kInfo;  // writers of a run log beside the main thread
 std::mutex g_warnings_mutex;
 std::vector<std::string> g_warnings;
 
