@@ -39,7 +39,7 @@ std::string recipe_to_yaml(const Recipe& recipe) {
 std::string best_practice_file_name(const std::string& model_type) {
   std::string name = model_type;
   for (char& c : name)
-    if (c == '/' || (c >= 0 && c < ' ') || c == 0x7f) c = '_';
+    if (c == '/' || static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '_';
   return name + "_best_practice.yaml";
 }
 
