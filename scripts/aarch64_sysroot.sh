@@ -10,7 +10,7 @@ folder=${1:?usage: scripts/aarch64_sysroot.sh FOLDER}
 
 # Those of install_deps.sh that have an architecture or that CMake looks for.
 packages=(
-  libc6-dev libstdc++-12-dev libopenblas-serial-dev
+  libc6-dev libstdc++-12-dev libopenblas-pthread-dev
   libboost-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
   libicu-dev libpcre2-dev libspdlog-dev libssl-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
 )

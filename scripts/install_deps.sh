@@ -16,7 +16,7 @@ packages=(
   python3 python3-pip unzip
 )
 if [[ $(uname -m) == aarch64 ]]; then
-  packages+=(libopenblas-serial-dev)
+  packages+=(libopenblas-pthread-dev)
 else
   packages+=(libdnnl-dev ocl-icd-opencl-dev)
 fi

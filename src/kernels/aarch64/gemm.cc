@@ -4,6 +4,8 @@
 
 #include <cblas.h>
 
+#include <mutex>
+
 #include "base/error.h"
 #include "kernels/gemm_tiles.h"
 
@@ -16,6 +18,11 @@ void sgemm(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, const float* a, std
            std::int64_t n, std::int64_t k, float beta) {
   if (m == 0 || n == 0) return;
   [[maybe_unused]] static const bool one_thread = (openblas_set_num_threads(1), true);
+  // The serial package gives two threads that call at once the same memory.
+  static const bool serial = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
+  static std::mutex one_call;
+  std::unique_lock<std::mutex> alone;
+  if (serial) alone = std::unique_lock<std::mutex>(one_call);
   const auto length = [](std::int64_t value) { return static_cast<blasint>(value); };
   cblas_sgemm(CblasRowMajor, trans_a, trans_b, length(m), length(n), length(k), 1.0F, a,
               length(lda), b, length(ldb), beta, y, length(ldy));
