@@ -8,7 +8,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   set(MSMODELSLIM_AARCH64 ON)
-  # Best the one without threads of its own; any other has the same interface.
+  # All have one interface. The serial one comes last: its memory has no lock (kernels/aarch64/gemm.cc).
   set(openblas_kinds openblas-pthread openblas-openmp openblas-serial)
   find_path(OPENBLAS_INCLUDE cblas.h PATH_SUFFIXES ${openblas_kinds} REQUIRED)
   find_library(OPENBLAS_LIBRARY openblas PATH_SUFFIXES ${openblas_kinds} REQUIRED)

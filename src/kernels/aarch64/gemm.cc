@@ -21,8 +21,8 @@ void sgemm(CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, const float* a, std
   // The serial package gives two threads that call at once the same memory.
   static const bool serial = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
   static std::mutex one_call;
-  std::unique_lock<std::mutex> alone;
-  if (serial) alone = std::unique_lock<std::mutex>(one_call);
+  std::unique_lock<std::mutex> alone(one_call, std::defer_lock);
+  if (serial) alone.lock();
   const auto length = [](std::int64_t value) { return static_cast<blasint>(value); };
   cblas_sgemm(CblasRowMajor, trans_a, trans_b, length(m), length(n), length(k), 1.0F, a,
               length(lda), b, length(ldb), beta, y, length(ldy));
