@@ -3,21 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
 #include <vector>
 
+#include "random_values.h"
 #include "tensor/tensor.h"
 
 namespace msmodelslim {
 namespace {
-
-std::vector<float> random_values(std::int64_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = normal(generator);
-  return values;
-}
 
 constexpr std::int64_t kIn = 70;
 constexpr std::int64_t kOut = 83;
@@ -52,6 +44,23 @@ TEST_P(ProductTest, RowsOfAWeightGiveTheirShareOfTheProduct) {
       for (std::int64_t c = kBegin; c < kEnd; ++c)
         EXPECT_NEAR(y[static_cast<std::size_t>(r * (kEnd - kBegin) + c - kBegin)],
                     expected[static_cast<std::size_t>(r * kOut + c)], 1e-4);
+  }
+}
+
+TEST(ProductWeight, HasTheSameBitsWhenPacked) {
+  const std::int64_t rows = 40, out = 70, in = 33;
+  const std::vector<float> x = random_values(rows * in, 5);
+  for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    ProductWeight weight(random_values(out * in, 6), out, in, dtype);
+    std::vector<float> plain(static_cast<std::size_t>(rows * out));
+    weight.multiply(x.data(), rows, nullptr, plain.data());
+    weight.pack();
+    std::vector<float> packed(plain.size());
+    weight.multiply(x.data(), rows, nullptr, packed.data());
+    EXPECT_EQ(packed, plain);
+    const ProductWeight moved = std::move(weight);
+    moved.multiply(x.data(), rows, nullptr, packed.data());
+    EXPECT_EQ(packed, plain);
   }
 }
 

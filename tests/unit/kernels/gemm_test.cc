@@ -11,17 +11,10 @@
 #include "base/threads.h"
 #include "kernels/gemm_tiles.h"
 #include "kernels/ops.h"
+#include "random_values.h"
 
 namespace msmodelslim {
 namespace {
-
-std::vector<float> random_values(std::int64_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = normal(generator);
-  return values;
-}
 
 TEST(Gemm, AgreesWithTheDefinition) {
   const std::int64_t m = 37;

@@ -11,18 +11,11 @@
 #include "base/threads.h"
 #include "model/build.h"
 #include "quantize/flat_linear.h"
+#include "random_values.h"
 #include "shared_data.h"
 
 namespace msmodelslim {
 namespace {
-
-std::vector<float> random_values(std::int64_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = normal(generator);
-  return values;
-}
 
 double dot(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0;

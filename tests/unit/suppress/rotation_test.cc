@@ -5,12 +5,12 @@
 
 #include <cmath>
 #include <map>
-#include <random>
 
 #include "base/error.h"
 #include "checkpoint/reader.h"
 #include "forward/run.h"
 #include "model/build.h"
+#include "random_values.h"
 #include "shared_data.h"
 #include "suppress/hadamard.h"
 #include "suppress/quarot.h"
@@ -21,14 +21,6 @@ namespace {
 using testing::ElementsAre;
 using testing::FloatNear;
 using testing::Pointwise;
-
-std::vector<float> random_values(std::int64_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = normal(generator);
-  return values;
-}
 
 TEST(Hadamard, TablesAreThoseOfTheReference) {
   // K -> sum of entries, sum of (i + 1) (j + 1) h
