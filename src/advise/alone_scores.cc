@@ -20,6 +20,7 @@ std::vector<LayerScore> score(ModelWalk& walk, const LayerOptions& options,
     throw UsageError("no linear of the model matches",
                      fmt::format("names look like {}", walk.model().blocks[0].linears()[0]->name));
   std::vector<Candidate> candidates;
+  candidates.reserve(parts.size());
   for (const Named& part : parts) candidates.push_back(part.candidate);
   const std::vector<CandidateLoss> losses =
       measure_candidates(walk, options.samples, candidates, loss == Loss::kKl, options.quiet);

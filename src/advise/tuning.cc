@@ -108,6 +108,7 @@ std::vector<std::string> Tuning::ranking(const std::vector<std::string>& include
                               probe_step(quant_kind("mxfp4"), include), true});
   sort_scores(&scores);
   std::vector<std::string> blocks;
+  blocks.reserve(scores.size());
   for (const LayerScore& score : scores) blocks.push_back(score.name);
   return blocks;
 }

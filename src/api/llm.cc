@@ -9,6 +9,7 @@ namespace {
 
 std::vector<RequestOutput> outputs_of(std::vector<Completion> answers) {
   std::vector<RequestOutput> outputs;
+  outputs.reserve(answers.size());
   for (Completion& answer : answers)
     outputs.push_back({std::move(answer.prompt), std::move(answer.prompt_ids),
                        std::move(answer.text), std::move(answer.token_ids),

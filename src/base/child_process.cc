@@ -84,7 +84,7 @@ void ChildProcess::stop() {
 
 std::string run_command(const std::string& command, std::int64_t timeout, const std::string& log) {
   const std::string output = log + ".out";
-  LogFile(log, O_TRUNC);
+  const LogFile emptied(log, O_TRUNC);
   {
     ChildProcess child(command, log, output);
     const auto end = Clock::now() + std::chrono::seconds(timeout);

@@ -51,6 +51,7 @@ std::string rest_of(const Node& node) {
     parts[rest].push_back(escaped(child.part));
   }
   std::vector<std::string> choices;
+  choices.reserve(rests.size());
   for (const std::string& rest : rests) choices.push_back(one_of(parts[rest]) + rest);
   if (choices.empty()) return "";
   const std::string text = "\\." + one_of(choices);

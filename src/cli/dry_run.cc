@@ -219,6 +219,7 @@ int dry_run(const QuantArgs& args, const std::vector<QuantJob>& jobs, const Mode
 void check_disk(const std::vector<QuantJob>& jobs, const ModelSpec& model,
                 const CheckpointReader& checkpoint) {
   std::vector<std::uint64_t> results;
+  results.reserve(jobs.size());
   for (const QuantJob& job : jobs)
     results.push_back(planned_bytes(preview(job, model, checkpoint)));
   if (const auto problems = disk_problems(jobs, results, model); !problems.empty())

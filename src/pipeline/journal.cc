@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kVersion = 1;
 constexpr const char* kFile = "journal.json";
-constexpr double kMostShare = 0.02;  // of the run's time for saving
+constexpr double kMostShare = 0.01;  // of the run's time for saving
 
 DataError damaged(const std::string& path) {
   return DataError(fmt::format("{}: the journal of the unfinished run is damaged", path),
@@ -22,7 +22,7 @@ DataError damaged(const std::string& path) {
 }  // namespace
 
 Journal::Journal(const std::string& working, Json run, double pause)
-    : folder_(unfinished_folder(working)), run_(std::move(run)), pause_(pause) {}
+    : folder_(unfinished_folder(working)), run_(std::move(run)), least_pause_(pause) {}
 
 std::string Journal::path(const std::string& file) const {
   return (fs::path(folder_) / file).string();
@@ -83,8 +83,10 @@ bool Journal::due() const {
   return std::chrono::duration<double>(Clock::now() - last_).count() >= pause_;
 }
 
-void Journal::save(std::int64_t step, Json state, const std::vector<NamedValues>& values) {
+void Journal::save(std::int64_t step, const std::function<Json()>& state,
+                   const std::vector<NamedValues>& values) {
   const auto start = Clock::now();
+  Json found = state();
   fs::create_directories(folder_);
   std::vector<NamedTensor> tensors;
   for (const NamedValues& value : values)
@@ -101,14 +103,14 @@ void Journal::save(std::int64_t step, Json state, const std::vector<NamedValues>
     sync_path(path(values_file_));
   }
   const Json journal = {
-      {"version", kVersion}, {"run", run_}, {"values", values_file_}, {"state", std::move(state)}};
+      {"version", kVersion}, {"run", run_}, {"values", values_file_}, {"state", std::move(found)}};
   write_file_atomic(path(kFile), journal.dump());
   sync_path(folder_);
   saved_ = true;
   if (!old.empty() && old != values_file_) fs::remove(path(old));
   last_ = Clock::now();
   const double took = std::chrono::duration<double>(last_ - start).count();
-  pause_ = std::max(pause_, took / kMostShare);
+  pause_ = std::max(least_pause_, took / kMostShare);
 }
 
 void explain_damage(const std::function<void()>& resume) {

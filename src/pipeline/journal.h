@@ -39,8 +39,9 @@ class Journal {
   Json read(const std::vector<NamedValues>& values);
 
   bool due() const;  // it is time to save
-  // `step`: names the save, unlike the one before.
-  void save(std::int64_t step, Json state, const std::vector<NamedValues>& values);
+  // `step`: names the save, unlike the one before. `state` may take its time, it is part of saving.
+  void save(std::int64_t step, const std::function<Json()>& state,
+            const std::vector<NamedValues>& values);
   bool saved() const { return saved_; }  // by this run or the one before
 
  private:
@@ -49,7 +50,8 @@ class Journal {
 
   std::string folder_;
   Json run_;
-  double pause_;
+  double least_pause_;
+  double pause_ = least_pause_;
   std::string values_file_;
   Clock::time_point last_ = Clock::now();
   bool saved_ = false;

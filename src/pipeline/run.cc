@@ -256,8 +256,9 @@ void Run::note(std::size_t next_block) {
   FloatBuffer whole;
   if (samples_.split()) whole = samples_.at_root(states_, job_.scratch);
   if (journal_ != nullptr)
-    journal_->save(static_cast<std::int64_t>(next_block) - 1, state(next_block),
-                   live_values(samples_.split() ? whole : states_.values));
+    journal_->save(
+        static_cast<std::int64_t>(next_block) - 1, [&] { return state(next_block); },
+        live_values(samples_.split() ? whole : states_.values));
 }
 
 // What the ranks have sent each other.

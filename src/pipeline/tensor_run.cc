@@ -69,11 +69,13 @@ double TensorRun::seconds() const {
 
 void TensorRun::note() {
   journal_->save(static_cast<std::int64_t>(next_),
-                 {{"next_tensor", next_},
-                  {"saver", saver_->state()},
-                  {"quantized", quantized_},
-                  {"notes", notes_json(notes_)},
-                  {"details", details_.json()}},
+                 [&] {
+                   return Json{{"next_tensor", next_},
+                               {"saver", saver_->state()},
+                               {"quantized", quantized_},
+                               {"notes", notes_json(notes_)},
+                               {"details", details_.json()}};
+                 },
                  {});
 }
 

@@ -17,7 +17,10 @@ class ScaleHistogram {
   // Weights without scales add nothing.
   void add(const QuantizedLinear& linear);
   void add(float scale);
-  void add(int bin, std::int64_t count) { counts_[static_cast<std::size_t>(bin + kZero)] += count; }
+  void add(int bin, std::int64_t count) {
+    const int place = bin + kZero;
+    counts_[static_cast<std::size_t>(place)] += count;
+  }
   void add_others(std::int64_t count) { others_ += count; }
 
   // Bin b: 2^(b/2) <= |scale| < 2^((b+1)/2). Only those that are not empty.

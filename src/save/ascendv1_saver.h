@@ -40,7 +40,7 @@ class AscendV1Saver : public Saver {
   void write_global_rotation(const Tensor& rotation) override;
   // rot.safetensors, which the index names too
   void write_norm_rotation(const Tensor& rotation) override;
-  void set_metadata(Json metadata) override { metadata_ = std::move(metadata); }
+  void set_metadata(const Json& metadata) override { metadata_ = metadata; }
   const Json& description() const { return description_; }
 
  private:

@@ -55,7 +55,7 @@ class Saver {
   virtual void write_global_rotation(const Tensor&) {}
   // The final norm turned by it [hidden, hidden], where engines look for one.
   virtual void write_norm_rotation(const Tensor&) {}
-  virtual void set_metadata(Json) {}
+  virtual void set_metadata(const Json&) {}
 
   // What was written so far, made to survive a power cut: for resume() of a new saver of the same
   // folder and options.
