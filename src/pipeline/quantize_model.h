@@ -61,7 +61,7 @@ struct QuantJob {
   std::string passes = "own";  // the same in words
   std::string scratch;  // a folder for hidden states that do not fit into memory; "": they do
   Ranks* ranks = &lone_rank();  // who works on it; each has this job, rank 0 writes
-  double journal_pause = 5;     // seconds between two notes of what is done, see Journal
+  double journal_pause = 1;     // seconds between two notes of what is done, see Journal
 };
 
 struct LinearNote {

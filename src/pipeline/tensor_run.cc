@@ -40,7 +40,8 @@ void TensorRun::begin() {
         goes_on = !job_.restart && Journal(working, print, 0).found() && !job_.debug;
         return goes_on;
       });
-  journal_ = std::make_unique<Journal>(folder_->working(), print, job_.journal_pause);
+  // At the disk's speed, where syncing costs most.
+  journal_ = std::make_unique<Journal>(folder_->working(), print, 5 * job_.journal_pause);
   if (!job_.recipe_file.empty())
     write_file_atomic(folder_->file(job_.recipe_file), job_.recipe_text);
   copy_model_files(job_.model_path, folder_->working(), false);
