@@ -503,6 +503,7 @@ TEST_P(Golden, Case) {
     EXPECT_LE(ratios / static_cast<double>(ours.size()), *allowed);
     fs::remove_all(whole);
   }
+  if (job.model_path != model) fs::remove_all(job.model_path);
   if (!HasFailure()) fs::remove_all(job.save_path);
 }
 
