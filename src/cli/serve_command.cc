@@ -145,9 +145,10 @@ int run_serve(const std::vector<std::string>& words) {
 
   // A reply must not outlive the server, so the workers go first.
   std::unique_ptr<Api> api;
-  HttpServer server(args.http, [&](HttpRequest request, std::shared_ptr<HttpReply> reply) {
-    api->handle(request, reply);
-  });
+  HttpServer server(args.http,
+                    [&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+                      api->handle(request, reply);
+                    });
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<ServedModel> models;
   for (const auto& one : loaded) {

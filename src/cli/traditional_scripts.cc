@@ -119,8 +119,8 @@ std::vector<std::string> script_rollback(const Family& family, const ModelSpec& 
 std::vector<std::string> hunyuan_texts() {
   return {"Write a short letter to a friend about the first snow of the year.",
           "Explain step by step how rain is made from the water of the sea.",
-          "A train leaves at nine and travels at eighty kilometres an hour. When has it gone two "
-          "hundred kilometres?",
+          ("A train leaves at nine and travels at eighty kilometres an hour. When has it gone two "
+           "hundred kilometres?"),
           "Which three books would you take to a lonely island, and why?",
           "Translate into French: the library is open every day except Sunday."};
 }

@@ -149,12 +149,14 @@ void ProductWeight::multiply_each(const std::vector<Part>& parts, const float* x
   const std::int64_t in = first.in_;
   if (first.bf16_view_ != nullptr) {
     std::vector<Bf16Product> products;
+    products.reserve(parts.size());
     for (const auto& [weight, bias, y] : parts)
       products.push_back(
           {weight->bf16_view_, y, weight->out_, weight->packed_ ? &*weight->packed_ : nullptr});
     matmul_nt_each_bf16(x, products, rows, in);
   } else {
     std::vector<FloatProduct> products;
+    products.reserve(parts.size());
     for (const auto& [weight, bias, y] : parts)
       products.push_back({weight->f32_view_, in, y, weight->out_, weight->out_});
     if (first.compute_ == DType::kF32) {
