@@ -7,7 +7,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <optional>
 
 #include "base/glob.h"
 #include "base/json.h"
@@ -100,29 +99,6 @@ std::string compare_tensor(const std::string& name, const TensorView& e, const T
     return fmt::format("{}: {}/{} too far off, by up to {:.2e}", name, off_scale, e.count(), worst);
   }
   return "";
-}
-
-// quant_bias is -input_offset times the sums of the codes, and the bias. The expected one with the
-// offset that was found, which is compared by itself; null if it is the expected offset.
-std::optional<Tensor> with_found_offset(const std::string& name, const QuantizedFolder& expected,
-                                        const QuantizedFolder& found) {
-  const std::string linear = name.substr(0, name.rfind('.') + 1);
-  const auto offset_of = [&](const QuantizedFolder& folder) {
-    const auto it = folder.tensors().find(linear + "input_offset");
-    return it == folder.tensors().end() ? 0.0 : value_at(it->second, 0);
-  };
-  const double steps = offset_of(found) - offset_of(expected);
-  const auto codes = found.tensors().find(linear + "weight");
-  if (!name.ends_with(".quant_bias") || steps == 0 || codes == found.tensors().end()) return {};
-  const TensorView& bias = expected.at(name);
-  const std::int64_t in = codes->second.count() / bias.count();
-  Tensor moved(DType::kI32, bias.shape);
-  for (std::int64_t row = 0; row < bias.count(); ++row) {
-    double sum = 0;
-    for (std::int64_t i = 0; i < in; ++i) sum += value_at(codes->second, row * in + i);
-    moved.as<std::int32_t>()[row] = static_cast<std::int32_t>(value_at(bias, row) - steps * sum);
-  }
-  return moved;
 }
 
 bool has_description(const std::string& folder) { return !find_description(folder).empty(); }
@@ -234,11 +210,9 @@ std::vector<std::string> compare_folders(const std::string& expected, const std:
       continue;
     }
     const bool packed = is_packed(description, name) && view.shape == it->second.shape;
-    const auto moved = with_found_offset(name, e, a);
-    std::string problem =
-        packed ? compare_tensor(name, unpack_rows(view).view(), unpack_rows(it->second).view(),
-                                tolerance)
-               : compare_tensor(name, moved ? moved->view() : view, it->second, tolerance);
+    std::string problem = packed ? compare_tensor(name, unpack_rows(view).view(),
+                                                  unpack_rows(it->second).view(), tolerance)
+                                 : compare_tensor(name, view, it->second, tolerance);
     if (!problem.empty()) problems.push_back(std::move(problem));
   }
   for (const auto& [name, view] : a.tensors())
